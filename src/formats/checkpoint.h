@@ -1,0 +1,35 @@
+// A model file, whatever its format: names -> Tensor, and their bytes on demand.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "formats/source.h"
+#include "result.h"
+#include "tensor.h"
+
+namespace rwkv {
+
+// The directory of a model file under the authors' tensor names. Every tensor lies inside the file and its size agrees
+// with its shape and dtype: readers promise it, nothing after them checks again. The source must outlive it.
+struct Checkpoint {
+  const Source* source = nullptr;
+  std::map<std::string, Tensor, std::less<>> tensors;
+
+  // nullptr where there is none.
+  const Tensor* find(std::string_view name) const;
+  // The tensor's bytes, read into `buffer`, which grows as needed. Errors: kReadFailed, kOutOfMemory.
+  Result<std::span<const std::byte>> read(const Tensor& tensor, Buffer& buffer) const;
+};
+
+// Reads the directory of a .pth (torch zip) or .safetensors file, told apart by their first bytes; reads no weights.
+// Errors: kBadFile (not such a file, truncated, inconsistent), kUnsupported (a format or feature this version lacks),
+// kReadFailed, kOutOfMemory. Messages name the file, the tensor, what was expected and what was found.
+Result<Checkpoint> open_checkpoint(const Source& source);
+
+// The readers behind it; each decides nothing by the file's name.
+Result<Checkpoint> open_safetensors(const Source& source);
+Result<Checkpoint> open_pth(const Source& source);
+
+}  // namespace rwkv

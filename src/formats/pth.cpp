@@ -1,0 +1,253 @@
+// .pth: what torch.save writes since 1.6, a zip of stored entries under one directory:
+//
+//   NAME/data.pkl    a pickled dict, name -> _rebuild_tensor_v2(storage, offset, shape, strides, ...)
+//   NAME/data/KEY    the bytes of a storage; its persistent id is ('storage', torch.HalfStorage, KEY, device,
+//   elements) NAME/byteorder   "little" or "big"; absent before 2.1
+
+#include <algorithm>
+#include <array>
+
+#include "formats/bytes.h"
+#include "formats/checkpoint.h"
+#include "formats/pickle.h"
+#include "formats/zip.h"
+
+namespace rwkv {
+namespace {
+
+constexpr uint64_t kMaxPickleBytes = 16 << 20;
+constexpr size_t kMaxKeyBytes = 64;  // keys are small decimal numbers
+
+// The names that a pickle may refer to.
+enum class Role { kTensor, kTensorOfType, kParameter, kStorage, kType, kIgnored };
+struct Global {
+  std::string_view name;
+  Role role;
+  uint64_t element_bytes = 0;  // 0: a type that no model of ours holds
+  DType dtype = DType::kF32;
+};
+constexpr Global kGlobals[] = {
+    {"collections.OrderedDict", Role::kIgnored},
+    {"torch.Size", Role::kIgnored},
+    {"torch.device", Role::kIgnored},
+    {"torch._utils._rebuild_tensor_v2", Role::kTensor},
+    {"torch._utils._rebuild_tensor_v3", Role::kTensorOfType},  // untyped storage, and a type as argument 6
+    {"torch._utils._rebuild_parameter", Role::kParameter},     // wraps a tensor
+    {"torch._utils._rebuild_parameter_with_state", Role::kParameter},
+    {"torch.FloatStorage", Role::kStorage, 4, DType::kF32},
+    {"torch.HalfStorage", Role::kStorage, 2, DType::kF16},
+    {"torch.BFloat16Storage", Role::kStorage, 2, DType::kBF16},
+    {"torch.DoubleStorage", Role::kStorage},
+    {"torch.LongStorage", Role::kStorage},
+    {"torch.IntStorage", Role::kStorage},
+    {"torch.ShortStorage", Role::kStorage},
+    {"torch.CharStorage", Role::kStorage},
+    {"torch.ByteStorage", Role::kStorage},
+    {"torch.BoolStorage", Role::kStorage},
+    {"torch.storage.UntypedStorage", Role::kStorage, 1},
+    {"torch.float32", Role::kType, 4, DType::kF32},
+    {"torch.float16", Role::kType, 2, DType::kF16},
+    {"torch.bfloat16", Role::kType, 2, DType::kBF16},
+    {"torch.float64", Role::kType},
+    {"torch.int64", Role::kType},
+    {"torch.int32", Role::kType},
+    {"torch.int8", Role::kType},
+    {"torch.uint8", Role::kType},
+    {"torch.bool", Role::kType},
+    {"torch.float8_e4m3fn", Role::kType},
+    {"torch.float8_e5m2", Role::kType},
+};
+constexpr auto kGlobalNames = [] {
+  std::array<std::string_view, std::size(kGlobals)> names;
+  for (size_t i = 0; i < names.size(); ++i) names[i] = kGlobals[i].name;
+  return names;
+}();
+
+const Global* global(std::optional<size_t> index) { return index ? &kGlobals[*index] : nullptr; }
+
+// Row-major without gaps; the stride of a dimension of one element tells nothing.
+bool contiguous(const Shape& shape, const Shape& strides) {
+  int64_t expected = 1;
+  for (size_t i = shape.size(); i-- > 0; expected *= shape[i]) {
+    if (shape[i] != 1 && strides[i] != expected) return false;
+  }
+  return true;
+}
+
+class Reader {
+ public:
+  Reader(const Source& source, const ZipDirectory& zip, std::string_view folder, const Pickle& pickle)
+      : source_(source), zip_(zip), storages_(std::string(folder) + "data/"), pickle_(pickle) {
+    checkpoint_.source = &source;
+  }
+
+  Result<Checkpoint> read() {
+    std::optional<Error> error;
+    pickle_.each_item(pickle_.root(), [&](PickleRef key, PickleRef value) {
+      if (Status status = add(key, value); !status) error = status.error();
+      return !error;
+    });
+    if (error) return *std::move(error);
+    if (checkpoint_.tensors.empty()) return no_tensors();
+    return std::move(checkpoint_);
+  }
+
+ private:
+  // An entry of the dict; what is no tensor is passed over.
+  Status add(PickleRef key, PickleRef value) {
+    const Global* maker = global(pickle_.callee(value));
+    if (maker && maker->role == Role::kParameter && !pickle_.arguments(value).empty()) {
+      value = pickle_.arguments(value)[0];
+      maker = global(pickle_.callee(value));
+    }
+    if (!maker || (maker->role != Role::kTensor && maker->role != Role::kTensorOfType)) return Done{};
+    const std::optional<std::string_view> name = pickle_.string(key);
+    if (!name) return bad_file(source_, "a tensor whose name is not a string");
+
+    Result<Tensor> tensor = read_tensor(std::string(*name), *maker, pickle_.arguments(value));
+    if (!tensor) return tensor.error();
+    if (!checkpoint_.tensors.try_emplace(std::string(*name), std::move(*tensor)).second) {
+      return bad_file(source_, printable(*name) + ": twice in the file");
+    }
+    return Done{};
+  }
+
+  // arguments: storage, offset in elements, shape, strides, requires_grad, hooks[, type]
+  Result<Tensor> read_tensor(std::string name, const Global& maker, std::span<const PickleRef> arguments) {
+    const std::string shown = printable(name) + ": ";
+    const auto bad = [&](const std::string& why) { return bad_file(source_, shown + why); };
+    const bool typed = maker.role == Role::kTensorOfType;
+    if (arguments.size() < (typed ? 7u : 4u)) return bad("too few arguments to make a tensor of");
+
+    const std::span<const PickleRef> storage = pickle_.persistent(arguments[0]);
+    if (storage.size() < 5 || pickle_.string(storage[0]) != "storage") return bad("has no storage");
+    const Global* storage_type = global(pickle_.global(storage[1]));
+    const Global* type = typed ? global(pickle_.global(arguments[6])) : storage_type;
+    const std::optional<std::string_view> key = pickle_.string(storage[2]);
+    const std::optional<int64_t> storage_elements = pickle_.integer(storage[4]),
+                                 offset = pickle_.integer(arguments[1]);
+    Shape shape, strides;
+    if (!storage_type || storage_type->role != Role::kStorage || !type || !key || !storage_elements ||
+        !offset || !read_integers(arguments[2], shape) || !read_integers(arguments[3], strides)) {
+      return bad("expected a storage, an offset, a shape and strides");
+    }
+    if (type->role != (typed ? Role::kType : Role::kStorage) || type->element_bytes < 2) {
+      return unsupported(source_,
+                         shown + "holds " + std::string(type->name) + ", expected float, half or bfloat16");
+    }
+    if (strides.size() != shape.size() ||
+        std::any_of(shape.begin(), shape.end(), [](int64_t n) { return n < 0; })) {
+      return bad("strides " + to_string(strides) + " do not fit shape " + to_string(shape));
+    }
+    const std::optional<uint64_t> count = element_count(shape);
+    if (!count) return bad("impossible shape " + to_string(shape));
+    if (*count > 0 && !contiguous(shape, strides)) {
+      return unsupported(source_, shown + "strides " + to_string(strides) + " of shape " + to_string(shape) +
+                                      ", expected contiguous rows");
+    }
+
+    const ZipEntry* entry = key->size() <= kMaxKeyBytes ? zip_.find(storages_ + std::string(*key)) : nullptr;
+    if (!entry) return bad("its storage " + printable(*key) + " is missing");
+    const uint64_t unit = typed ? 1 : type->element_bytes;
+    if (*storage_elements < 0 || static_cast<uint64_t>(*storage_elements) > entry->bytes / unit) {
+      return bad("storage of " + std::to_string(*storage_elements) + " elements in " +
+                 std::to_string(entry->bytes) + " bytes");
+    }
+    const uint64_t elements = static_cast<uint64_t>(*storage_elements) * unit / type->element_bytes;
+    if (*offset < 0 || static_cast<uint64_t>(*offset) > elements ||
+        *count > elements - static_cast<uint64_t>(*offset)) {
+      return bad(to_string(shape) + " at " + std::to_string(*offset) + " exceeds its storage of " +
+                 std::to_string(elements) + " elements");
+    }
+    Result<uint64_t> data = zip_.data_offset(*entry);
+    if (!data) return data.error();
+    return Tensor{std::move(name), type->dtype, std::move(shape),
+                  *data + static_cast<uint64_t>(*offset) * type->element_bytes, *count * type->element_bytes};
+  }
+
+  bool read_integers(PickleRef tuple, Shape& values) const {
+    const std::span<const PickleRef> items = pickle_.tuple(tuple);
+    if (items.size() > kMaxRank) return false;
+    for (PickleRef item : items) {
+      const std::optional<int64_t> value = pickle_.integer(item);
+      if (!value) return false;
+      values.push_back(*value);
+    }
+    return true;
+  }
+
+  // A training checkpoint keeps its weights one dict deeper: say under which names it keeps what.
+  Error no_tensors() const {
+    if (!pickle_.has_items(pickle_.root())) return bad_file(source_, "data.pkl is not a dict of tensors");
+    std::string keys;
+    bool nested = false;
+    size_t shown = 0;
+    pickle_.each_item(pickle_.root(), [&](PickleRef key, PickleRef value) {
+      pickle_.each_item(value, [&](PickleRef, PickleRef) { return nested = true, false; });
+      if (const auto name = pickle_.string(key); name && shown++ < 8)
+        keys += (keys.empty() ? "" : ", ") + printable(*name);
+      return true;
+    });
+    if (keys.empty() && !nested) return bad_file(source_, "holds no tensors");
+    if (!nested) return bad_file(source_, "holds no tensors; found " + keys);
+    return unsupported(source_,
+                       "holds no tensors at its top, only " + keys + "; save the dict of weights itself");
+  }
+
+  const Source& source_;
+  const ZipDirectory& zip_;
+  const std::string storages_;
+  const Pickle& pickle_;
+  Checkpoint checkpoint_;
+};
+
+// Finds NAME/data.pkl; `folder` becomes "NAME/".
+Result<const ZipEntry*> find_pickle(const Source& source, const ZipDirectory& zip, std::string_view& folder) {
+  constexpr std::string_view kPickle = "data.pkl";
+  const ZipEntry* found = nullptr;
+  for (const ZipEntry& entry : zip.entries()) {
+    if (!entry.name.ends_with(kPickle)) continue;
+    const std::string_view before = entry.name.substr(0, entry.name.size() - kPickle.size());
+    if (!before.empty() && !before.ends_with('/')) continue;
+    if (found) return bad_file(source, "two entries data.pkl in the zip");
+    found = &entry;
+    folder = before;
+  }
+  if (!found) return bad_file(source, "a zip without data.pkl, not a torch checkpoint");
+  return found;
+}
+
+Result<Buffer> read_entry(const Source& source, const ZipDirectory& zip, const ZipEntry& entry) {
+  if (entry.bytes > kMaxPickleBytes) {
+    return unsupported(source, printable(entry.name) + ": " + std::to_string(entry.bytes) +
+                                   " bytes, far more than a model needs");
+  }
+  Result<uint64_t> offset = zip.data_offset(entry);
+  if (!offset) return offset.error();
+  return read_range(source, *offset, entry.bytes);
+}
+
+}  // namespace
+
+Result<Checkpoint> open_pth(const Source& source) {
+  Result<ZipDirectory> zip = ZipDirectory::open(source);
+  if (!zip) return zip.error();
+  std::string_view folder;
+  Result<const ZipEntry*> entry = find_pickle(source, *zip, folder);
+  if (!entry) return entry.error();
+
+  if (const ZipEntry* order = zip->find(std::string(folder) + "byteorder")) {
+    Result<Buffer> text = read_entry(source, *zip, *order);
+    if (!text) return text.error();
+    if (as_text(text->span()) != "little") {
+      return unsupported(source, "byte order " + printable(as_text(text->span())) + ", expected little");
+    }
+  }
+  Result<Buffer> bytes = read_entry(source, *zip, **entry);
+  if (!bytes) return bytes.error();
+  Result<Pickle> pickle = Pickle::read(bytes->span(), kGlobalNames, source.name() + ": data.pkl");
+  if (!pickle) return pickle.error();
+  return Reader(source, *zip, folder, *pickle).read();
+}
+
+}  // namespace rwkv
