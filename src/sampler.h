@@ -1,0 +1,60 @@
+// Logits -> token: pure, seeded. The formulas and their order are those of the authors' functions
+// PIPELINE.sample_logits and PIPELINE.generate (ChatRWKV, rwkv_pip_package/src/rwkv/utils.py).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string_view>
+
+#include "result.h"
+
+namespace rwkv {
+
+struct SamplingOptions {
+  float temperature = 1.0f;        // >= 0; 0 takes the most likely token
+  float top_p = 1.0f;              // 0..1; 0 takes the most likely token
+  int top_k = 0;                   // >= 0; 0 keeps all
+  float presence_penalty = 0.0f;   // subtracted once from the logit of each token seen
+  float frequency_penalty = 0.0f;  // subtracted per (decayed) occurrence
+  float penalty_decay = 0.996f;    // 0..1; what every count is multiplied by at each token
+};
+
+// Errors: kInvalidArgument, naming the option, its range and the value.
+Status check(const SamplingOptions& options);
+
+// PCG32 (O'Neill 2014): small, the same numbers on every machine.
+class Random {
+ public:
+  explicit Random(uint64_t seed);
+  uint32_t next();
+  float uniform();  // [0, 1), 24 bits
+
+ private:
+  uint64_t state_, increment_;
+};
+
+class Sampler {
+ public:
+  explicit Sampler(uint64_t seed) : random_(seed) {}
+  void reseed(uint64_t seed) { random_ = Random(seed); }
+
+  // Draws from `logits` (V), which it leaves changed:
+  //   logit[n] -= presence + frequency * occurrence[n], for n seen
+  //   p = softmax(logits); keep p >= the p at which the descending cumulative sum first reaches top_p;
+  //   keep the top_k largest; p = p^(1/temperature); draw.
+  // NaN logits are never drawn, +infinity always; where all are NaN or -infinity the result is kEndOfText.
+  // The same seed gives the same tokens on every machine.
+  // REQUIRES: check(options) is ok, logits not empty.
+  int32_t sample(std::span<float> logits, const SamplingOptions& options);
+
+  // Records a token that was generated: occurrence[*] *= decay, then occurrence[token] += 1 (0 for digits and
+  // blanks, which texts repeat by nature). `text` is the token's.
+  void accept(int32_t token, std::string_view text, const SamplingOptions& options);
+
+ private:
+  Random random_;
+  std::map<int32_t, float> occurrence_;
+};
+
+}  // namespace rwkv

@@ -1,0 +1,16 @@
+// Python's str and bytes literals, as vocabulary files spell tokens. They are read, never evaluated.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace rwkv {
+
+// Takes one literal off the front of `source` and appends its bytes (of a str: its UTF-8) to `bytes`. Known
+// are '..',
+// "..", b'..', b"..", and the escapes \\ \' \" \a \b \f \n \r \t \v \ooo \xNN, in a str also \uNNNN and
+// \UNNNNNNNN. Returns what is wrong with it, as the end of a sentence; empty where nothing is. `bytes` may
+// have grown even so.
+std::string take_python_literal(std::string_view& source, std::string& bytes);
+
+}  // namespace rwkv

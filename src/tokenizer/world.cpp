@@ -1,0 +1,139 @@
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/vocabulary.h"
+
+namespace rwkv {
+namespace {
+
+struct Match {
+  Token id = kEndOfText;
+  size_t length = 0;
+};
+
+// A node for each prefix of each token, breadth first: the children of a node are neighbours in the order of
+// their labels (last bytes), and after them come the children of the next node. So one index a node tells
+// where its children begin and where those of the node before it end.
+class Trie {
+ public:
+  // REQUIRES: `ids` are those with bytes, at least one, in the order of their bytes, no two with the same.
+  Trie(const Vocabulary& vocabulary, const std::vector<Token>& ids);
+
+  // The longest token that `text` begins with; of length 0 where there is none.
+  Match longest_match(std::string_view text) const {
+    Match best;
+    uint32_t node = text.empty() ? kNone : first_[uint8_t(text[0])];
+    for (size_t length = 1; node != kNone; ++length) {
+      if (nodes_[node].id != kEndOfText) best = {nodes_[node].id, length};
+      node = length < text.size() ? child(node, uint8_t(text[length])) : kNone;
+    }
+    return best;
+  }
+
+ private:
+  static constexpr uint32_t kNone = 0;  // the root, which is nobody's child
+
+  struct Node {
+    uint32_t children;  // the first; the last is before the next node's first
+    Token id;           // the token that ends here, or kEndOfText
+  };
+
+  uint32_t child(uint32_t node, uint8_t byte) const {
+    const auto begin = labels_.begin() + nodes_[node].children;
+    const auto end = labels_.begin() + nodes_[node + 1].children;
+    const auto found = std::lower_bound(begin, end, byte);
+    return found != end && *found == byte ? uint32_t(found - labels_.begin()) : kNone;
+  }
+
+  std::vector<Node> nodes_;      // and one more, where the children of the last end
+  std::vector<uint8_t> labels_;  // each node's last byte; apart so that a search stays in a cache line or two
+  std::array<uint32_t, 256> first_{};  // the root's child for each byte, which every match begins with
+};
+
+Trie::Trie(const Vocabulary& vocabulary, const std::vector<Token>& ids) {
+  // The tokens below a node, a range of `ids`. Those of the nodes of one depth follow one another.
+  struct Range {
+    uint32_t begin, end;
+  };
+  std::vector<Range> level = {{0, uint32_t(ids.size())}}, next;
+  labels_.push_back(0);
+  for (size_t depth = 0; !level.empty(); ++depth, std::swap(level, next)) {
+    next.clear();
+    for (auto [begin, end] : level) {
+      // Of all tokens that go through a node the one that ends there is the shortest, so the first.
+      const bool ends = vocabulary.bytes(ids[begin]).size() == depth;
+      nodes_.push_back({uint32_t(labels_.size()), ends ? ids[begin++] : kEndOfText});
+      while (begin < end) {
+        const uint8_t byte = uint8_t(vocabulary.bytes(ids[begin])[depth]);
+        Range below = {begin, begin};
+        while (below.end < end && uint8_t(vocabulary.bytes(ids[below.end])[depth]) == byte) ++below.end;
+        if (depth == 0) first_[byte] = uint32_t(labels_.size());
+        labels_.push_back(byte);
+        next.push_back(below);
+        begin = below.end;
+      }
+    }
+  }
+  nodes_.push_back({uint32_t(labels_.size()), kEndOfText});
+  assert(nodes_.size() == labels_.size() + 1);
+  nodes_.shrink_to_fit();
+  labels_.shrink_to_fit();
+}
+
+std::string hexadecimal(char byte) {
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  return {'0', 'x', kDigits[uint8_t(byte) >> 4], kDigits[uint8_t(byte) & 15]};
+}
+
+class WorldTokenizer final : public Tokenizer {
+ public:
+  WorldTokenizer(Vocabulary vocabulary, const std::vector<Token>& ids)
+      : vocabulary_(std::move(vocabulary)), trie_(vocabulary_, ids) {}
+
+  Status encode(std::string_view text, std::vector<Token>& ids) const override {
+    const size_t before = ids.size();
+    for (size_t at = 0; at < text.size();) {
+      const Match match = trie_.longest_match(text.substr(at));
+      if (match.length == 0) {
+        ids.resize(before);
+        return Error{ErrorKind::kBadVocabulary, "the vocabulary has no token for byte " +
+                                                    hexadecimal(text[at]) + ", at byte " +
+                                                    std::to_string(at) + " of the text"};
+      }
+      ids.push_back(match.id);
+      at += match.length;
+    }
+    return Done{};
+  }
+
+  std::string_view bytes(Token id) const override { return vocabulary_.bytes(id); }
+  int size() const override { return vocabulary_.size(); }
+
+ private:
+  Vocabulary vocabulary_;
+  Trie trie_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Tokenizer>> make_world_tokenizer(std::string_view file_name, std::string_view file) {
+  Result<Vocabulary> read = read_vocabulary(file_name, file);
+  if (!read) return read.error();
+  const auto bytes = [&](Token id) { return read->bytes(id); };
+
+  std::vector<Token> ids;
+  for (Token id = 0; id < read->size(); ++id)
+    if (!bytes(id).empty()) ids.push_back(id);
+  std::sort(ids.begin(), ids.end(), [&](Token a, Token b) { return bytes(a) < bytes(b); });
+  const auto twin =
+      std::adjacent_find(ids.begin(), ids.end(), [&](Token a, Token b) { return bytes(a) == bytes(b); });
+  if (twin != ids.end())
+    return Error{ErrorKind::kBadVocabulary,
+                 std::string(file_name) + ": ids " + std::to_string(std::min(twin[0], twin[1])) + " and " +
+                     std::to_string(std::max(twin[0], twin[1])) + " have the same bytes"};
+  return std::unique_ptr<Tokenizer>(std::make_unique<WorldTokenizer>(std::move(*read), ids));
+}
+
+}  // namespace rwkv
