@@ -1,0 +1,100 @@
+#include "kernels/kernels.h"
+#include "simd.h"
+
+namespace rwkv {
+namespace {
+
+// A tile is one group of 8 weight rows times T rows of x. Each output sums over k in the same order whatever T is.
+constexpr int kTileRows = 4;
+
+// Rows of q8 activations: integers (R, K) and scales (R, K / 32).
+struct QuantizedRows {
+  const int16_t* q;
+  const float* scales;
+  int width;  // K
+};
+
+// ys[t] (8) for T rows of x from row r on.
+template <int T>
+void float_tile(const Matrix& W, const std::byte* group, Rows x, int r, F32x8* ys) {
+  for (int t = 0; t < T; ++t) ys[t] = {splat(0), splat(0)};
+  const float* rows[T];
+  for (int t = 0; t < T; ++t) rows[t] = x.row(r + t);
+  const auto accumulate = [&](int k, F32x8 w) {
+    for (int t = 0; t < T; ++t) {
+      const f32x4 xk = splat(rows[t][k]);
+      ys[t] = {madd(w.low, xk, ys[t].low), madd(w.high, xk, ys[t].high)};
+    }
+  };
+  if (W.format == Quantization::kF32) {
+    const auto* w = reinterpret_cast<const float*>(group);
+    for (int k = 0; k < W.cols; ++k, w += kGroup) accumulate(k, {load(w), load(w + kLanes)});
+  } else {
+    const auto* w = reinterpret_cast<const uint16_t*>(group);
+    for (int k = 0; k < W.cols; ++k, w += kGroup) accumulate(k, load_f16x8(w));
+  }
+}
+
+// The same for q8: integer sums of each block of 32, times the scales of both sides.
+template <int T>
+void q8_tile(const std::byte* group, const QuantizedRows& x, int r, F32x8* ys) {
+  for (int t = 0; t < T; ++t) ys[t] = {splat(0), splat(0)};
+  const int blocks = x.width / kBlock;
+  for (int b = 0; b < blocks; ++b, group += 288) {
+    const auto* scales = reinterpret_cast<const float*>(group);
+    const auto* w = reinterpret_cast<const int8_t*>(group + 32);
+    for (int half = 0; half < 2; ++half) {  // rows 0-3, rows 4-7
+      RowDots dots[T];
+      for (int k = 0; k < kBlock; k += 4)
+        for (int t = 0; t < T; ++t)
+          dots[t].add(w + k * kGroup + half * 16, x.q + size_t(r + t) * x.width + b * kBlock + k);
+      for (int t = 0; t < T; ++t) {
+        const f32x4 scale = load(scales + half * kLanes) * splat(x.scales[size_t(r + t) * blocks + b]);
+        f32x4& y = half ? ys[t].high : ys[t].low;
+        y = madd(dots[t].total(), scale, y);
+      }
+    }
+  }
+}
+
+void store_rows(const F32x8& values, float* y, int n) {
+  store_part(y, values.low, std::min(n, kLanes));
+  if (n > kLanes) store_part(y + kLanes, values.high, std::min(n - kLanes, kLanes));
+}
+
+// Weights are walked once, group after group; each group meets all rows of x while it is in the cache.
+template <class Tile>
+void for_tiles(const Matrix& W, int R, Rows y, Tile tile) {
+  const size_t bytes = W.group_bytes();
+  const std::byte* group = W.data.as<std::byte>();
+  for (int m = 0; m < W.rows; m += kGroup, group += bytes) {
+    F32x8 ys[kTileRows];
+    const auto run = [&]<int T>(int r) {
+      tile.template operator()<T>(group, r, ys);
+      for (int t = 0; t < T; ++t) store_rows(ys[t], y.row(r + t) + m, std::min(W.rows - m, kGroup));
+    };
+    int r = 0;
+    for (; r + kTileRows <= R; r += kTileRows) run.template operator()<kTileRows>(r);
+    for (; r < R; ++r) run.template operator()<1>(r);
+  }
+}
+
+}  // namespace
+
+void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
+  assert(x.width == W.cols && y.width == W.rows && x.count == y.count);
+  if (W.format != Quantization::kQ8) {
+    for_tiles(W, x.count, y, [&]<int T>(const std::byte* group, int r, F32x8* ys) { float_tile<T>(W, group, x, r, ys); });
+    return;
+  }
+  const ArenaScope scope(arena);
+  const int blocks = x.width / kBlock;
+  auto* q = reinterpret_cast<int16_t*>(arena.floats(x.size() / 2));
+  float* scales = arena.floats(size_t(x.count) * blocks);
+  for (int r = 0; r < x.count; ++r)
+    quantize_activations({x.row(r), size_t(x.width)}, q + size_t(r) * x.width, scales + size_t(r) * blocks);
+  const QuantizedRows xq{q, scales, x.width};
+  for_tiles(W, x.count, y, [&]<int T>(const std::byte* group, int r, F32x8* ys) { q8_tile<T>(group, xq, r, ys); });
+}
+
+}  // namespace rwkv

@@ -1,0 +1,88 @@
+// One layer's halves, the time mixes of each version and the channel mix: their weights and their equations.
+// Members are named after the papers; every mu is the weight of (previous - current), whatever the file's convention.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "kernels/kernels.h"
+#include "model/state.h"
+
+namespace rwkv {
+
+// Rows [first, first + count) of a forward call: consecutive tokens of one text.
+struct Sequence {
+  State* state;
+  int first, count;
+
+  Rows of(Rows x) const { return {x.row(first), count, x.width}; }
+};
+
+// What a layer's half works on: R rows of one or more sequences.
+struct LayerInput {
+  Rows x;     // (R, C), normed
+  Rows prev;  // (R, C), x of the token before
+  std::span<const Sequence> sequences;
+  int heads;
+  int layer;
+  Rows v_first;  // (R, C), version 7 only: v of layer 0, written there and read by the layers above
+  Arena& arena;
+};
+
+// x -> up f(down x): (C) -> (rank) -> (C).
+struct LowRank {
+  Matrix down;  // (rank, C)
+  Matrix up;    // (C, rank)
+};
+
+struct TimeMix4 {
+  Vector mu_k, mu_v, mu_r;   // (C)
+  Matrix R, K, V, O;         // (C, C)
+  Vector w, u;               // (C): -exp(time_decay), time_first
+};
+
+struct TimeMix5 {
+  Vector mu_k, mu_v, mu_r, mu_g;  // (C)
+  Matrix R, K, V, O;              // (C, C)
+  Matrix G;                       // (C, C), empty in 5.0
+  Vector w, u;                    // (C): the decay exp(-exp(time_decay)) itself, the bonus
+  Norm ln_x;                      // (C)
+};
+
+struct TimeMix6 {
+  Vector mu_x;                               // (C)
+  Matrix mix_down;                           // (5 rank, C)
+  std::array<Matrix, 5> mix_up;              // (C, rank), in the order w, k, v, r, g
+  std::array<Vector, 5> mu;                  // (C), the same order
+  Matrix R, K, V, G, O;                      // (C, C)
+  LowRank decay;
+  Vector decay_bias, u;                      // (C)
+  Norm ln_x;                                 // (C)
+};
+
+struct TimeMix7 {
+  Vector mu_r, mu_w, mu_k, mu_v, mu_a, mu_g;  // (C)
+  Matrix R, K, V, O;                          // (C, C)
+  LowRank w, a, v, g;                         // v is empty in layer 0
+  Vector w0, a0, v0;                          // (C)
+  Vector k_k, k_a, r_k;                       // (C)
+  Norm ln_x;                                  // (C)
+};
+
+struct ChannelMix {
+  Vector mu_k, mu_r;  // (C); mu_r is empty in version 7
+  Matrix K, V;        // (F, C), (C, F)
+  Matrix R;           // (C, C), empty in version 7
+};
+
+// out (R, C) = what the half adds to the residual stream; moves the states of in.sequences on.
+void time_mix(const TimeMix4& m, const LayerInput& in, Rows out);
+void time_mix(const TimeMix5& m, const LayerInput& in, Rows out);
+void time_mix(const TimeMix6& m, const LayerInput& in, Rows out);
+void time_mix(const TimeMix7& m, const LayerInput& in, Rows out);
+void channel_mix(const ChannelMix& m, const LayerInput& in, Rows out);
+
+// y = W lerp(x, prev, mu), (R, M).
+Rows mixed_matmul(const Matrix& W, const Vector& mu, const LayerInput& in);
+
+}  // namespace rwkv

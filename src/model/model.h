@@ -1,0 +1,50 @@
+// The model: its weights, and forward(), the only way through them.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "model/config.h"
+#include "model/layer.h"
+
+namespace rwkv {
+
+struct Layer {
+  Norm ln1, ln2;
+  std::variant<TimeMix4, TimeMix5, TimeMix6, TimeMix7> time_mix = {};
+  ChannelMix channel_mix = {};
+};
+
+// The embedding (V, C): read one row a token, so it stays in the file's own format.
+struct Embedding {
+  DType dtype;
+  Buffer data;
+};
+
+struct Model {
+  Config config;
+  Quantization quantization;
+  Embedding embedding;
+  Norm ln0;  // applied to the embedding
+  std::vector<Layer> layers = {};
+  Norm ln_out = {};
+  Matrix head = {};  // (V, C)
+
+  uint64_t parameters = 0;
+  uint64_t bytes = 0;  // of memory that the weights take
+};
+
+// Tokens that one text reads next, and which logits are wanted of it.
+struct Slice {
+  State* state;
+  std::span<const int32_t> tokens;  // at least one, each in [0, V)
+  enum class Logits : uint8_t { kNone, kLast, kAll } wanted = Logits::kLast;
+  float* logits = nullptr;  // (V) for kLast, (tokens, V) for kAll
+};
+
+// Reads every slice's tokens in order, moves its state on and writes the logits that follow. One token is a sequence of
+// length one and many texts are one batch: results are the same however the tokens are cut into slices and calls.
+// REQUIRES: each state belongs to one slice only and was made for this model's config.
+void forward(const Model& model, std::span<const Slice> slices, Arena& arena);
+
+}  // namespace rwkv

@@ -1,0 +1,32 @@
+// All that a model remembers of a text: a small array of floats, the same size however long the text is.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "model/config.h"
+
+namespace rwkv {
+
+// For each layer: the previous token's normed input of the time mix (C) and of the channel mix (C), and the
+// recurrence's state: (3, C) aa, bb, pp in version 4, else (H, N, N) as [head][key][value].
+class State {
+ public:
+  // A fresh state: zeros, but for version 4's pp, a running maximum, which starts at -1e30.
+  explicit State(const Config& config)
+      : channels_(config.channels), stride_(2 * config.channels + config.wkv_floats()),
+        values_(size_t(stride_) * config.layers) {
+    if (config.version == Version::k4)
+      for (int layer = 0; layer < config.layers; ++layer) std::fill_n(wkv(layer) + 2 * channels_, channels_, -1e30f);
+  }
+
+  float* time_shift(int layer) { return values_.data() + size_t(stride_) * layer; }
+  float* channel_shift(int layer) { return time_shift(layer) + channels_; }
+  float* wkv(int layer) { return time_shift(layer) + 2 * channels_; }
+
+ private:
+  int channels_, stride_;
+  std::vector<float> values_;
+};
+
+}  // namespace rwkv

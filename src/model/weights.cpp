@@ -1,0 +1,181 @@
+#include "model/weights.h"
+
+#include <cmath>
+
+#include "model/weight_reader.h"
+
+namespace rwkv {
+namespace {
+
+// Versions 4 and 5 store the weight of the current token; everywhere here mu is the weight of the previous one.
+Vector flipped(Vector mix) {
+  for (float& value : mix) value = 1 - value;
+  return mix;
+}
+
+template <class F>
+Vector mapped(Vector values, F f) {
+  for (float& value : values) value = f(value);
+  return values;
+}
+
+// One value a head -> one a channel.
+Vector broadcast(const Vector& heads, int head_size) {
+  Vector channels;
+  for (const float value : heads) channels.insert(channels.end(), size_t(head_size), value);
+  return channels;
+}
+
+TimeMix4 read_time_mix4(WeightReader& in, const Config& c) {
+  const int C = c.channels;
+  return {.mu_k = flipped(in.vector("att.time_mix_k", {C})),
+          .mu_v = flipped(in.vector("att.time_mix_v", {C})),
+          .mu_r = flipped(in.vector("att.time_mix_r", {C})),
+          .R = in.matrix("att.receptance.weight", C, C),
+          .K = in.matrix("att.key.weight", C, C),
+          .V = in.matrix("att.value.weight", C, C),
+          .O = in.matrix("att.output.weight", C, C),
+          .w = mapped(in.vector("att.time_decay", {C}), [](float d) { return -std::exp(d); }),
+          .u = in.vector("att.time_first", {C})};
+}
+
+// `time_faaaa` is the bonus itself, `time_first` its logarithm; 5.0 and 5.1 have one value a head.
+Vector read_bonus5(WeightReader& in, const Config& c) {
+  const bool is_log = !in.has("att.time_faaaa");
+  const char* name = is_log ? "att.time_first" : "att.time_faaaa";
+  const bool per_channel = c.version == Version::k5_2;
+  Vector u = in.vector(name, per_channel ? Shape{c.heads, c.head_size} : Shape{c.heads});
+  if (is_log) u = mapped(std::move(u), [](float v) { return std::exp(v); });
+  return per_channel ? u : broadcast(u, c.head_size);
+}
+
+Vector read_decay5(WeightReader& in, const Config& c) {
+  const bool per_channel = c.version == Version::k5_2;
+  const Vector w = mapped(in.vector("att.time_decay", per_channel ? Shape{c.heads, c.head_size} : Shape{c.heads}),
+                          [](float d) { return std::exp(-std::exp(d)); });
+  return per_channel ? w : broadcast(w, c.head_size);
+}
+
+TimeMix5 read_time_mix5(WeightReader& in, const Config& c) {
+  const int C = c.channels;
+  const bool gated = c.version != Version::k5_0;
+  return {.mu_k = flipped(in.vector("att.time_mix_k", {C})),
+          .mu_v = flipped(in.vector("att.time_mix_v", {C})),
+          .mu_r = flipped(in.vector("att.time_mix_r", {C})),
+          .mu_g = gated ? flipped(in.vector("att.time_mix_g", {C})) : Vector{},
+          .R = in.matrix("att.receptance.weight", C, C),
+          .K = in.matrix("att.key.weight", C, C),
+          .V = in.matrix("att.value.weight", C, C),
+          .O = in.matrix("att.output.weight", C, C),
+          .G = gated ? in.matrix("att.gate.weight", C, C) : Matrix{},
+          .w = read_decay5(in, c),
+          .u = read_bonus5(in, c),
+          .ln_x = in.norm("att.ln_x", C)};
+}
+
+// Low-rank weights are stored for x @ down @ up: the transpose of ours.
+LowRank read_low_rank(WeightReader& in, std::string_view down, std::string_view up, int channels) {
+  const int rank = in.size_of(down, 1);
+  Matrix first = in.transposed(down, rank, channels);
+  return {std::move(first), in.transposed(up, channels, rank)};
+}
+
+TimeMix6 read_time_mix6(WeightReader& in, const Config& c) {
+  const int C = c.channels, rank = in.size_of("att.time_maa_w2", 1);
+  const Vector up = in.vector("att.time_maa_w2", {5, rank, C});
+  const auto mix_up = [&](int i) { return in.transposed(up.data() + size_t(i) * rank * C, C, rank); };
+  return {.mu_x = in.vector("att.time_maa_x", {C}),
+          .mix_down = in.transposed("att.time_maa_w1", 5 * rank, C),
+          .mix_up = {mix_up(0), mix_up(1), mix_up(2), mix_up(3), mix_up(4)},
+          .mu = {in.vector("att.time_maa_w", {C}), in.vector("att.time_maa_k", {C}), in.vector("att.time_maa_v", {C}),
+                 in.vector("att.time_maa_r", {C}), in.vector("att.time_maa_g", {C})},
+          .R = in.matrix("att.receptance.weight", C, C),
+          .K = in.matrix("att.key.weight", C, C),
+          .V = in.matrix("att.value.weight", C, C),
+          .G = in.matrix("att.gate.weight", C, C),
+          .O = in.matrix("att.output.weight", C, C),
+          .decay = read_low_rank(in, "att.time_decay_w1", "att.time_decay_w2", C),
+          .decay_bias = in.vector("att.time_decay", {C}),
+          .u = in.vector("att.time_faaaa", {c.heads, c.head_size}),
+          .ln_x = in.norm("att.ln_x", C)};
+}
+
+// Layer 0 has no use for v0, v1, v2: absent in some files, junk in others.
+TimeMix7 read_time_mix7(WeightReader& in, const Config& c, bool first_layer) {
+  const int C = c.channels;
+  return {.mu_r = in.vector("att.x_r", {C}),
+          .mu_w = in.vector("att.x_w", {C}),
+          .mu_k = in.vector("att.x_k", {C}),
+          .mu_v = in.vector("att.x_v", {C}),
+          .mu_a = in.vector("att.x_a", {C}),
+          .mu_g = in.vector("att.x_g", {C}),
+          .R = in.matrix("att.receptance.weight", C, C),
+          .K = in.matrix("att.key.weight", C, C),
+          .V = in.matrix("att.value.weight", C, C),
+          .O = in.matrix("att.output.weight", C, C),
+          .w = read_low_rank(in, "att.w1", "att.w2", C),
+          .a = read_low_rank(in, "att.a1", "att.a2", C),
+          .v = first_layer ? LowRank{} : read_low_rank(in, "att.v1", "att.v2", C),
+          .g = read_low_rank(in, "att.g1", "att.g2", C),
+          .w0 = in.vector("att.w0", {C}),
+          .a0 = in.vector("att.a0", {C}),
+          .v0 = first_layer ? Vector{} : in.vector("att.v0", {C}),
+          .k_k = in.vector("att.k_k", {C}),
+          .k_a = in.vector("att.k_a", {C}),
+          .r_k = in.vector("att.r_k", {c.heads, c.head_size}),
+          .ln_x = in.norm("att.ln_x", C)};
+}
+
+ChannelMix read_channel_mix(WeightReader& in, const Config& c) {
+  const int C = c.channels, F = c.hidden;
+  const auto mu = [&](const char* letter) {
+    if (c.version == Version::k7) return in.vector(std::string("ffn.x_") + letter, {C});
+    if (c.version == Version::k6) return in.vector(std::string("ffn.time_maa_") + letter, {C});
+    return flipped(in.vector(std::string("ffn.time_mix_") + letter, {C}));
+  };
+  const bool gated = c.version != Version::k7;
+  return {.mu_k = mu("k"),
+          .mu_r = gated ? mu("r") : Vector{},
+          .K = in.matrix("ffn.key.weight", F, C),
+          .V = in.matrix("ffn.value.weight", C, F),
+          .R = gated ? in.matrix("ffn.receptance.weight", C, C) : Matrix{}};
+}
+
+Layer read_layer(WeightReader& in, const Config& c, int layer) {
+  in.enter("blocks." + std::to_string(layer) + ".");
+  Layer result{.ln1 = in.norm("ln1", c.channels), .ln2 = in.norm("ln2", c.channels)};
+  switch (c.version) {
+    case Version::k4: result.time_mix = read_time_mix4(in, c); break;
+    case Version::k5_0:
+    case Version::k5_1:
+    case Version::k5_2: result.time_mix = read_time_mix5(in, c); break;
+    case Version::k6: result.time_mix = read_time_mix6(in, c); break;
+    case Version::k7: result.time_mix = read_time_mix7(in, c, layer == 0); break;
+  }
+  result.channel_mix = read_channel_mix(in, c);
+  in.enter("");
+  return result;
+}
+
+}  // namespace
+
+Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization, const LoadProgress& progress) {
+  const auto detected = detect_config(checkpoint);
+  if (!detected) return detected.error();
+  const Config& c = *detected;
+
+  WeightReader in(checkpoint, quantization, progress);
+  Model model{.config = c,
+              .quantization = quantization,
+              .embedding = in.embedding("emb.weight", c.vocabulary, c.channels),
+              .ln0 = in.norm("blocks.0.ln0", c.channels)};
+  for (int layer = 0; layer < c.layers && !in.error(); ++layer) model.layers.push_back(read_layer(in, c, layer));
+  model.ln_out = in.norm("ln_out", c.channels);
+  model.head = in.matrix("head.weight", c.vocabulary, c.channels);
+  if (in.error()) return *in.error();
+  for (const auto& [name, tensor] : checkpoint.tensors) model.parameters += tensor.count();
+  model.bytes = in.bytes();
+  return model;
+}
+
+}  // namespace rwkv

@@ -1,0 +1,48 @@
+#include "session.h"
+
+namespace rwkv {
+
+Status Session::prompt(std::span<const Token> ids) {
+  for (const Token id : ids)
+    if (id < 0 || id >= model_.config.vocabulary)
+      return Error{ErrorKind::kInvalidArgument, "token id: expected 0 to " + std::to_string(model_.config.vocabulary - 1) +
+                                                    ", found " + std::to_string(id)};
+  if (!ids.empty()) text_.reset();  // half a character of a generated text cannot go on in a prompt
+  queue_.insert(queue_.end(), ids.begin(), ids.end());
+  if (queue_.empty() && logits_.empty()) queue_.push_back(kEndOfText);
+  return Done{};
+}
+
+Piece Session::sample(const SamplingOptions& options) {
+  assert(queue_.empty() && !logits_.empty());
+  std::vector<float> scratch = logits_;
+  const Token token = sampler_.sample(scratch, options);
+  if (token == kEndOfText) return {token, ""};
+  const std::string_view bytes = tokenizer_ ? tokenizer_->bytes(token) : std::string_view();
+  sampler_.accept(token, bytes, options);
+  queue_.push_back(token);
+  return {token, text_.push(bytes)};
+}
+
+Status check_vocabulary(const Tokenizer* tokenizer, const Config& config) {
+  if (!tokenizer || tokenizer->size() <= config.vocabulary) return Done{};
+  return Error{ErrorKind::kBadVocabulary, "the vocabulary has ids up to " + std::to_string(tokenizer->size() - 1) +
+                                              ", the model only up to " + std::to_string(config.vocabulary - 1)};
+}
+
+void read_pending(std::span<Session* const> sessions, Arena& arena) {
+  std::vector<Slice> slices;
+  for (Session* s : sessions) {
+    if (s->queue_.empty()) continue;
+    const size_t count = std::min(s->queue_.size(), size_t(kChunk));
+    const bool is_last = count == s->queue_.size();
+    if (is_last) s->logits_.resize(size_t(s->model_.config.vocabulary));
+    slices.push_back({&s->state_, {s->queue_.data(), count},
+                      is_last ? Slice::Logits::kLast : Slice::Logits::kNone, s->logits_.data()});
+  }
+  if (slices.empty()) return;
+  forward(sessions.front()->model_, slices, arena);
+  for (Session* s : sessions) s->queue_.erase(s->queue_.begin(), s->queue_.begin() + std::min(s->queue_.size(), size_t(kChunk)));
+}
+
+}  // namespace rwkv

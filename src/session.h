@@ -1,0 +1,61 @@
+// A text in the making: model + state + tokenizer + sampler.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "sampler.h"
+#include "tokenizer/tokenizer.h"
+
+namespace rwkv {
+
+// A generated token and the text that is certain now: whole characters, maybe none yet, maybe of earlier tokens too.
+struct Piece {
+  Token token;
+  std::string text;
+};
+
+// Tokens are queued by prompt() and sample(), read by read_pending(), and only then is there a next one to sample. The state
+// is that of all tokens read, wherever prompts and calls were cut.
+class Session {
+ public:
+  // The model and the tokenizer (nullptr: token ids only, all texts empty) must outlive it.
+  Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed)
+      : model_(model), tokenizer_(tokenizer), state_(model.config), sampler_(seed) {}
+
+  // Queues a prompt. An empty one starts a fresh session from kEndOfText and leaves a used one as it is.
+  // Errors: kInvalidArgument for an id outside [0, V); nothing is queued then.
+  Status prompt(std::span<const Token> ids);
+  // Tokens queued and not read.
+  int pending() const { return int(queue_.size()); }
+  // What follows all tokens read, (V); empty before the first.
+  std::span<const float> logits() const { return logits_; }
+  // Draws the next token and queues it; kEndOfText is not queued and has no text.
+  // REQUIRES: nothing pending, logits not empty.
+  Piece sample(const SamplingOptions& options);
+  void reseed(uint64_t seed) { sampler_.reseed(seed); }
+
+ private:
+  friend void read_pending(std::span<Session* const> sessions, Arena& arena);
+
+  const Model& model_;
+  const Tokenizer* tokenizer_;
+  State state_;
+  Sampler sampler_;
+  Utf8Stream text_;
+  std::vector<Token> queue_;
+  std::vector<float> logits_;
+};
+
+// Errors: kBadVocabulary where the tokenizer (nullptr: none) knows ids that the model does not.
+Status check_vocabulary(const Tokenizer* tokenizer, const Config& config);
+
+// The most tokens of one session that one read_pending() reads: enough for full speed, few enough to be heard in between.
+constexpr int kChunk = 32;
+
+// Reads queued tokens of all sessions, at most kChunk each, in one forward call. Sessions with nothing queued rest.
+// REQUIRES: sessions of one model, each once.
+void read_pending(std::span<Session* const> sessions, Arena& arena);
+
+}  // namespace rwkv
