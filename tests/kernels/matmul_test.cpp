@@ -1,0 +1,79 @@
+#include <catch_amalgamated.hpp>
+#include <cmath>
+
+#include "kernels/kernels.h"
+#include "reference.h"
+
+using namespace rwkv;
+
+namespace {
+
+Matrix pack(Quantization format, const std::vector<float>& W, int M, int K) {
+  Matrix matrix = make_matrix(format, M, K);
+  std::vector<float> group(size_t(kGroup) * K);
+  for (int m = 0; m < M; m += kGroup) {
+    std::fill(group.begin(), group.end(), 0.0f);
+    std::copy_n(W.data() + size_t(m) * K, size_t(std::min(M - m, kGroup)) * K, group.data());
+    pack_group(matrix, m / kGroup, group.data());
+  }
+  return matrix;
+}
+
+std::vector<float> multiply(const Matrix& W, std::vector<float> x, int R) {
+  Arena arena;
+  std::vector<float> y(size_t(R) * W.rows);
+  matmul(W, {x.data(), R, W.cols}, {y.data(), R, W.rows}, arena);
+  return y;
+}
+
+// What q8 means: weights and activations each rounded to integers times their block's scale.
+std::vector<float> rounded_blocks(std::vector<float> values) {
+  for (size_t b = 0; b < values.size(); b += kBlock) {
+    float largest = 0;
+    for (int i = 0; i < kBlock; ++i) largest = std::fmax(largest, std::fabs(values[b + i]));
+    for (int i = 0; i < kBlock; ++i)
+      values[b + i] = largest > 0 ? std::nearbyint(values[b + i] * (127 / largest)) * (largest / 127) : 0;
+  }
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("matmul equals the reference in f32 and f16 at every row count, height and width around a tile") {
+  for (const Quantization format : {Quantization::kF32, Quantization::kF16})
+    for (const int M : {1, 3, 4, 7, 8, 9, 16, 23})
+      for (const int K : {1, 2, 5, 31, 64})
+        for (int R = 1; R <= 9; ++R) {
+          auto W = reference::random_floats(size_t(M) * K, -1, 1, M * 100 + K);
+          if (format == Quantization::kF16)
+            for (float& w : W) w = half_to_float(float_to_half(w));
+          const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
+          INFO(quantization_name(format) << " M " << M << " K " << K << " R " << R);
+          REQUIRE(reference::max_difference(multiply(pack(format, W, M, K), x, R), reference::matmul(W, x, R, M, K)) < 2e-5);
+        }
+}
+
+TEST_CASE("matmul equals the reference in q8 on the rounded operands") {
+  for (const int M : {1, 4, 5, 8, 13, 24})
+    for (const int K : {32, 64, 160})
+      for (int R = 1; R <= 9; ++R) {
+        const auto W = reference::random_floats(size_t(M) * K, -1, 1, M * 100 + K);
+        const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
+        INFO("M " << M << " K " << K << " R " << R);
+        REQUIRE(reference::max_difference(multiply(pack(Quantization::kQ8, W, M, K), x, R),
+                                          reference::matmul(rounded_blocks(W), rounded_blocks(x), R, M, K)) < 5e-5);
+      }
+}
+
+TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bit") {
+  const int M = 20, K = 96, R = 11;
+  const auto W = reference::random_floats(size_t(M) * K, -1, 1, 1), x = reference::random_floats(size_t(R) * K, -1, 1, 2);
+  for (const Quantization format : {Quantization::kF32, Quantization::kF16, Quantization::kQ8}) {
+    const Matrix matrix = pack(format, W, M, K);
+    const auto together = multiply(matrix, x, R);
+    for (int r = 0; r < R; ++r) {
+      const auto alone = multiply(matrix, {x.begin() + r * K, x.begin() + (r + 1) * K}, 1);
+      CHECK(std::equal(alone.begin(), alone.end(), together.begin() + size_t(r) * M));
+    }
+  }
+}
