@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { violations } from './arrows.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+function sources(): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const folder of ['src', 'web', 'wasm']) {
+    for (const entry of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
+      const path = `${folder}/${entry.replaceAll('\\', '/')}`;
+      if (/\.(h|cpp|ts)$/.test(path)) files.set(path, readFileSync(join(root, path), 'utf8'));
+    }
+  }
+  return files;
+}
+
+test('every include and import follows an arrow', () => {
+  const files = sources();
+  expect(files.size).toBeGreaterThan(50);
+  expect(violations(files)).toEqual([]);
+});
+
+test.each([
+  ['src/kernels/matmul.cpp', '#include "model/model.h"', /matmul.cpp \(kernels\) sees .*\(model\)/],
+  ['src/model/time_mix7.cpp', '#include "formats/pth.h"', /\(model\) sees .*\(formats\)/],
+  ['src/formats/pth.cpp', '#include "model/config.h"', /\(formats\) sees .*\(loading\)/],
+  ['src/sampler.cpp', '#include "tokenizer/tokenizer.h"', /\(sampler\) sees .*\(tokenizer\)/],
+  ['src/tensor.h', '#include "kernels/kernels.h"', /\(tensor\) sees .*\(kernels\)/],
+  ['wasm/bindings.cpp', '#include "kernels/kernels.h"', /\(bindings\) sees .*\(kernels\)/],
+  ['src/kernels/wkv.cpp', '#include <immintrin.h>', /knows intrinsics headers/],
+  ['src/kernels/wkv.cpp', '#include <wasm_simd128.h>', /knows intrinsics headers/],
+  ['src/quant.cpp', '#  include <xsimd/xsimd.hpp>', /knows intrinsics headers/],
+  ['src/session.cpp', '#include <emscripten/val.h>', /knows emscripten headers/],
+  ['src/helpers.h', '', /stands in no room/],
+  ['web/client.ts', "import { serve } from './worker.js';", /\(client\) sees .*\(worker\)/],
+  ['web/worker.ts', "import type { Client } from './client.js';", /\(worker\) sees .*\(client\)/],
+  ['web/protocol.ts', "import { x } from './options.js';", /\(protocol\) sees .*\(options\)/],
+  ['web/session.ts', "const x = await import('./engine.js');", /\(page\) sees .*\(engine\)/],
+  ['web/worker.ts', "import create from './wasm/rwkv-baseline.mjs';", /\(worker\) sees .*\(glue\)/],
+  ['web/index.ts', "export * from './node-files.js';", /\(doors\) sees .*\(nodeFiles\)/],
+  ['web/model.ts', "import { sum } from 'lodash';", /imports the package lodash/],
+  ['web/demo/main.ts', "import { Client } from '../client.js';", /\(demo\) sees .*\(client\)/],
+  ['web/load.ts', "import { readFile } from 'node:fs/promises';", /knows modules of Node/],
+  ['web/engine.ts', 'const response = await fetch(url);', /knows network and browser storage/],
+  ['web/worker.ts', 'new FileReaderSync();', /knows network and browser storage/],
+  ['web/load.ts', 'await navigator.storage.persist();', /knows network and browser storage/],
+  ['web/turns.ts', 'port.postMessage(null);', /knows postMessage/],
+])('a violation planted in %s is found: %s', (path, line, expected) => {
+  const files = sources();
+  const before = violations(files);
+  files.set(path, `${files.get(path) ?? ''}\n${line}\n`);
+  const found = violations(files).filter((sentence) => !before.includes(sentence));
+  expect(found).toHaveLength(1);
+  expect(found[0]).toMatch(expected);
+});

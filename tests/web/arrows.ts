@@ -1,0 +1,146 @@
+// Who may know whom. The house is divided into rooms; each names the rooms that its files may include or import. A file
+// in no room, an arrow that is not here and a word outside its room are violations.
+import { posix } from 'node:path';
+
+interface Room {
+  /** Paths from the root of the repository. */
+  readonly files: RegExp;
+  /** Rooms that these files may see, besides their own. */
+  readonly sees: readonly string[];
+  /** Packages that they may import. */
+  readonly packages?: readonly string[];
+}
+
+const rooms: Readonly<Record<string, Room>> = {
+  // The core: bindings -> session -> {model, tokenizer, sampler}; model -> kernels -> {simd, quant, tensor}.
+  result: { files: /^src\/result\.h$/, sees: [] },
+  tensor: { files: /^src\/tensor\.(h|cpp)$/, sees: ['result'] },
+  simd: { files: /^src\/simd\.h$/, sees: [] },
+  quant: { files: /^src\/quant\.(h|cpp)$/, sees: ['tensor', 'simd'] },
+  kernels: { files: /^src\/kernels\//, sees: ['simd', 'quant', 'tensor'] },
+  formats: { files: /^src\/formats\//, sees: ['tensor', 'result'] },
+  tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
+  sampler: { files: /^src\/sampler\.(h|cpp)$/, sees: ['result'] },
+  // Weights and config are the part of the model that sees files.
+  loading: {
+    files: /^src\/model\/(weights|weight_reader|config)\.(h|cpp)$/,
+    sees: ['model', 'formats', 'kernels', 'quant', 'tensor', 'result'],
+  },
+  model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'tensor', 'result'] },
+  session: { files: /^src\/session\.(h|cpp)$/, sees: ['model', 'tokenizer', 'sampler', 'result'] },
+  bindings: { files: /^wasm\/bindings\.cpp$/, sees: ['session', 'loading', 'formats', 'tokenizer', 'result'] },
+
+  // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
+  errors: { files: /^web\/errors\.ts$/, sees: [] },
+  protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
+  options: { files: /^web\/options\.ts$/, sees: ['protocol', 'errors'] },
+  client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
+  page: {
+    files: /^web\/(load|model|session|queue|storyteller)\.ts$/,
+    sees: ['client', 'options', 'protocol', 'errors'],
+  },
+  doors: { files: /^web\/(index|node)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
+  worker: { files: /^web\/(worker|turns)\.ts$/, sees: ['engine', 'store', 'protocol', 'errors'] },
+  engine: { files: /^web\/(engine|features|wasm-modules\.d)\.ts$/, sees: ['glue', 'store', 'protocol', 'errors'] },
+  glue: { files: /^web\/wasm\//, sees: [] },
+  store: { files: /^web\/model-store\.ts$/, sees: ['protocol', 'errors'] },
+  nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'errors'] },
+  workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles'] },
+  commandLine: {
+    files: /^web\/cli(\.ts$|\/)/,
+    sees: ['doors', 'options', 'protocol', 'errors'],
+    packages: ['commander'],
+  },
+  demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm'] },
+};
+
+interface Word {
+  readonly pattern: RegExp;
+  /** The files that the word concerns. */
+  readonly among: RegExp;
+  /** Those of them that may say it. */
+  readonly allowed: RegExp;
+}
+
+const words: Readonly<Record<string, Word>> = {
+  'intrinsics headers': {
+    pattern: /#\s*include\s*<(\w*intrin|arm_\w+|wasm_simd128|xsimd)\b/,
+    among: /\.(h|cpp)$/,
+    allowed: /^src\/simd\.h$/,
+  },
+  'emscripten headers': { pattern: /#\s*include\s*<emscripten/, among: /\.(h|cpp)$/, allowed: /^wasm\// },
+  'network and browser storage': {
+    pattern: /\b(fetch\s*\(|XMLHttpRequest|caches\b|indexedDB|localStorage|FileReaderSync|navigator\.storage)/,
+    among: /^web\/(?!demo\/).*\.ts$/,
+    allowed: /^web\/model-store\.ts$/,
+  },
+  'modules of Node': {
+    pattern: /['"]node:/,
+    among: /^web\/.*\.ts$/,
+    allowed: /^web\/(node|node-files|worker-node|cli|cli\/[\w-]+)\.ts$/,
+  },
+  // The doors adapt the workers of their hosts.
+  postMessage: {
+    pattern: /\bpostMessage\b/,
+    among: /^web\/.*\.ts$/,
+    allowed: /^web\/(client|worker|worker-web|worker-node|node)\.ts$/,
+  },
+};
+
+/** What is wrong, one sentence each, in files given by path and text. */
+export function violations(files: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  for (const [path, text] of files) {
+    const code = withoutComments(text);
+    const from = roomOf(path);
+    if (from === undefined) {
+      found.push(`${path} stands in no room`);
+      continue;
+    }
+    for (const target of path.endsWith('.ts') ? imports(path, code) : includes(path, code)) {
+      const sentence = judge(from, path, target);
+      if (sentence) found.push(sentence);
+    }
+    for (const [what, { pattern, among, allowed }] of Object.entries(words)) {
+      if (among.test(path) && !allowed.test(path) && pattern.test(code)) found.push(`${path} knows ${what}`);
+    }
+  }
+  return found;
+}
+
+function judge(from: string, path: string, target: string): string | undefined {
+  const room = rooms[from];
+  if (!room) return undefined;
+  if (!/^(src|wasm|web)\//.test(target)) {
+    return room.packages?.includes(target) ? undefined : `${path} imports the package ${target}`;
+  }
+  const to = roomOf(target);
+  if (to === undefined) return `${path} sees ${target}, which stands in no room`;
+  if (to === from || room.sees.includes(to)) return undefined;
+  return `${path} (${from}) sees ${target} (${to})`;
+}
+
+function roomOf(path: string): string | undefined {
+  return Object.entries(rooms).find(([, room]) => room.files.test(path))?.[0];
+}
+
+// Quoted includes are the core's own, from src/ or from the file's folder.
+function includes(path: string, code: string): string[] {
+  return [...code.matchAll(/#\s*include\s*"([^"]+)"/g)].map(([, name = '']) =>
+    name.startsWith('.') ? posix.join(posix.dirname(path), name) : `src/${name}`,
+  );
+}
+
+function imports(path: string, code: string): string[] {
+  const specifiers = code.matchAll(/(?:\bfrom|\bimport|\bimport\s*\()\s*['"]([^'"]+)['"]/g);
+  return [...specifiers]
+    .map(([, name = '']) => name)
+    .filter((name) => !name.startsWith('node:'))
+    .map((name) =>
+      name.startsWith('.') ? posix.join(posix.dirname(path), name).replace(/\.js$/, '.ts') : name,
+    );
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:'"])\/\/.*$/gm, '$1');
+}

@@ -1,0 +1,86 @@
+// Stands in for the generated glue: a "model" whose next token is predictable, so that the TypeScript half can be
+// tested without the core, including what the core never does (crash, be slow). web/engine.ts describes the interface.
+//
+// Tokens are bytes. After token t comes t + 1; after 'z' the end of text. Token 200 makes `advance` throw. Logits are
+// [tokens read, passes, largest batch, sum of tokens read].
+
+const chunk = 16;
+
+export default async function create({ instantiateWasm }) {
+  instantiateWasm({}, () => {});
+  let passes = 0;
+  let largestBatch = 0;
+  let delay = 0; // ms of a pass
+
+  class Session {
+    queue = [];
+    read = 0;
+    sum = 0;
+    last = -1;
+    chance;
+    constructor(low, high) {
+      this.chance = low + high;
+    }
+    prompt(tokens) {
+      if (tokens.length === 0 && this.read === 0 && this.queue.length === 0) this.queue.push(0);
+      this.queue.push(...tokens);
+      return { value: null };
+    }
+    pending() {
+      return this.queue.length;
+    }
+    reseed(low, high) {
+      this.chance = low + high;
+    }
+    logits() {
+      return this.last < 0 ? null : Float32Array.of(this.read, passes, largestBatch, this.sum);
+    }
+    sample({ temperature }) {
+      if (this.pending() > 0 || this.last < 0) throw new Error('sampled too early');
+      const token = this.last === 122 ? 0 : temperature === 2 ? 97 + (this.chance++ % 26) : this.last + 1;
+      if (token !== 0) this.queue.push(token);
+      return { token, text: token === 0 ? '' : String.fromCharCode(token) };
+    }
+    feed() {
+      for (const token of this.queue.splice(0, chunk)) {
+        if (token === 200) throw new WebAssembly.RuntimeError('unreachable');
+        this.read++;
+        this.sum += token;
+        this.last = token;
+      }
+    }
+    delete() {
+      this.queue = undefined;
+    }
+  }
+
+  return {
+    loadModel(source, vocabulary, quantization, onProgress) {
+      const bytes = new Uint8Array(source.size);
+      const error = source.read(0, bytes);
+      if (error !== '') return { error: { code: 'read-failed', message: `${source.name}: ${error}` } };
+      const text = new TextDecoder().decode(bytes.subarray(0, 64));
+      if (!text.startsWith('fake')) return { error: { code: 'bad-file', message: `${source.name}: not fake` } };
+      delay = Number(/delay=(\d+)/.exec(text)?.[1] ?? 0);
+      for (const loaded of [0, source.size]) onProgress(loaded, source.size);
+      return {
+        value: {
+          info: () => ({
+            ...{ version: '7', layers: 1, channels: 64, heads: 1, headSize: 64, hidden: 64, vocabulary: 256 },
+            ...{ parameters: 1, quantization, bytes: source.size },
+            tokenizer: vocabulary === null ? null : vocabulary === 'bytes' ? 'bytes' : 'world',
+          }),
+          tokenize: (value) => ({ value: Int32Array.from(new TextEncoder().encode(value)) }),
+          detokenize: (tokens) => new TextDecoder().decode(Uint8Array.from(tokens)),
+          createSession: (low, high) => new Session(low, high),
+        },
+      };
+    },
+    advance(sessions) {
+      if (delay > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delay);
+      passes++;
+      largestBatch = Math.max(largestBatch, sessions.length);
+      for (const session of sessions) session.feed();
+    },
+  };
+}

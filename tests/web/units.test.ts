@@ -1,0 +1,157 @@
+// The small parts by themselves.
+import { describe, expect, test } from 'vitest';
+import { chooseBuild, seedWords, unwrap } from '../../dist/engine.js';
+import { hasRelaxedSimd, hasSimd } from '../../dist/features.js';
+import { fileName } from '../../dist/load.js';
+import { memorySource } from '../../dist/model-store.js';
+import { openPath } from '../../dist/node-files.js';
+import { Queue } from '../../dist/queue.js';
+import { Turns } from '../../dist/turns.js';
+import { failure } from './streams.js';
+
+describe('features', () => {
+  test('SIMD is seen in every Node, relaxed SIMD in those that have it', () => {
+    expect(hasSimd()).toBe(true);
+    expect(hasRelaxedSimd()).toBe(Number(process.versions.node.split('.')[0]) >= 22);
+  });
+
+  test('the fastest build that runs is chosen', () => {
+    expect(chooseBuild('auto', true, true)).toBe('relaxed');
+    expect(chooseBuild('auto', true, false)).toBe('baseline');
+    expect(chooseBuild('baseline', true, true)).toBe('baseline');
+    expect(chooseBuild('relaxed', true, true)).toBe('relaxed');
+    expect(() => chooseBuild('relaxed', true, false)).toThrow(/relaxed SIMD/);
+    expect(() => chooseBuild('auto', false, false)).toThrow(/SIMD/);
+  });
+});
+
+describe('engine', () => {
+  test('a seed is two words', () => {
+    expect(seedWords(0)).toEqual([0, 0]);
+    expect(seedWords(2 ** 32 + 5)).toEqual([5, 1]);
+    expect(seedWords(Number.MAX_SAFE_INTEGER)).toEqual([2 ** 32 - 1, 2 ** 21 - 1]);
+  });
+
+  test('a result is its value or its error', () => {
+    expect(unwrap({ value: 7 })).toBe(7);
+    const error = { code: 'bad-file', message: 'x.pth: truncated' };
+    expect(() => unwrap({ error })).toThrow(expect.objectContaining({ name: 'RwkvError', ...error }));
+    expect(() => unwrap({ error: { code: 'nonsense', message: '' } })).toThrow(/unknown error code/);
+  });
+});
+
+describe('sources', () => {
+  test('bytes in pieces read as one, at every offset and length', () => {
+    const bytes = Uint8Array.from({ length: 12 }, (_, i) => i + 1);
+    for (const cuts of [[], [5], [1, 1, 5], [0, 3, 4, 11, 12]]) {
+      const borders = [0, ...cuts, 12];
+      const chunks = borders.slice(1).map((end, i) => bytes.subarray(borders[i], end));
+      const source = memorySource('x', chunks);
+      expect(source.size).toBe(12);
+      for (let offset = 0; offset <= 12; offset++) {
+        for (let length = 0; offset + length <= 12; length++) {
+          const into = new Uint8Array(length);
+          source.read(offset, into);
+          expect(into).toEqual(bytes.slice(offset, offset + length));
+        }
+      }
+    }
+    expect(() => memorySource('x', []).read(0, new Uint8Array(1))).toThrow(/beyond its end/);
+  });
+
+  test('a file reads at offsets, and says when it became shorter', () => {
+    const source = openPath(new URL(import.meta.url).pathname, 'units.test.ts');
+    const into = new Uint8Array(5);
+    source.read(3, into);
+    expect(new TextDecoder().decode(into)).toBe('The s');
+    expect(() => source.read(source.size - 2, into)).toThrow(/units.test.ts: ended early/);
+    source.close();
+  });
+
+  test('a file is known by its last name', () => {
+    expect(fileName('https://x.org/a/b.pth?download=1#top')).toBe('b.pth');
+    expect(fileName('C:\\models\\b.pth')).toBe('b.pth');
+    expect(fileName('https://x.org/')).toBe('x.org');
+  });
+});
+
+describe('queue', () => {
+  test('lets in one after another, and past those who gave up', async () => {
+    const queue = new Queue();
+    const order: string[] = [];
+    const controller = new AbortController();
+    const leave = await queue.enter();
+    const second = queue.enter(controller.signal).catch(() => order.push('gave up'));
+    const third = queue.enter().then((leaveThird) => {
+      order.push('third');
+      leaveThird();
+    });
+    controller.abort();
+    await second;
+    expect(order).toEqual(['gave up']);
+    leave();
+    leave();
+    await third;
+    expect(order).toEqual(['gave up', 'third']);
+    (await queue.enter())();
+  });
+});
+
+describe('turns', () => {
+  class Reader {
+    left: number;
+    constructor(left: number) {
+      this.left = left;
+    }
+    pending() {
+      return this.left;
+    }
+  }
+
+  function desk() {
+    const batches: Reader[][] = [];
+    const errors: unknown[] = [];
+    const turns = new Turns<Reader>(
+      (readers) => {
+        batches.push(readers);
+        for (const reader of readers) {
+          if (reader.left > 100) throw new Error('too much');
+          reader.left--;
+        }
+      },
+      () => new Promise((resolve) => setImmediate(resolve)),
+      (error) => errors.push(error),
+    );
+    return { turns, batches, errors };
+  }
+
+  test('all who have something to read advance together, each until it is done', async () => {
+    const { turns, batches } = desk();
+    const [a, b] = [new Reader(1), new Reader(3)];
+    await Promise.all([turns.ready(a), turns.ready(b)]);
+    expect(batches).toEqual([[a, b], [b], [b]]);
+    await turns.ready(a);
+    expect(batches).toHaveLength(3);
+  });
+
+  test('who is stopped reads no further, until it is started again', async () => {
+    const { turns, batches } = desk();
+    const reader = new Reader(3);
+    turns.start(reader);
+    turns.stop(reader);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(batches).toEqual([]);
+    const waiting = failure(turns.ready(reader));
+    turns.stop(reader, new Error('gone'));
+    expect((await waiting).message).toBe('gone');
+    await turns.ready(reader);
+    expect(reader.left).toBe(0);
+  });
+
+  test('what a pass throws is told', async () => {
+    const { turns, errors } = desk();
+    turns.start(new Reader(101));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(errors).toEqual([new Error('too much')]);
+  });
+});

@@ -1,0 +1,142 @@
+// rwkv-wasm complete: a prompt in, its continuation out, as it comes.
+import { type Command, InvalidArgumentError } from 'commander';
+import { RWKV } from '../node.js';
+import {
+  checkGenerateOptions,
+  checkLoadOptions,
+  type LoadOptions,
+  randomSeed,
+} from '../options.js';
+import type { ModelInfo } from '../protocol.js';
+import { interruptSignal, progressLine, readStdin } from './terminal.js';
+
+interface Flags {
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  readonly seed?: number;
+  readonly model?: string;
+  readonly tokenizer?: string;
+  readonly quantization: NonNullable<LoadOptions['quantization']>;
+  readonly build: NonNullable<LoadOptions['build']>;
+  readonly json: boolean;
+}
+
+/** Why the text ended. */
+type FinishReason = 'length' | 'end-of-text' | 'aborted';
+
+const examples = `
+Examples:
+  rwkv-wasm complete "Once upon a time"
+  rwkv-wasm complete "The wolf" --max-tokens 60 --seed 7
+  rwkv-wasm complete - --json < prompt.txt
+  rwkv-wasm complete "def main" --model ./model.pth --tokenizer ./rwkv_vocab_v20230424.txt`;
+
+/** Adds the command to the program. */
+export function completeCommand(program: Command): void {
+  program
+    .command('complete')
+    .description('continue a text')
+    .argument('[prompt]', "the text to continue; '-' reads it from standard input", '')
+    .option('-n, --max-tokens <n>', 'at most so many tokens', toNumber, 256)
+    .option(
+      '-t, --temperature <x>',
+      'above 1 wilder, below 1 tamer, 0 always the likeliest token',
+      toNumber,
+      1,
+    )
+    .option('--top-p <x>', 'choose among the likeliest tokens of this total probability', toNumber, 0.7)
+    .option('--top-k <n>', 'choose among so many of the likeliest tokens (0: all)', toNumber, 0)
+    .option('--presence-penalty <x>', 'against any repetition', toNumber, 0)
+    .option('--frequency-penalty <x>', 'against frequent repetition', toNumber, 0)
+    .option('-s, --seed <n>', 'the same seed gives the same text (default: a random one)', toNumber)
+    .option('-m, --model <file>', 'path or URL of a model (default: the embedded storyteller)')
+    .option('--tokenizer <file>', "path or URL of its vocabulary, or 'bytes'")
+    .option('-q, --quantization <type>', 'weights in memory: f32, f16 or q8', 'q8')
+    .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
+    .option('--json', 'print one JSON object at the end instead of the text', false)
+    .addHelpText('after', examples)
+    .action(complete);
+}
+
+async function complete(argument: string, flags: Flags): Promise<void> {
+  const { model: source, tokenizer, quantization, build, json, ...sampling } = flags;
+  const seed = flags.seed ?? randomSeed();
+  const signal = interruptSignal();
+  const options = { ...sampling, seed, signal };
+  const loadOptions = { quantization, build, tokenizer, signal };
+  checkGenerateOptions(options); // before a model is loaded for nothing
+  checkLoadOptions(loadOptions);
+
+  const prompt = argument === '-' ? await readStdin() : argument;
+  const write = (text: string) => json || process.stdout.write(text);
+  const tokens: number[] = [];
+  const watch = stopwatch();
+  let info: ModelInfo | undefined;
+  let text = '';
+  let finishReason: FinishReason = 'aborted';
+  try {
+    const progress = progressLine();
+    const model = await RWKV.load(source, { ...loadOptions, onProgress: progress.show }).finally(
+      progress.clear,
+    );
+    info = model.info;
+    const session = await model.createSession({ seed });
+    write(prompt);
+    for await (const step of session.generate(prompt, options)) {
+      watch.lap();
+      tokens.push(step.token);
+      text += step.text;
+      write(step.text);
+    }
+    finishReason = tokens.length < flags.maxTokens ? 'end-of-text' : 'length';
+    await model.dispose();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    process.exitCode = 130;
+  }
+
+  const speed = watch.lapsPerSecond();
+  if (json) {
+    const result = {
+      prompt,
+      text,
+      tokens,
+      finishReason,
+      seed,
+      tokensPerSecond: round(speed),
+      model: info ?? null,
+    };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  } else write('\n');
+  process.stderr.write(
+    `${tokens.length} tokens, ${round(speed)} tok/s, seed ${seed}, ${info?.build ?? 'no'} build\n`,
+  );
+}
+
+function toNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('It is no number.');
+  return value;
+}
+
+// The pace of what repeats: from the first lap on, so that what came before it does not count.
+function stopwatch() {
+  let laps = 0;
+  let first = 0;
+  let last = 0;
+  return {
+    lap(): void {
+      last = performance.now();
+      if (laps++ === 0) first = last;
+    },
+    lapsPerSecond: () => (laps > 1 ? ((laps - 1) * 1000) / (last - first) : 0),
+  };
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

@@ -1,0 +1,53 @@
+const codes = [
+  'invalid-argument',
+  'bad-file',
+  'bad-model',
+  'bad-vocabulary',
+  'unsupported',
+  'read-failed',
+  'out-of-memory',
+  'no-tokenizer',
+  'disposed',
+  'worker-crashed',
+] as const;
+
+/**
+ * What went wrong, for programs:
+ *
+ * - `invalid-argument`: an option, a token id or a source that the caller passed
+ * - `bad-file`: bytes that are not what their format says: truncated, foreign, hostile
+ * - `bad-model`: a readable file whose tensors do not make a model: missing, wrong shape or type
+ * - `bad-vocabulary`: a vocabulary that cannot be read or does not fit the model
+ * - `unsupported`: recognised, but not something this version or this machine runs
+ * - `read-failed`: a file or the network could not deliver its bytes
+ * - `out-of-memory`: the model does not fit into the memory that WebAssembly can have
+ * - `no-tokenizer`: text was asked of a model that was loaded without a tokenizer
+ * - `disposed`: the model or session was given back before or during the call
+ * - `worker-crashed`: the worker died; the model and its sessions are gone, a new load works
+ */
+export type RwkvErrorCode = (typeof codes)[number];
+
+/** Every failure of this package but an abort, which throws the reason of its AbortSignal. */
+export class RwkvError extends Error {
+  override readonly name = 'RwkvError';
+  /** What went wrong, for programs; `message` says it for people. */
+  readonly code: RwkvErrorCode;
+
+  constructor(code: RwkvErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The code that `text` spells. The core and this list name the same codes; another text is our mistake. */
+export function errorCode(text: string): RwkvErrorCode {
+  const code = codes.find((known) => known === text);
+  if (code === undefined) throw new Error(`unknown error code '${text}'`);
+  return code;
+}
+
+/** The sentence of whatever was thrown, with its cause where that says more (as in fetch errors of Node). */
+export function sentence(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  return thrown.cause instanceof Error ? `${thrown.message}: ${thrown.cause.message}` : thrown.message;
+}

@@ -1,0 +1,23 @@
+// Which WebAssembly features this engine has: it is asked to validate the smallest module that uses them.
+
+// A module of one function () -> v128 with the given body, which ends in 0x0b.
+const functionModule = (...body: number[]): Uint8Array<ArrayBuffer> =>
+  Uint8Array.of(
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // magic, version 1
+    ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b], // types: one, () -> v128
+    ...[0x03, 0x02, 0x01, 0x00], // functions: one, of type 0
+    ...[0x0a, body.length + 4, 0x01, body.length + 2, 0x00, ...body], // code: one body without locals
+    0x0b, // end
+  );
+
+const zero = [0x41, 0x00, 0xfd, 0x0f]; // i32.const 0; i8x16.splat
+
+/** The SIMD128 proposal, in all engines since 2023. */
+export function hasSimd(): boolean {
+  return WebAssembly.validate(functionModule(...zero));
+}
+
+/** The relaxed SIMD proposal: fused multiply-add, integer dot products. */
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(functionModule(...zero, ...zero, 0xfd, 0x80, 0x02)); // i8x16.relaxed_swizzle
+}

@@ -1,0 +1,32 @@
+/**
+ * RWKV language models in the browser: on the CPU, in a worker, text as a stream.
+ *
+ * @packageDocumentation
+ */
+import { createRWKV, fileName } from './load.js';
+
+export { RwkvError, type RwkvErrorCode } from './errors.js';
+export type { ModelSource } from './load.js';
+export type { Model } from './model.js';
+export type { GenerateOptions, LoadOptions, ReadOptions, SessionOptions } from './options.js';
+export type { Build, LoadProgress, ModelInfo, Quantization, Step } from './protocol.js';
+export type { Session } from './session.js';
+
+/** The door: `RWKV.load()`. */
+export const RWKV = createRWKV({
+  spawn(events) {
+    const worker = new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' });
+    worker.onmessage = ({ data }) => events.message(data);
+    worker.onmessageerror = () => events.crash('a message could not be read');
+    worker.onerror = (event) => {
+      event.preventDefault();
+      events.crash(event.message || 'its script could not be loaded');
+    };
+    return worker;
+  },
+  locate(source) {
+    const base = typeof document === 'undefined' ? location.href : document.baseURI;
+    const url = new URL(source, base).href;
+    return { kind: 'url', name: url.startsWith('data:') ? 'data' : fileName(url), url };
+  },
+});

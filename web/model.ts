@@ -1,0 +1,62 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { Client } from './client.js';
+import { checkSessionOptions, checkTokens, type SessionOptions, unexpected } from './options.js';
+import type { ModelInfo } from './protocol.js';
+import { requireTokenizer, Session } from './session.js';
+
+/** A model, loaded into a worker of its own. Nothing here computes on the calling thread. */
+export class Model implements AsyncDisposable {
+  /** `await using` gives the model back; where the engine has no `Symbol.asyncDispose`, call `dispose`. */
+  declare [Symbol.asyncDispose]: () => Promise<void>;
+
+  /** What was loaded, and how. */
+  readonly info: ModelInfo;
+  readonly #client: Client;
+
+  /** @internal Made by `RWKV.load`. */
+  constructor(client: Client, info: ModelInfo) {
+    this.#client = client;
+    this.info = info;
+  }
+
+  /**
+   * Starts a text of its own. A session holds a few hundred kilobytes to some megabytes, however long its text grows.
+   *
+   * @throws RwkvError `invalid-argument`, `disposed`, `out-of-memory`, `worker-crashed`
+   */
+  async createSession(options: SessionOptions = {}): Promise<Session> {
+    const { seed } = checkSessionOptions(options);
+    return new Session(this.#client, await this.#client.call('createSession', { seed }), this.info);
+  }
+
+  /**
+   * The token ids of a text.
+   *
+   * @throws RwkvError `no-tokenizer`, `invalid-argument`, `bad-vocabulary` where the vocabulary has no token for a
+   * part of the text, `disposed`, `worker-crashed`
+   */
+  async tokenize(text: string): Promise<number[]> {
+    if (typeof text !== 'string') throw unexpected('text', 'a string', text);
+    requireTokenizer(this.info, 'tokenize');
+    return [...(await this.#client.call('tokenize', { text }))];
+  }
+
+  /**
+   * The text of token ids (0 to V - 1). Bytes that make no character become U+FFFD.
+   *
+   * @throws RwkvError `no-tokenizer`, `invalid-argument`, `disposed`, `worker-crashed`
+   */
+  async detokenize(tokens: ArrayLike<number>): Promise<string> {
+    requireTokenizer(this.info, 'detokenize');
+    return this.#client.call('detokenize', { tokens: checkTokens('tokens', tokens, this.info.vocabulary) });
+  }
+
+  /** Ends the worker: all memory is given back, calls under way reject with `disposed`. */
+  async dispose(): Promise<void> {
+    await this.#client.close();
+  }
+
+  static {
+    if (Symbol.asyncDispose) Model.prototype[Symbol.asyncDispose] = Model.prototype.dispose;
+  }
+}

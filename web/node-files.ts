@@ -1,0 +1,47 @@
+// The file system of Node behind the store's small interface.
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { RwkvError, sentence } from './errors.js';
+import type { ByteSource, Io } from './model-store.js';
+
+/** Node's: all from disk. */
+export const nodeIo: Io = {
+  openPath,
+  fetchWasm: async (url) =>
+    new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } }),
+};
+
+/**
+ * A file as a synchronous range reader.
+ *
+ * @throws RwkvError `read-failed` naming the path and the cause
+ */
+export function openPath(path: string, name: string): ByteSource {
+  const file = attempt(path, () => openSync(path, 'r'));
+  const stats = attempt(path, () => fstatSync(file));
+  if (!stats.isFile()) {
+    closeSync(file);
+    throw new RwkvError('read-failed', `${path}: not a file`);
+  }
+  return {
+    name,
+    size: stats.size,
+    read(offset, into) {
+      for (let done = 0; done < into.length; ) {
+        const count = attempt(path, () => readSync(file, into, done, into.length - done, offset + done));
+        if (count === 0)
+          throw new RwkvError('read-failed', `${path}: ended early; it was changed while being read`);
+        done += count;
+      }
+    },
+    close: () => closeSync(file),
+  };
+}
+
+function attempt<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new RwkvError('read-failed', `${path}: ${sentence(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,201 @@
+// Every option that a caller may pass: its type, its range, its default. Checked here, by name, before anything is
+// computed; nothing after this file checks an option again.
+import { RwkvError } from './errors.js';
+import type { Build, LoadProgress, Quantization, Sampling } from './protocol.js';
+
+/** Options of `RWKV.load`. */
+export interface LoadOptions {
+  /** How weights are kept in memory. Default `'q8'`. */
+  quantization?: Quantization | undefined;
+  /**
+   * The vocabulary: a URL or path, or its bytes; `'bytes'` for models whose tokens are bytes; `false` for token ids
+   * only. Default: the storyteller's own for the embedded model, else none.
+   */
+  tokenizer?: string | URL | Blob | ArrayBuffer | Uint8Array | false | undefined;
+  /** Aborts the load; nothing is left of it. */
+  signal?: AbortSignal | undefined;
+  /** Hears how the load is getting on. What it throws ends the load. */
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Threads to compute with. This version uses one; `model.info.threads` tells. Default `'auto'`. */
+  threads?: 'auto' | number | undefined;
+  /** Which build of the core to use. Default `'auto'`: the fastest that runs here. */
+  build?: 'auto' | Build | undefined;
+}
+
+/** Options of `model.createSession`. */
+export interface SessionOptions {
+  /** Where chance begins: the same seed gives the same text. 0 to 2^53 - 1; default: a random one. */
+  seed?: number | undefined;
+}
+
+/** Options of `session.append` and `session.logits`. */
+export interface ReadOptions {
+  /** Stops the reading. What is not read yet is read by the next call on the session. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of `session.complete` and `session.generate`. */
+export interface GenerateOptions extends ReadOptions {
+  /** At most so many tokens. 0 only reads the prompt. Default 256. */
+  maxTokens?: number | undefined;
+  /** Flattens (above 1) or sharpens (below 1) the choice; 0 always takes the likeliest token. 0 to 100, default 1. */
+  temperature?: number | undefined;
+  /** Chooses among the likeliest tokens that together have this probability. 0 to 1, default 0.7. */
+  topP?: number | undefined;
+  /** Chooses among so many of the likeliest tokens; 0: no such limit. Default 0. */
+  topK?: number | undefined;
+  /** Taken off the logit of each token that this session has generated. -100 to 100, default 0. */
+  presencePenalty?: number | undefined;
+  /** The same, once for each time that it was generated. -100 to 100, default 0. */
+  frequencyPenalty?: number | undefined;
+  /** What those counts are multiplied by at each token: old ones fade. 0 to 1, default 0.996. */
+  penaltyDecay?: number | undefined;
+  /** Starts chance anew from this seed. Default: it goes on where the session's last call left it. */
+  seed?: number | undefined;
+}
+
+interface Rule<T> {
+  readonly expected: string;
+  readonly accepts: (value: unknown) => value is T;
+}
+
+const integer = (least: number, most: number): Rule<number> => ({
+  expected: `an integer from ${least} to ${most}`,
+  accepts: (value): value is number => Number.isInteger(value) && inRange(value, least, most),
+});
+const number = (least: number, most: number): Rule<number> => ({
+  expected: `a number from ${least} to ${most}`,
+  accepts: (value): value is number => inRange(value, least, most),
+});
+const oneOf = <T extends string>(...choices: readonly T[]): Rule<T> => ({
+  expected: choices.map((choice) => `'${choice}'`).join(' or '),
+  accepts: (value): value is T => choices.some((choice) => choice === value),
+});
+const either = <A, B>(a: Rule<A>, b: Rule<B>): Rule<A | B> => ({
+  expected: `${a.expected} or ${b.expected}`,
+  accepts: (value): value is A | B => a.accepts(value) || b.accepts(value),
+});
+const callback: Rule<(progress: LoadProgress) => void> = {
+  expected: 'a function',
+  accepts: (value): value is (progress: LoadProgress) => void => typeof value === 'function',
+};
+const abortSignal: Rule<AbortSignal> = {
+  expected: 'an AbortSignal',
+  accepts: (value): value is AbortSignal => value instanceof AbortSignal,
+};
+const vocabulary: Rule<string | URL | Blob | ArrayBuffer | Uint8Array | false> = {
+  expected: "a URL, a path, a Blob, an ArrayBuffer, a Uint8Array, 'bytes' or false",
+  accepts: (value): value is string | URL | Blob | ArrayBuffer | Uint8Array | false =>
+    value === false ||
+    (typeof value === 'string' && value !== '') ||
+    value instanceof URL ||
+    value instanceof Blob ||
+    value instanceof ArrayBuffer ||
+    value instanceof Uint8Array,
+};
+const seed = integer(0, Number.MAX_SAFE_INTEGER);
+
+/** @throws RwkvError `invalid-argument` */
+export function checkLoadOptions(options: LoadOptions) {
+  return check(options, (get) => ({
+    quantization: get('quantization', oneOf('f32', 'f16', 'q8')) ?? 'q8',
+    tokenizer: get('tokenizer', vocabulary),
+    signal: get('signal', abortSignal),
+    onProgress: get('onProgress', callback),
+    threads: get('threads', either(oneOf('auto'), integer(1, 64))) ?? 'auto',
+    build: get('build', oneOf('auto', 'baseline', 'relaxed')) ?? 'auto',
+  }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkSessionOptions(options: SessionOptions) {
+  return check(options, (get) => ({ seed: get('seed', seed) ?? randomSeed() }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkReadOptions(options: ReadOptions) {
+  return check(options, (get) => ({ signal: get('signal', abortSignal) }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkGenerateOptions(options: GenerateOptions) {
+  return check(options, (get) => ({
+    maxTokens: get('maxTokens', integer(0, Number.MAX_SAFE_INTEGER)) ?? 256,
+    seed: get('seed', seed),
+    signal: get('signal', abortSignal),
+    sampling: {
+      temperature: get('temperature', number(0, 100)) ?? 1,
+      topP: get('topP', number(0, 1)) ?? 0.7,
+      topK: get('topK', integer(0, 2 ** 31 - 1)) ?? 0,
+      presencePenalty: get('presencePenalty', number(-100, 100)) ?? 0,
+      frequencyPenalty: get('frequencyPenalty', number(-100, 100)) ?? 0,
+      penaltyDecay: get('penaltyDecay', number(0, 1)) ?? 0.996,
+    } satisfies Sampling,
+  }));
+}
+
+/**
+ * Token ids as the worker wants them: checked, copied.
+ *
+ * @throws RwkvError `invalid-argument` naming the place, the range and what was found.
+ */
+export function checkTokens(name: string, tokens: unknown, vocabulary: number): Int32Array<ArrayBuffer> {
+  if (!isArrayLike(tokens)) throw unexpected(name, 'text or token ids', tokens);
+  const id = integer(0, vocabulary - 1);
+  return Int32Array.from({ length: tokens.length }, (_, i) => {
+    const token = tokens[i];
+    if (!id.accepts(token)) throw unexpected(`${name}[${i}]`, `a token id, ${id.expected}`, token);
+    return token;
+  });
+}
+
+/** A seed for those who do not choose one: short enough to be read out. */
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}
+
+/** The error for a value that is not what was expected. */
+export function unexpected(name: string, expected: string, found: unknown): RwkvError {
+  return new RwkvError('invalid-argument', `${name}: expected ${expected}; found ${show(found)}`);
+}
+
+type Get = <T>(name: string, rule: Rule<T>) => T | undefined;
+
+// Reads the options that `take` asks for; a name that it does not ask for is unknown.
+function check<T>(options: object, take: (get: Get) => T): T {
+  if (typeof options !== 'object' || options === null) throw unexpected('options', 'an object', options);
+  const given = new Map<string, unknown>(Object.entries(options));
+  const known: string[] = [];
+  const taken = take((name, rule) => {
+    known.push(name);
+    const value = given.get(name);
+    if (value === undefined || rule.accepts(value)) return value;
+    throw unexpected(`option ${name}`, rule.expected, value);
+  });
+  for (const name of given.keys()) {
+    if (!known.includes(name)) throw unexpected('options', `only ${known.join(', ')}`, name);
+  }
+  return taken;
+}
+
+function inRange(value: unknown, least: number, most: number): value is number {
+  return typeof value === 'number' && value >= least && value <= most;
+}
+
+function isArrayLike(value: unknown): value is ArrayLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'length' in value &&
+    integer(0, 2 ** 31 - 1).accepts(value.length)
+  );
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}...` : value}'`;
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null)
+    return `an object (${value.constructor?.name ?? 'Object'})`;
+  return String(value);
+}

@@ -1,0 +1,156 @@
+// The messages between the page half and the worker half, and nothing else. `Operations` is the only table: requests,
+// replies and handlers are mapped types over it, so that the compiler keeps the books.
+import type { RwkvErrorCode } from './errors.js';
+
+/** How weights are kept in memory: `'f32'` exact, `'f16'` half the size, `'q8'` a quarter (blocks of 32). */
+export type Quantization = 'f32' | 'f16' | 'q8';
+
+/** A build of the core: `'baseline'` runs wherever SIMD128 does, `'relaxed'` needs relaxed SIMD and is faster. */
+export type Build = 'baseline' | 'relaxed';
+
+/** How a load is getting on. */
+export interface LoadProgress {
+  /** `'download'`: bytes arrive from the network. `'load'`: tensors are read, checked and packed. */
+  readonly stage: 'download' | 'load';
+  /** Bytes done. */
+  readonly loaded: number;
+  /** Bytes in all; absent where the server does not say. */
+  readonly total?: number;
+}
+
+/** What a loaded model is. */
+export interface ModelInfo {
+  /** The name of the file that it came from. */
+  readonly name: string;
+  /** The RWKV version, such as `'7'` or `'5.2'`. */
+  readonly version: string;
+  readonly layers: number;
+  /** The width of the model (C). */
+  readonly channels: number;
+  /** Heads of the time mix (H). */
+  readonly heads: number;
+  /** Channels of a head (N); C = H N. */
+  readonly headSize: number;
+  /** The hidden width of the channel mix (F). */
+  readonly hidden: number;
+  /** Token ids run from 0 to `vocabulary - 1` (V). */
+  readonly vocabulary: number;
+  /** The number of weights. */
+  readonly parameters: number;
+  readonly quantization: Quantization;
+  /** Memory that the weights take. */
+  readonly bytes: number;
+  /** The build in use. */
+  readonly build: Build;
+  /** Threads in use. */
+  readonly threads: number;
+  /** `null`: loaded without a tokenizer; token ids only. */
+  readonly tokenizer: 'world' | 'bytes' | null;
+}
+
+/** Where the bytes of a file are. `name` is for messages. */
+export type Place =
+  | { readonly kind: 'url'; readonly name: string; readonly url: string }
+  | { readonly kind: 'path'; readonly name: string; readonly path: string }
+  | { readonly kind: 'blob'; readonly name: string; readonly blob: Blob }
+  | { readonly kind: 'bytes'; readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> };
+
+/** How the next token is drawn; every field checked. */
+export interface Sampling {
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  readonly penaltyDecay: number;
+}
+
+/** One generated token; `text` is what it adds to the text: whole characters, maybe none. */
+export interface Step {
+  readonly token: number;
+  readonly text: string;
+}
+
+/** Text, or token ids. */
+export type Prompt = string | Int32Array<ArrayBuffer>;
+
+/** Every operation of the worker. Calls on one session must not overlap, but `pause` and `disposeSession`. Sessions are named by the number that `createSession` answered. */
+export interface Operations {
+  load: {
+    request: {
+      readonly model: Place;
+      readonly vocabulary: Place | 'bytes' | null;
+      readonly quantization: Quantization;
+      readonly build: Build | 'auto';
+    };
+    reply: ModelInfo;
+  };
+  tokenize: { request: { readonly text: string }; reply: Int32Array };
+  detokenize: { request: { readonly tokens: Int32Array<ArrayBuffer> }; reply: string };
+  createSession: { request: { readonly seed: number }; reply: number };
+  /** Reads the prompt; answers when all of it is read. */
+  append: { request: { readonly session: number; readonly prompt: Prompt }; reply: null };
+  /** As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. */
+  begin: {
+    request: { readonly session: number; readonly prompt: Prompt; readonly seed?: number };
+    reply: null;
+  };
+  /** Draws one token and begins to read it, unless it is token 0. */
+  next: { request: { readonly session: number; readonly sampling: Sampling }; reply: Step };
+  /** The logits (V) of the next token. */
+  logits: { request: { readonly session: number }; reply: Float32Array };
+  /**
+   * Stops reading. The unread rest stays and is read by the next call. A call that waits for it is never answered: who
+   * pauses a session has given that call up.
+   */
+  pause: { request: { readonly session: number }; reply: null };
+  disposeSession: { request: { readonly session: number }; reply: null };
+}
+
+export type Op = keyof Operations;
+export type Request<K extends Op> = Operations[K]['request'];
+export type Reply<K extends Op> = Operations[K]['reply'];
+
+/** Page to worker. `id` is the page's number for the call. */
+export type RequestMessage<K extends Op = Op> = {
+  [P in K]: { readonly id: number; readonly op: P; readonly body: Request<P> };
+}[K];
+
+/** Worker to page: the answer to call `id`. */
+export type ReplyMessage<K extends Op = Op> = {
+  [P in K]: { readonly kind: 'reply'; readonly id: number; readonly op: P; readonly value: Reply<P> };
+}[K];
+
+/** Worker to page: call `id` failed; the worker goes on. */
+export interface ErrorMessage {
+  readonly kind: 'error';
+  readonly id: number;
+  readonly op: Op;
+  readonly code: RwkvErrorCode;
+  readonly message: string;
+}
+
+/** Worker to page: call `id` is getting on. */
+export interface ProgressMessage {
+  readonly kind: 'progress';
+  readonly id: number;
+  readonly op: Op;
+  readonly progress: LoadProgress;
+}
+
+/** Worker to page: the worker can no longer be trusted with anything. */
+export interface CrashMessage {
+  readonly kind: 'crash';
+  readonly reason: string;
+}
+
+export type WorkerMessage<K extends Op = Op> =
+  | ReplyMessage<K>
+  | ErrorMessage
+  | ProgressMessage
+  | CrashMessage;
+
+/** What the worker does for each operation. */
+export type Handlers = {
+  [K in Op]: (body: Request<K>, report: (progress: LoadProgress) => void) => Reply<K> | Promise<Reply<K>>;
+};

@@ -1,0 +1,169 @@
+// The worker half of the conversation: owns the engine, the model and the recurrent states.
+import {
+  type Engine,
+  loadModel,
+  seedWords,
+  startEngine,
+  unwrap,
+  type WasmModel,
+  type WasmSession,
+} from './engine.js';
+import { RwkvError, sentence } from './errors.js';
+import { type Io, openSource } from './model-store.js';
+import type {
+  Handlers,
+  LoadProgress,
+  ModelInfo,
+  Op,
+  Place,
+  Prompt,
+  ReplyMessage,
+  Request,
+  RequestMessage,
+  WorkerMessage,
+} from './protocol.js';
+import { Turns } from './turns.js';
+
+/** The worker's end of the line to the page. */
+export interface Port {
+  postMessage<K extends Op>(message: WorkerMessage<K>): void;
+  listen(handle: (message: RequestMessage) => void): void;
+  /** Resolves when the event loop has delivered what had arrived. No timer: they come late. */
+  breathe(): Promise<void>;
+}
+
+/** Serves one model over `port`: the first request is `load`. */
+export function serve(port: Port, io: Io): void {
+  const crash = (error: unknown) => port.postMessage({ kind: 'crash', reason: sentence(error) });
+  const handlers = createHandlers(io, port.breathe, crash);
+
+  async function answer<K extends Op>({ id, op, body }: RequestMessage<K>): Promise<void> {
+    const report = (progress: LoadProgress) => port.postMessage({ kind: 'progress', id, op, progress });
+    try {
+      const reply: ReplyMessage<K> = { kind: 'reply', id, op, value: await handlers[op](body, report) };
+      port.postMessage<K>(reply);
+    } catch (error) {
+      if (!(error instanceof RwkvError)) return crash(error);
+      port.postMessage({ kind: 'error', id, op, code: error.code, message: error.message });
+    }
+  }
+  port.listen((message) => void answer(message));
+}
+
+function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown) => void): Handlers {
+  const sessions = new Map<number, WasmSession>();
+  let lastSession = 0;
+  let loaded: { readonly model: WasmModel; readonly turns: Turns<WasmSession> } | undefined;
+
+  function there() {
+    if (!loaded) throw new Error('asked before a model was loaded');
+    return loaded;
+  }
+  function find(id: number): WasmSession {
+    const session = sessions.get(id);
+    if (!session) throw new RwkvError('disposed', 'the session was disposed');
+    return session;
+  }
+  function tokens(prompt: Prompt): Int32Array {
+    return typeof prompt === 'string' ? unwrap(there().model.tokenize(prompt)) : prompt;
+  }
+  async function read(session: WasmSession, prompt: Int32Array): Promise<null> {
+    unwrap(session.prompt(prompt));
+    await there().turns.ready(session);
+    return null;
+  }
+
+  return {
+    async load(request, report) {
+      const { engine, model, info } = await load(request, io, report);
+      loaded = { model, turns: new Turns((batch) => engine.module.advance(batch), breathe, crash) };
+      return info;
+    },
+    tokenize: ({ text }) => unwrap(there().model.tokenize(text)),
+    detokenize: ({ tokens }) => there().model.detokenize(tokens),
+    createSession({ seed }) {
+      sessions.set(++lastSession, there().model.createSession(...seedWords(seed)));
+      return lastSession;
+    },
+    async append({ session: id, prompt }) {
+      const session = find(id);
+      const ids = tokens(prompt);
+      return ids.length > 0 ? read(session, ids) : null;
+    },
+    async begin({ session: id, prompt, seed }) {
+      const session = find(id);
+      const ids = tokens(prompt);
+      if (seed !== undefined) session.reseed(...seedWords(seed));
+      return read(session, ids);
+    },
+    async next({ session: id, sampling }) {
+      const session = find(id);
+      const { turns } = there();
+      await turns.ready(session);
+      const step = session.sample(sampling);
+      turns.start(session);
+      return step;
+    },
+    async logits({ session: id }) {
+      const session = find(id);
+      await there().turns.ready(session);
+      const logits = session.logits();
+      if (logits) return logits;
+      throw new RwkvError(
+        'invalid-argument',
+        'logits: the session has not read anything yet; append a prompt first',
+      );
+    },
+    pause({ session }) {
+      there().turns.stop(find(session));
+      return null;
+    },
+    disposeSession({ session: id }) {
+      const session = find(id);
+      there().turns.stop(session, new RwkvError('disposed', 'the session was disposed'));
+      sessions.delete(id);
+      session.delete();
+      return null;
+    },
+  };
+}
+
+async function load(
+  request: Request<'load'>,
+  io: Io,
+  report: (progress: LoadProgress) => void,
+): Promise<{ engine: Engine; model: WasmModel; info: ModelInfo }> {
+  const engine = await startEngine(request.build, io);
+  const vocabulary = await openVocabulary(request.vocabulary, io);
+  const source = await openSource(request.model, io, (loaded, total) =>
+    report({ stage: 'download', loaded, ...(total !== undefined && { total }) }),
+  );
+  try {
+    const model = loadModel(engine, source, vocabulary, request.quantization, (loaded, total) =>
+      report({ stage: 'load', loaded, total }),
+    );
+    return { engine, model, info: { ...model.info(), name: source.name, build: engine.build, threads: 1 } };
+  } finally {
+    source.close();
+  }
+}
+
+const vocabularyLimit = 64 * 2 ** 20; // bytes; what is larger is no vocabulary
+
+async function openVocabulary(place: Place | 'bytes' | null, io: Io) {
+  if (place === null || place === 'bytes') return place;
+  const source = await openSource(place, io);
+  try {
+    if (source.size > vocabularyLimit) {
+      throw new RwkvError(
+        'bad-vocabulary',
+        `${source.name}: ${source.size} bytes is too much for a vocabulary`,
+      );
+    }
+    const bytes = new Uint8Array(source.size);
+    source.read(0, bytes);
+    return { name: source.name, bytes };
+  } finally {
+    source.close();
+  }
+}
