@@ -62,7 +62,9 @@ void encode_q8_0(std::span<const float> values, std::byte* p) {
 
 void decode(DType dtype, const std::byte* bytes, std::span<float> out) {
   switch (dtype) {
-    case DType::kF32: std::memcpy(out.data(), bytes, out.size_bytes()); break;
+    case DType::kF32:
+      std::memcpy(out.data(), bytes, out.size_bytes());
+      break;
     case DType::kF16:
       for (size_t i = 0; i < out.size(); ++i) out[i] = half_to_float(read_as<uint16_t>(bytes + 2 * i));
       break;
@@ -70,13 +72,17 @@ void decode(DType dtype, const std::byte* bytes, std::span<float> out) {
       for (size_t i = 0; i < out.size(); ++i)
         out[i] = std::bit_cast<float>(uint32_t(read_as<uint16_t>(bytes + 2 * i)) << 16);
       break;
-    case DType::kQ8_0: decode_q8_0(bytes, out); break;
+    case DType::kQ8_0:
+      decode_q8_0(bytes, out);
+      break;
   }
 }
 
 void encode(DType dtype, std::span<const float> values, std::byte* bytes) {
   switch (dtype) {
-    case DType::kF32: std::memcpy(bytes, values.data(), values.size_bytes()); break;
+    case DType::kF32:
+      std::memcpy(bytes, values.data(), values.size_bytes());
+      break;
     case DType::kF16:
     case DType::kBF16:
       for (size_t i = 0; i < values.size(); ++i) {
@@ -86,7 +92,9 @@ void encode(DType dtype, std::span<const float> values, std::byte* bytes) {
         std::memcpy(bytes + 2 * i, &half, sizeof half);
       }
       break;
-    case DType::kQ8_0: encode_q8_0(values, bytes); break;
+    case DType::kQ8_0:
+      encode_q8_0(values, bytes);
+      break;
   }
 }
 
@@ -133,7 +141,9 @@ void pack_group(Matrix& matrix, int group, const float* values) {
           reinterpret_cast<uint16_t*>(out)[k * kGroup + row % 4 * 2 + row / 4] =
               float_to_half(values[size_t(row) * cols + k]);
       break;
-    case Quantization::kQ8: pack_q8(out, cols, values); break;
+    case Quantization::kQ8:
+      pack_q8(out, cols, values);
+      break;
   }
 }
 

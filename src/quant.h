@@ -10,16 +10,19 @@ namespace rwkv {
 
 // ---- In files ----
 
-constexpr int kBlock = 32;         // weights that share a scale, along a row
+constexpr int kBlock = 32;           // weights that share a scale, along a row
 constexpr int kQ8_0BlockBytes = 34;  // a Q8_0 block of ggml: an f16 scale, then 32 int8
 
 // Bytes of `count` elements. REQUIRES: count % 32 == 0 for kQ8_0.
 constexpr uint64_t bytes_of(DType dtype, uint64_t count) {
   switch (dtype) {
-    case DType::kF32: return count * 4;
+    case DType::kF32:
+      return count * 4;
     case DType::kF16:
-    case DType::kBF16: return count * 2;
-    case DType::kQ8_0: return count / kBlock * kQ8_0BlockBytes;
+    case DType::kBF16:
+      return count * 2;
+    case DType::kQ8_0:
+      return count / kBlock * kQ8_0BlockBytes;
   }
   return 0;
 }
@@ -43,7 +46,8 @@ constexpr const char* quantization_name(Quantization q) {
 // A weight matrix (M, K) in kernel layout. Rows are packed in groups of 8, the last group padded with zeros:
 //   f32  for each k: 8 floats
 //   f16  for each k: 8 halves, in 32-bit lanes of (row i, row 4 + i)
-//   q8   for each block of 32 k: 8 float scales, then for each 4 k: 16 bytes of rows 0-3, 16 bytes of rows 4-7
+//   q8   for each block of 32 k: 8 float scales, then for each 4 k: 16 bytes of rows 0-3, 16 bytes of rows
+//   4-7
 struct Matrix {
   Quantization format = Quantization::kF32;
   int rows = 0;  // M
@@ -55,9 +59,12 @@ struct Matrix {
   size_t group_bytes() const { return group_bytes(format, cols); }
   static constexpr size_t group_bytes(Quantization format, int cols) {
     switch (format) {
-      case Quantization::kF32: return size_t(cols) * 32;
-      case Quantization::kF16: return size_t(cols) * 16;
-      case Quantization::kQ8: return size_t(cols) / kBlock * 288;
+      case Quantization::kF32:
+        return size_t(cols) * 32;
+      case Quantization::kF16:
+        return size_t(cols) * 16;
+      case Quantization::kQ8:
+        return size_t(cols) / kBlock * 288;
     }
     return 0;
   }

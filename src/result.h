@@ -21,13 +21,20 @@ enum class ErrorKind {
 // The kind as the stable string that reaches JavaScript as RwkvError.code.
 constexpr const char* error_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalidArgument: return "invalid-argument";
-    case ErrorKind::kBadFile: return "bad-file";
-    case ErrorKind::kBadModel: return "bad-model";
-    case ErrorKind::kBadVocabulary: return "bad-vocabulary";
-    case ErrorKind::kUnsupported: return "unsupported";
-    case ErrorKind::kReadFailed: return "read-failed";
-    case ErrorKind::kOutOfMemory: return "out-of-memory";
+    case ErrorKind::kInvalidArgument:
+      return "invalid-argument";
+    case ErrorKind::kBadFile:
+      return "bad-file";
+    case ErrorKind::kBadModel:
+      return "bad-model";
+    case ErrorKind::kBadVocabulary:
+      return "bad-vocabulary";
+    case ErrorKind::kUnsupported:
+      return "unsupported";
+    case ErrorKind::kReadFailed:
+      return "read-failed";
+    case ErrorKind::kOutOfMemory:
+      return "out-of-memory";
   }
   return "unknown";
 }

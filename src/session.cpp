@@ -5,7 +5,8 @@ namespace rwkv {
 Status Session::prompt(std::span<const Token> ids) {
   for (const Token id : ids)
     if (id < 0 || id >= model_.config.vocabulary)
-      return Error{ErrorKind::kInvalidArgument, "token id: expected 0 to " + std::to_string(model_.config.vocabulary - 1) +
+      return Error{ErrorKind::kInvalidArgument, "token id: expected 0 to " +
+                                                    std::to_string(model_.config.vocabulary - 1) +
                                                     ", found " + std::to_string(id)};
   if (!ids.empty()) text_.reset();  // half a character of a generated text cannot go on in a prompt
   queue_.insert(queue_.end(), ids.begin(), ids.end());
@@ -26,8 +27,9 @@ Piece Session::sample(const SamplingOptions& options) {
 
 Status check_vocabulary(const Tokenizer* tokenizer, const Config& config) {
   if (!tokenizer || tokenizer->size() <= config.vocabulary) return Done{};
-  return Error{ErrorKind::kBadVocabulary, "the vocabulary has ids up to " + std::to_string(tokenizer->size() - 1) +
-                                              ", the model only up to " + std::to_string(config.vocabulary - 1)};
+  return Error{ErrorKind::kBadVocabulary,
+               "the vocabulary has ids up to " + std::to_string(tokenizer->size() - 1) +
+                   ", the model only up to " + std::to_string(config.vocabulary - 1)};
 }
 
 void read_pending(std::span<Session* const> sessions, Arena& arena) {
@@ -37,12 +39,15 @@ void read_pending(std::span<Session* const> sessions, Arena& arena) {
     const size_t count = std::min(s->queue_.size(), size_t(kChunk));
     const bool is_last = count == s->queue_.size();
     if (is_last) s->logits_.resize(size_t(s->model_.config.vocabulary));
-    slices.push_back({&s->state_, {s->queue_.data(), count},
-                      is_last ? Slice::Logits::kLast : Slice::Logits::kNone, s->logits_.data()});
+    slices.push_back({&s->state_,
+                      {s->queue_.data(), count},
+                      is_last ? Slice::Logits::kLast : Slice::Logits::kNone,
+                      s->logits_.data()});
   }
   if (slices.empty()) return;
   forward(sessions.front()->model_, slices, arena);
-  for (Session* s : sessions) s->queue_.erase(s->queue_.begin(), s->queue_.begin() + std::min(s->queue_.size(), size_t(kChunk)));
+  for (Session* s : sessions)
+    s->queue_.erase(s->queue_.begin(), s->queue_.begin() + std::min(s->queue_.size(), size_t(kChunk)));
 }
 
 }  // namespace rwkv

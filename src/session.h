@@ -10,14 +10,15 @@
 
 namespace rwkv {
 
-// A generated token and the text that is certain now: whole characters, maybe none yet, maybe of earlier tokens too.
+// A generated token and the text that is certain now: whole characters, maybe none yet, maybe of earlier
+// tokens too.
 struct Piece {
   Token token;
   std::string text;
 };
 
-// Tokens are queued by prompt() and sample(), read by read_pending(), and only then is there a next one to sample. The state
-// is that of all tokens read, wherever prompts and calls were cut.
+// Tokens are queued by prompt() and sample(), read by read_pending(), and only then is there a next one to
+// sample. The state is that of all tokens read, wherever prompts and calls were cut.
 class Session {
  public:
   // The model and the tokenizer (nullptr: token ids only, all texts empty) must outlive it.
@@ -51,11 +52,12 @@ class Session {
 // Errors: kBadVocabulary where the tokenizer (nullptr: none) knows ids that the model does not.
 Status check_vocabulary(const Tokenizer* tokenizer, const Config& config);
 
-// The most tokens of one session that one read_pending() reads: enough for full speed, few enough to be heard in between.
+// The most tokens of one session that one read_pending() reads: enough for full speed, few enough to be heard
+// in between.
 constexpr int kChunk = 32;
 
-// Reads queued tokens of all sessions, at most kChunk each, in one forward call. Sessions with nothing queued rest.
-// REQUIRES: sessions of one model, each once.
+// Reads queued tokens of all sessions, at most kChunk each, in one forward call. Sessions with nothing queued
+// rest. REQUIRES: sessions of one model, each once.
 void read_pending(std::span<Session* const> sessions, Arena& arena);
 
 }  // namespace rwkv

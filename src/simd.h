@@ -1,5 +1,6 @@
-// The only file that sees a machine. Everything is four floats wide, WebAssembly's width, on every target, so that the
-// native tests run the very code that the browser runs. Words that xsimd has are xsimd's; the rest is here.
+// The only file that sees a machine. Everything is four floats wide, WebAssembly's width, on every target, so
+// that the native tests run the very code that the browser runs. Words that xsimd has are xsimd's; the rest
+// is here.
 #pragma once
 
 #include <cstdint>
@@ -56,14 +57,15 @@ inline void store_part(float* p, f32x4 v, int n) {
   std::memcpy(p, lane, size_t(n) * sizeof(float));
 }
 
-// Rounds to the nearest integer, ties to even, for |v| < 2^22: adding 1.5 * 2^23 leaves the integer in the low bits.
+// Rounds to the nearest integer, ties to even, for |v| < 2^22: adding 1.5 * 2^23 leaves the integer in the
+// low bits.
 constexpr float kRoundingMagic = 12582912.0f;
 inline i32x4 round_to_int(f32x4 v) {
   return xsimd::bitwise_cast<int32_t>(v + splat(kRoundingMagic)) - i32x4(0x4B400000);
 }
 
-// e^v, relative error below 2e-7 for -87.3 <= v <= 88.3; clamped outside, so it never overflows, and 0 is 1e-38.
-// e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7.
+// e^v, relative error below 2e-7 for -87.3 <= v <= 88.3; clamped outside, so it never overflows, and 0 is
+// 1e-38. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7.
 inline f32x4 exp(f32x4 v) {
   v = xsimd::min(xsimd::max(v, splat(-87.3f)), splat(88.3f));
   const f32x4 shifted = v * splat(1.44269504f) + splat(kRoundingMagic);
@@ -84,7 +86,9 @@ inline f32x4 exp(f32x4 v) {
 
 // Eight halves as two vectors, stored so that 32-bit lane i holds element i below and element 4 + i above.
 // A half's bits moved to a float's places are the float times 2^-112, subnormals included.
-struct F32x8 { f32x4 low, high; };
+struct F32x8 {
+  f32x4 low, high;
+};
 inline F32x8 load_f16x8(const uint16_t* p) {
   const i32x4 mask(int32_t(0x8FFFE000)), w = i32x4::load_unaligned(reinterpret_cast<const int32_t*>(p));
   const f32x4 scale = splat(5.192296858534828e33f);  // 2^112

@@ -18,10 +18,14 @@ enum class DType : uint8_t { kF32, kF16, kBF16, kQ8_0 };
 
 constexpr const char* dtype_name(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return "F32";
-    case DType::kF16: return "F16";
-    case DType::kBF16: return "BF16";
-    case DType::kQ8_0: return "Q8_0";
+    case DType::kF32:
+      return "F32";
+    case DType::kF16:
+      return "F16";
+    case DType::kBF16:
+      return "BF16";
+    case DType::kQ8_0:
+      return "Q8_0";
   }
   return "?";
 }
@@ -58,7 +62,8 @@ class Buffer {
 
   Buffer() = default;
   explicit Buffer(size_t bytes)
-      : data_(static_cast<std::byte*>(std::aligned_alloc(kAlignment, padded(bytes)))), bytes_(data_ ? bytes : 0) {}
+      : data_(static_cast<std::byte*>(std::aligned_alloc(kAlignment, padded(bytes)))),
+        bytes_(data_ ? bytes : 0) {}
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {
@@ -73,9 +78,13 @@ class Buffer {
   std::span<std::byte> span() { return {data_, bytes_}; }
   std::span<const std::byte> span() const { return {data_, bytes_}; }
   template <class T>
-  T* as() { return reinterpret_cast<T*>(data_); }
+  T* as() {
+    return reinterpret_cast<T*>(data_);
+  }
   template <class T>
-  const T* as() const { return reinterpret_cast<const T*>(data_); }
+  const T* as() const {
+    return reinterpret_cast<const T*>(data_);
+  }
 
  private:
   static constexpr size_t padded(size_t bytes) { return (bytes / kAlignment + 1) * kAlignment; }
@@ -100,7 +109,9 @@ class Arena {
   Rows rows(int count, int width) { return {floats(size_t(count) * width), count, width}; }
   float* floats(size_t count);
 
-  struct Mark { size_t block, used; };
+  struct Mark {
+    size_t block, used;
+  };
   Mark mark() const { return {block_, used_}; }
   void rewind(Mark mark) { block_ = mark.block, used_ = mark.used; }
 
@@ -110,10 +121,12 @@ class Arena {
 };
 
 inline float* Arena::floats(size_t count) {
-  const size_t bytes = (count * sizeof(float) + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment;
+  const size_t bytes =
+      (count * sizeof(float) + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment;
   while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].bytes()) ++block_, used_ = 0;
   if (block_ == blocks_.size()) blocks_.emplace_back(bytes > (size_t{1} << 20) ? bytes : size_t{1} << 20);
-  if (!blocks_[block_]) std::abort();  // out of memory in the middle of a forward call: nothing sensible is left
+  if (!blocks_[block_])
+    std::abort();  // out of memory in the middle of a forward call: nothing sensible is left
   float* data = reinterpret_cast<float*>(blocks_[block_].as<std::byte>() + used_);
   used_ += bytes;
   return data;

@@ -17,21 +17,26 @@ TEST_CASE("every half survives the way to float and back") {
 }
 
 TEST_CASE("float_to_half rounds to nearest, ties to even, and overflows to infinity") {
-  CHECK(float_to_half(1.0f + 0x1p-11f) == 0x3C00);           // a tie, to even
-  CHECK(float_to_half(1.0f + 3 * 0x1p-11f) == 0x3C02);       // a tie, to even
+  CHECK(float_to_half(1.0f + 0x1p-11f) == 0x3C00);      // a tie, to even
+  CHECK(float_to_half(1.0f + 3 * 0x1p-11f) == 0x3C02);  // a tie, to even
   CHECK(float_to_half(1.0f + 0x1.1p-11f) == 0x3C01);
   CHECK(float_to_half(65519.0f) == 0x7BFF);
   CHECK(float_to_half(65520.0f) == 0x7C00);
   CHECK(float_to_half(-1e30f) == 0xFC00);
-  CHECK(float_to_half(0x1p-25f) == 0);                       // a tie with zero
+  CHECK(float_to_half(0x1p-25f) == 0);  // a tie with zero
   CHECK(float_to_half(0x1.8p-25f) == 1);
-  CHECK(float_to_half(0x1.ffep-15f) == 0x0400);              // rounds up into the normal range
+  CHECK(float_to_half(0x1.ffep-15f) == 0x0400);  // rounds up into the normal range
 }
 
 TEST_CASE("values survive encode and decode within their type's precision") {
   const auto values = reference::random_floats(320, -3, 3, 5);
-  const struct { DType dtype; double tolerance; } cases[] = {
-      {DType::kF32, 0}, {DType::kF16, 3.0 / 2048}, {DType::kBF16, 3.0 / 256}, {DType::kQ8_0, 3.0 / 127 * 0.51}};
+  const struct {
+    DType dtype;
+    double tolerance;
+  } cases[] = {{DType::kF32, 0},
+               {DType::kF16, 3.0 / 2048},
+               {DType::kBF16, 3.0 / 256},
+               {DType::kQ8_0, 3.0 / 127 * 0.51}};
   for (const auto& [dtype, tolerance] : cases) {
     INFO(dtype_name(dtype));
     std::vector<std::byte> bytes(bytes_of(dtype, values.size()));

@@ -39,7 +39,8 @@ TEST_CASE("a prompt may come in any pieces") {
   }
   CHECK(std::equal(whole.logits().begin(), whole.logits().end(), pieces.logits().begin()));
   const std::vector<float> logits(whole.logits().begin(), whole.logits().end());
-  CHECK(reference::max_difference(logits, std::vector<float>(oracle.logits.end() - ptrdiff_t(logits.size()), oracle.logits.end())) < 2e-4);
+  CHECK(reference::max_difference(logits, std::vector<float>(oracle.logits.end() - ptrdiff_t(logits.size()),
+                                                             oracle.logits.end())) < 2e-4);
 }
 
 TEST_CASE("a prompt longer than a chunk is read a chunk at a time") {
@@ -100,7 +101,8 @@ TEST_CASE("the same seed gives the same tokens, and sessions beside each other d
   for (int step = 0; step < 24; ++step) {
     for (int i = 0; i < 2; ++i) read_pending(together, arena);  // the prompt takes two chunks
     for (size_t i = 0; i < 3; ++i)
-      if (texts[i].empty() || texts[i].back() != kEndOfText) texts[i].push_back(sessions[i].sample(options).token);
+      if (texts[i].empty() || texts[i].back() != kEndOfText)
+        texts[i].push_back(sessions[i].sample(options).token);
   }
   for (uint64_t seed = 0; seed < 3; ++seed) CHECK(texts[seed] == alone(seed + 7));
 }

@@ -1,6 +1,6 @@
-// The core as JavaScript sees it (web/engine.ts has the types). Translates, does not think. No C++ exception exists, and
-// no JavaScript one may pass through: callbacks answer with a message instead. What fails answers { error }, the rest
-// { value }. Arrays leave as copies; a view of the heap never outlives a call.
+// The core as JavaScript sees it (web/engine.ts has the types). Translates, does not think. No C++ exception
+// exists, and no JavaScript one may pass through: callbacks answer with a message instead. What fails answers
+// { error }, the rest { value }. Arrays leave as copies; a view of the heap never outlives a call.
 #include <emscripten/bind.h>
 #include <emscripten/val.h>
 
@@ -42,7 +42,9 @@ std::vector<Token> tokens_of(const val& ids) { return emscripten::convertJSArray
 class JsSource final : public Source {
  public:
   explicit JsSource(val source)
-      : Source(source["name"].as<std::string>()), source_(source), size_(uint64_t(source["size"].as<double>())) {}
+      : Source(source["name"].as<std::string>()),
+        source_(source),
+        size_(uint64_t(source["size"].as<double>())) {}
   uint64_t size() const override { return size_; }
   Status read(uint64_t offset, std::span<std::byte> out) const override {
     const val view(typed_memory_view(out.size(), reinterpret_cast<uint8_t*>(out.data())));
@@ -82,8 +84,9 @@ val load_model(val js_source, val vocabulary, const std::string& quantization, v
   if (!tokenizer) return fail(tokenizer.error());
   const auto checkpoint = open_checkpoint(source);
   if (!checkpoint) return fail(checkpoint.error());
-  auto model = load_model(*checkpoint, quantization_of(quantization),
-                          [&](uint64_t loaded, uint64_t total) { on_progress(double(loaded), double(total)); });
+  auto model = load_model(*checkpoint, quantization_of(quantization), [&](uint64_t loaded, uint64_t total) {
+    on_progress(double(loaded), double(total));
+  });
   if (!model) return fail(model.error());
   if (const auto fits = check_vocabulary(tokenizer->get(), model->config); !fits) return fail(fits.error());
   const char* name = !*tokenizer ? nullptr : vocabulary.isString() ? "bytes" : "world";
@@ -123,7 +126,8 @@ std::string detokenize(const LoadedModel& loaded, val ids) {
 uint64_t seed_of(uint32_t low, uint32_t high) { return uint64_t(high) << 32 | low; }
 
 std::unique_ptr<JsSession> create_session(const LoadedModel& loaded, uint32_t seed_low, uint32_t seed_high) {
-  return std::make_unique<JsSession>(Session(loaded.model, loaded.tokenizer.get(), seed_of(seed_low, seed_high)));
+  return std::make_unique<JsSession>(
+      Session(loaded.model, loaded.tokenizer.get(), seed_of(seed_low, seed_high)));
 }
 
 val prompt(JsSession& js, val ids) {
@@ -146,7 +150,8 @@ val sample(JsSession& js, const SamplingOptions& options) {
 void advance(val js_sessions) {
   static Arena arena;
   std::vector<Session*> sessions;
-  for (const val& js : js_sessions) sessions.push_back(&js.as<JsSession*>(emscripten::allow_raw_pointers())->session);
+  for (const val& js : js_sessions)
+    sessions.push_back(&js.as<JsSession*>(emscripten::allow_raw_pointers())->session);
   read_pending(sessions, arena);
 }
 
@@ -167,13 +172,15 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("createSession", &create_session);
   emscripten::class_<JsSession>("Session")
       .function("prompt", &prompt)
-      .function("pending", emscripten::optional_override([](const JsSession& js) { return js.session.pending(); }))
+      .function("pending",
+                emscripten::optional_override([](const JsSession& js) { return js.session.pending(); }))
       .function("reseed", emscripten::optional_override([](JsSession& js, uint32_t low, uint32_t high) {
                   js.session.reseed(seed_of(low, high));
                 }))
       .function("logits", &logits)
       .function("sample", &sample);
-  emscripten::function("loadModel", emscripten::select_overload<val(val, val, const std::string&, val)>(&load_model));
+  emscripten::function("loadModel",
+                       emscripten::select_overload<val(val, val, const std::string&, val)>(&load_model));
   emscripten::function("advance", &advance);
 }
 

@@ -36,4 +36,5 @@ endif()
 include("${_root}/cmake/Modules/Platform/Emscripten.cmake")
 
 # Programs are CommonJS, which node must be told where a package.json around the build folder says otherwise.
+# (The suffix without _CXX is Emscripten's: its file is read twice, and sets that again.)
 set(CMAKE_EXECUTABLE_SUFFIX_CXX .cjs)

@@ -11,8 +11,9 @@
 
 namespace rwkv {
 
-// The directory of a model file under the authors' tensor names. Every tensor lies inside the file and its size agrees
-// with its shape and dtype: readers promise it, nothing after them checks again. The source must outlive it.
+// The directory of a model file under the authors' tensor names. Every tensor lies inside the file and its
+// size agrees with its shape and dtype: readers promise it, nothing after them checks again. The source must
+// outlive it.
 struct Checkpoint {
   const Source* source = nullptr;
   std::map<std::string, Tensor, std::less<>> tensors;
@@ -23,9 +24,10 @@ struct Checkpoint {
   Result<std::span<const std::byte>> read(const Tensor& tensor, Buffer& buffer) const;
 };
 
-// Reads the directory of a .pth (torch zip) or .safetensors file, told apart by their first bytes; reads no weights.
-// Errors: kBadFile (not such a file, truncated, inconsistent), kUnsupported (a format or feature this version lacks),
-// kReadFailed, kOutOfMemory. Messages name the file, the tensor, what was expected and what was found.
+// Reads the directory of a .pth (torch zip) or .safetensors file, told apart by their first bytes; reads no
+// weights. Errors: kBadFile (not such a file, truncated, inconsistent), kUnsupported (a format or feature
+// this version lacks), kReadFailed, kOutOfMemory. Messages name the file, the tensor, what was expected and
+// what was found.
 Result<Checkpoint> open_checkpoint(const Source& source);
 
 // The readers behind it; each decides nothing by the file's name.

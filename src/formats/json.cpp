@@ -137,11 +137,16 @@ bool JsonReader::skip_value(int depth) {
       enter_array();
       while (next_item()) skip_value(depth + 1);
       return ok();
-    case '"': return read_string(text);
-    case 't': return take_word("true");
-    case 'f': return take_word("false");
-    case 'n': return take_word("null");
-    default: return skip_number();
+    case '"':
+      return read_string(text);
+    case 't':
+      return take_word("true");
+    case 'f':
+      return take_word("false");
+    case 'n':
+      return take_word("null");
+    default:
+      return skip_number();
   }
 }
 

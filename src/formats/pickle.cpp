@@ -256,47 +256,81 @@ class PickleMachine {
 
   bool step(uint8_t opcode) {
     switch (opcode) {
-      case 0x80: return protocol();
-      case 0x95: return skip(8);  // FRAME: the length of what follows, for readers of streams
-      case '(': return marks_.push_back(static_cast<uint32_t>(stack_.size())), true;
+      case 0x80:
+        return protocol();
+      case 0x95:
+        return skip(8);  // FRAME: the length of what follows, for readers of streams
+      case '(':
+        return marks_.push_back(static_cast<uint32_t>(stack_.size())), true;
 
       case 'N':
       case 0x88:
-      case 0x89: return push({});            // None, True, False
-      case 'G': return skip(8) && push({});  // a double
-      case 'J': return take_integer<int32_t>();
-      case 'K': return take_integer<uint8_t>();
-      case 'M': return take_integer<uint16_t>();
-      case 0x8a: return take_long();
-      case 'X': return take_string<uint32_t>();
-      case 0x8c: return take_string<uint8_t>();
-      case 0x8d: return take_string<uint64_t>();
+      case 0x89:
+        return push({});  // None, True, False
+      case 'G':
+        return skip(8) && push({});  // a double
+      case 'J':
+        return take_integer<int32_t>();
+      case 'K':
+        return take_integer<uint8_t>();
+      case 'M':
+        return take_integer<uint16_t>();
+      case 0x8a:
+        return take_long();
+      case 'X':
+        return take_string<uint32_t>();
+      case 0x8c:
+        return take_string<uint8_t>();
+      case 0x8d:
+        return take_string<uint64_t>();
 
-      case ')': return tuple(0);
-      case 0x85: return tuple(1);
-      case 0x86: return tuple(2);
-      case 0x87: return tuple(3);
-      case 't': return marked_tuple();
-      case ']': return push({Kind::kList});
-      case 'a': return append(1);
-      case 'e': return marked_append();
-      case '}': return push({Kind::kDict});
-      case 's': return set_items(2);
-      case 'u': return marked_set_items();
+      case ')':
+        return tuple(0);
+      case 0x85:
+        return tuple(1);
+      case 0x86:
+        return tuple(2);
+      case 0x87:
+        return tuple(3);
+      case 't':
+        return marked_tuple();
+      case ']':
+        return push({Kind::kList});
+      case 'a':
+        return append(1);
+      case 'e':
+        return marked_append();
+      case '}':
+        return push({Kind::kDict});
+      case 's':
+        return set_items(2);
+      case 'u':
+        return marked_set_items();
 
-      case 'q': return take_put<uint8_t>();
-      case 'r': return take_put<uint32_t>();
-      case 0x94: return put(memo_.size());
-      case 'h': return take_get<uint8_t>();
-      case 'j': return take_get<uint32_t>();
+      case 'q':
+        return take_put<uint8_t>();
+      case 'r':
+        return take_put<uint32_t>();
+      case 0x94:
+        return put(memo_.size());
+      case 'h':
+        return take_get<uint8_t>();
+      case 'j':
+        return take_get<uint32_t>();
 
-      case 'c': return global_from_lines();
-      case 0x93: return global_from_stack();
+      case 'c':
+        return global_from_lines();
+      case 0x93:
+        return global_from_stack();
       case 'R':
-      case 0x81: return call();  // REDUCE, NEWOBJ
-      case 'b': return set_state();
-      case 'Q': return persistent();
-      default: break;
+      case 0x81:
+        return call();  // REDUCE, NEWOBJ
+      case 'b':
+        return set_state();
+      case 'Q':
+        return persistent();
+      default:
+        break;
     }
     constexpr char kHex[] = "0123456789abcdef";
     const char name[] = {'o', 'p', 'c', 'o', 'd', 'e', ' ', '0', 'x', kHex[opcode >> 4], kHex[opcode & 15],

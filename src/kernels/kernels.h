@@ -20,25 +20,26 @@ struct Norm {
 // ---- matmul.cpp ----
 
 // y = W x for each of R rows. W (M, K), x (R, K), y (R, M). REQUIRES: x and y apart.
-// q8 weights take x as 8-bit integers with a scale for each 32 (quantize_activations): exact integer sums in a block.
+// q8 weights take x as 8-bit integers with a scale for each 32 (quantize_activations): exact integer sums in
+// a block.
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena);
 
 // ---- pointwise.cpp: outputs may be inputs ----
 
 // out = x + (prev - x) mu. x, prev, out (R, C), mu (C).
 void lerp(Rows x, Rows prev, const Vector& mu, Rows out);
-void lerp(Rows x, Rows prev, Rows mu, Rows out);  // the same with mu (R, C)
-void add(Rows x, Rows out);                    // out += x
-void add(const Vector& bias, Rows out);        // out += bias, (C) to each row
-void multiply(Rows x, Rows out);               // out *= x
+void lerp(Rows x, Rows prev, Rows mu, Rows out);       // the same with mu (R, C)
+void add(Rows x, Rows out);                            // out += x
+void add(const Vector& bias, Rows out);                // out += bias, (C) to each row
+void multiply(Rows x, Rows out);                       // out *= x
 void multiply(Rows x, const Vector& scale, Rows out);  // out = x scale, (C) to each row
-void sigmoid(Rows x);                          // x = 1 / (1 + e^-x); absolute error 2e-7
-void tanh(Rows x);                             // absolute error 3e-7
-void silu(Rows x);                             // x = x / (1 + e^-x)
-void relu_squared(Rows x);                     // x = max(x, 0)^2
-void decay6(Rows x);                           // x = e^(-e^x)
-void decay7(Rows x);                           // x = e^(-e^(-1/2) sigmoid(x))
-void scale_key7(Rows a, const Vector& k_a, Rows k);  // k = k (1 + (a - 1) k_a). a, k (R, C), k_a (C)
+void sigmoid(Rows x);                                  // x = 1 / (1 + e^-x); absolute error 2e-7
+void tanh(Rows x);                                     // absolute error 3e-7
+void silu(Rows x);                                     // x = x / (1 + e^-x)
+void relu_squared(Rows x);                             // x = max(x, 0)^2
+void decay6(Rows x);                                   // x = e^(-e^x)
+void decay7(Rows x);                                   // x = e^(-e^(-1/2) sigmoid(x))
+void scale_key7(Rows a, const Vector& k_a, Rows k);    // k = k (1 + (a - 1) k_a). a, k (R, C), k_a (C)
 
 // ---- norm.cpp ----
 
@@ -49,12 +50,14 @@ void group_norm(Rows x, int heads, const Norm& norm, float eps);
 // x = x / max(|x|, 1e-12) over each head of each row.
 void normalize_heads(Rows x, int heads);
 
-// ---- wkv.cpp: the recurrences over one sequence of T tokens, in order. REQUIRES: y apart from the inputs ----
+// ---- wkv.cpp: the recurrences over one sequence of T tokens, in order. REQUIRES: y apart from the inputs
+// ----
 
-// RWKV-4, for each channel, in log space so that nothing overflows. k, v, r (already sigmoid), y (T, C); state (3, C):
-// aa, bb, pp. With q = max(pp, u + k):
+// RWKV-4, for each channel, in log space so that nothing overflows. k, v, r (already sigmoid), y (T, C);
+// state (3, C): aa, bb, pp. With q = max(pp, u + k):
 //   y = r (e^(pp-q) aa + e^(u+k-q) v) / (e^(pp-q) bb + e^(u+k-q)); then with q = max(pp + w, k):
-//   aa = e^(pp+w-q) aa + e^(k-q) v, bb = e^(pp+w-q) bb + e^(k-q), pp = q.     w = -exp(time_decay), u = time_first (C)
+//   aa = e^(pp+w-q) aa + e^(k-q) v, bb = e^(pp+w-q) bb + e^(k-q), pp = q.     w = -exp(time_decay), u =
+//   time_first (C)
 void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state, Rows y);
 
 // RWKV-5 and 6, for each head, S (N, N) as [key][value], state (H, N, N). r, k, v, w, y (T, C), u (C):

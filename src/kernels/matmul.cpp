@@ -4,7 +4,8 @@
 namespace rwkv {
 namespace {
 
-// A tile is one group of 8 weight rows times T rows of x. Each output sums over k in the same order whatever T is.
+// A tile is one group of 8 weight rows times T rows of x. Each output sums over k in the same order whatever
+// T is.
 constexpr int kTileRows = 4;
 
 // Rows of q8 activations: integers (R, K) and scales (R, K / 32).
@@ -84,7 +85,8 @@ void for_tiles(const Matrix& W, int R, Rows y, Tile tile) {
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   assert(x.width == W.cols && y.width == W.rows && x.count == y.count);
   if (W.format != Quantization::kQ8) {
-    for_tiles(W, x.count, y, [&]<int T>(const std::byte* group, int r, F32x8* ys) { float_tile<T>(W, group, x, r, ys); });
+    for_tiles(W, x.count, y,
+              [&]<int T>(const std::byte* group, int r, F32x8* ys) { float_tile<T>(W, group, x, r, ys); });
     return;
   }
   const ArenaScope scope(arena);
@@ -94,7 +96,8 @@ void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   for (int r = 0; r < x.count; ++r)
     quantize_activations({x.row(r), size_t(x.width)}, q + size_t(r) * x.width, scales + size_t(r) * blocks);
   const QuantizedRows xq{q, scales, x.width};
-  for_tiles(W, x.count, y, [&]<int T>(const std::byte* group, int r, F32x8* ys) { q8_tile<T>(group, xq, r, ys); });
+  for_tiles(W, x.count, y,
+            [&]<int T>(const std::byte* group, int r, F32x8* ys) { q8_tile<T>(group, xq, r, ys); });
 }
 
 }  // namespace rwkv

@@ -7,7 +7,9 @@ namespace {
 f32x4 sigmoid(f32x4 x) { return splat(1) / (splat(1) + exp(-x)); }
 
 template <class F>
-void each(Rows x, F f) { map(int(x.size()), x.data, f, x.data); }
+void each(Rows x, F f) {
+  map(int(x.size()), x.data, f, x.data);
+}
 
 f32x4 lerp(f32x4 x, f32x4 prev, f32x4 mu) { return madd(prev - x, mu, x); }
 
@@ -15,44 +17,66 @@ f32x4 lerp(f32x4 x, f32x4 prev, f32x4 mu) { return madd(prev - x, mu, x); }
 
 void lerp(Rows x, Rows prev, const Vector& mu, Rows out) {
   for (int r = 0; r < x.count; ++r)
-    map(x.width, out.row(r), [](f32x4 x, f32x4 p, f32x4 m) { return lerp(x, p, m); }, x.row(r), prev.row(r), mu.data());
+    map(
+        x.width, out.row(r), [](f32x4 x, f32x4 p, f32x4 m) { return lerp(x, p, m); }, x.row(r), prev.row(r),
+        mu.data());
 }
 
 void lerp(Rows x, Rows prev, Rows mu, Rows out) {
-  map(int(x.size()), out.data, [](f32x4 x, f32x4 p, f32x4 m) { return lerp(x, p, m); }, x.data, prev.data, mu.data);
+  map(
+      int(x.size()), out.data, [](f32x4 x, f32x4 p, f32x4 m) { return lerp(x, p, m); }, x.data, prev.data,
+      mu.data);
 }
 
 void add(Rows x, Rows out) {
-  map(int(x.size()), out.data, [](f32x4 a, f32x4 b) { return a + b; }, out.data, x.data);
+  map(
+      int(x.size()), out.data, [](f32x4 a, f32x4 b) { return a + b; }, out.data, x.data);
 }
 
 void add(const Vector& bias, Rows out) {
   for (int r = 0; r < out.count; ++r)
-    map(out.width, out.row(r), [](f32x4 a, f32x4 b) { return a + b; }, out.row(r), bias.data());
+    map(
+        out.width, out.row(r), [](f32x4 a, f32x4 b) { return a + b; }, out.row(r), bias.data());
 }
 
 void multiply(Rows x, Rows out) {
-  map(int(x.size()), out.data, [](f32x4 a, f32x4 b) { return a * b; }, out.data, x.data);
+  map(
+      int(x.size()), out.data, [](f32x4 a, f32x4 b) { return a * b; }, out.data, x.data);
 }
 
 void multiply(Rows x, const Vector& scale, Rows out) {
   for (int r = 0; r < out.count; ++r)
-    map(out.width, out.row(r), [](f32x4 a, f32x4 b) { return a * b; }, x.row(r), scale.data());
+    map(
+        out.width, out.row(r), [](f32x4 a, f32x4 b) { return a * b; }, x.row(r), scale.data());
 }
 
-void sigmoid(Rows x) { each(x, [](f32x4 v) { return sigmoid(v); }); }
-void tanh(Rows x) { each(x, [](f32x4 v) { return splat(1) - splat(2) / (exp(v + v) + splat(1)); }); }
-void silu(Rows x) { each(x, [](f32x4 v) { return v * sigmoid(v); }); }
-void relu_squared(Rows x) {
-  each(x, [](f32x4 v) { v = xsimd::max(v, splat(0)); return v * v; });
+void sigmoid(Rows x) {
+  each(x, [](f32x4 v) { return sigmoid(v); });
 }
-void decay6(Rows x) { each(x, [](f32x4 v) { return exp(-exp(v)); }); }
-void decay7(Rows x) { each(x, [](f32x4 v) { return exp(splat(-0.60653066f) * sigmoid(v)); }); }
+void tanh(Rows x) {
+  each(x, [](f32x4 v) { return splat(1) - splat(2) / (exp(v + v) + splat(1)); });
+}
+void silu(Rows x) {
+  each(x, [](f32x4 v) { return v * sigmoid(v); });
+}
+void relu_squared(Rows x) {
+  each(x, [](f32x4 v) {
+    v = xsimd::max(v, splat(0));
+    return v * v;
+  });
+}
+void decay6(Rows x) {
+  each(x, [](f32x4 v) { return exp(-exp(v)); });
+}
+void decay7(Rows x) {
+  each(x, [](f32x4 v) { return exp(splat(-0.60653066f) * sigmoid(v)); });
+}
 
 void scale_key7(Rows a, const Vector& k_a, Rows k) {
   for (int r = 0; r < k.count; ++r)
-    map(k.width, k.row(r), [](f32x4 k, f32x4 a, f32x4 s) { return k * (splat(1) + (a - splat(1)) * s); }, k.row(r),
-        a.row(r), k_a.data());
+    map(
+        k.width, k.row(r), [](f32x4 k, f32x4 a, f32x4 s) { return k * (splat(1) + (a - splat(1)) * s); },
+        k.row(r), a.row(r), k_a.data());
 }
 
 }  // namespace rwkv

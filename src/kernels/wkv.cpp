@@ -26,7 +26,8 @@ void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state
 
 namespace {
 
-// Calls f<W>(j) so that W * kLanes values at j cover [0, N): four vectors at once while there are, then single ones.
+// Calls f<W>(j) so that W * kLanes values at j cover [0, N): four vectors at once while there are, then
+// single ones.
 template <class F>
 void over_values(int N, F f) {
   int j = 0;
@@ -76,7 +77,8 @@ void wkv7(Rows r, Rows w, Rows k, Rows v, Rows kk, Rows a, int heads, float* sta
           for (int i = 0; i < W; ++i)
             removed[i] = madd(splat(kkt[key]), load(S + size_t(key) * N + i * kLanes), removed[i]);
         for (int key = 0; key < N; ++key) {
-          const f32x4 r_k = splat(rt[key]), w_k = splat(wt[key]), k_k = splat(kt[key]), b_k = splat(-kkt[key] * at[key]);
+          const f32x4 r_k = splat(rt[key]), w_k = splat(wt[key]), k_k = splat(kt[key]),
+                      b_k = splat(-kkt[key] * at[key]);
           for (int i = 0; i < W; ++i) {
             float* s = S + size_t(key) * N + i * kLanes;
             const f32x4 updated = madd(w_k, load(s), madd(b_k, removed[i], k_k * vj[i]));
@@ -92,9 +94,11 @@ void add_bonus(Rows r, Rows k, Rows v, const Vector& r_k, int heads, Rows y) {
   const int C = r.width, N = C / heads;
   for (int t = 0; t < r.count; ++t)
     for (int h = 0; h < C; h += N) {
-      const float bonus = sum_of(N, [](f32x4 r, f32x4 k, f32x4 w) { return r * k * w; }, r.row(t) + h, k.row(t) + h,
-                                 r_k.data() + h);
-      map(N, y.row(t) + h, [b = splat(bonus)](f32x4 y, f32x4 v) { return madd(b, v, y); }, y.row(t) + h, v.row(t) + h);
+      const float bonus = sum_of(
+          N, [](f32x4 r, f32x4 k, f32x4 w) { return r * k * w; }, r.row(t) + h, k.row(t) + h, r_k.data() + h);
+      map(
+          N, y.row(t) + h, [b = splat(bonus)](f32x4 y, f32x4 v) { return madd(b, v, y); }, y.row(t) + h,
+          v.row(t) + h);
     }
 }
 

@@ -9,7 +9,8 @@ Error fail(const Checkpoint& checkpoint, ErrorKind kind, const std::string& what
   return {kind, checkpoint.source->name() + ": " + what};
 }
 
-constexpr int64_t kMaxSize = 1 << 20;  // no dimension of a model comes near it; products stay far from overflow
+constexpr int64_t kMaxSize =
+    1 << 20;  // no dimension of a model comes near it; products stay far from overflow
 
 // Layers are numbered from 0 without a gap: one more than the largest number in blocks.N.*.
 int count_layers(const Checkpoint& checkpoint) {
@@ -26,7 +27,9 @@ int count_layers(const Checkpoint& checkpoint) {
 
 // A relative of RWKV that is recognised but not run, or nullptr.
 const char* unsupported_relative(const Checkpoint& checkpoint) {
-  struct Sign { const char *tensor, *name; };
+  struct Sign {
+    const char *tensor, *name;
+  };
   constexpr Sign kSigns[] = {
       {"blocks.0.ffn.enn.weight", "RWKV-8 (ffn.enn)"},
       {"blocks.0.qkv.q.weight", "RWKV-7b, whose memory grows with the text (qkv)"},
@@ -45,11 +48,13 @@ const char* unsupported_relative(const Checkpoint& checkpoint) {
 
 Result<Config> detect_config(const Checkpoint& checkpoint) {
   if (const char* relative = unsupported_relative(checkpoint))
-    return fail(checkpoint, ErrorKind::kUnsupported, std::string("holds ") + relative + ", which is not supported");
+    return fail(checkpoint, ErrorKind::kUnsupported,
+                std::string("holds ") + relative + ", which is not supported");
 
   const auto has = [&](const char* name) { return checkpoint.find(name) != nullptr; };
   const auto missing = [&](const char* name) {
-    return fail(checkpoint, ErrorKind::kBadModel, std::string(name) + ": missing, so this is not an RWKV model");
+    return fail(checkpoint, ErrorKind::kBadModel,
+                std::string(name) + ": missing, so this is not an RWKV model");
   };
   const Tensor* emb = checkpoint.find("emb.weight");
   const Tensor* ffn_key = checkpoint.find("blocks.0.ffn.key.weight");
@@ -83,11 +88,13 @@ Result<Config> detect_config(const Checkpoint& checkpoint) {
   const int64_t V = emb->shape[0], C = emb->shape[1], F = ffn_key->shape[0];
   for (const int64_t size : {H, V, C, F})
     if (size < 1 || size > kMaxSize)
-      return fail(checkpoint, ErrorKind::kBadModel,
-                  "expected sizes from 1 to " + std::to_string(kMaxSize) + ", file has " + std::to_string(size));
+      return fail(
+          checkpoint, ErrorKind::kBadModel,
+          "expected sizes from 1 to " + std::to_string(kMaxSize) + ", file has " + std::to_string(size));
   if (C % H != 0 || (heads && C / H % 4 != 0))
-    return fail(checkpoint, ErrorKind::kBadModel, heads->name + ": expected a number of heads that divides " +
-                std::to_string(C) + " channels into multiples of 4, file has " + to_string(heads->shape));
+    return fail(checkpoint, ErrorKind::kBadModel,
+                heads->name + ": expected a number of heads that divides " + std::to_string(C) +
+                    " channels into multiples of 4, file has " + to_string(heads->shape));
   return Config{version, count_layers(checkpoint), int(C), int(H), int(C / H), int(F), int(V)};
 }
 

@@ -8,7 +8,8 @@
 
 namespace rwkv {
 
-// Versions under the authors' names (ChatRWKV): 5.0 has no gate, 5.1 a gate and one decay a head, 5.2 one a channel.
+// Versions under the authors' names (ChatRWKV): 5.0 has no gate, 5.1 a gate and one decay a head, 5.2 one a
+// channel.
 enum class Version : uint8_t { k4, k5_0, k5_1, k5_2, k6, k7 };
 
 constexpr const char* version_name(Version version) {
@@ -25,15 +26,16 @@ struct Config {
   int hidden;      // F, the width of the channel mix
   int vocabulary;  // V
 
-  // Floats of the recurrence's state in one layer: aa, bb, pp of version 4, else a matrix (N, N) for each head.
+  // Floats of the recurrence's state in one layer: aa, bb, pp of version 4, else a matrix (N, N) for each
+  // head.
   int wkv_floats() const { return version == Version::k4 ? 3 * channels : channels * head_size; }
 };
 
 constexpr float kNormEps = 1e-5f;
 constexpr float kGroupNormEps = 64e-5f;
 
-// Errors: kBadModel (no RWKV tensors, sizes that make no sense), kUnsupported (a relative that this version does not
-// run, named), each with the file's name.
+// Errors: kBadModel (no RWKV tensors, sizes that make no sense), kUnsupported (a relative that this version
+// does not run, named), each with the file's name.
 Result<Config> detect_config(const Checkpoint& checkpoint);
 
 }  // namespace rwkv

@@ -1,5 +1,6 @@
 // One layer's halves, the time mixes of each version and the channel mix: their weights and their equations.
-// Members are named after the papers; every mu is the weight of (previous - current), whatever the file's convention.
+// Members are named after the papers; every mu is the weight of (previous - current), whatever the file's
+// convention.
 #pragma once
 
 #include <array>
@@ -36,9 +37,9 @@ struct LowRank {
 };
 
 struct TimeMix4 {
-  Vector mu_k, mu_v, mu_r;   // (C)
-  Matrix R, K, V, O;         // (C, C)
-  Vector w, u;               // (C): -exp(time_decay), time_first
+  Vector mu_k, mu_v, mu_r;  // (C)
+  Matrix R, K, V, O;        // (C, C)
+  Vector w, u;              // (C): -exp(time_decay), time_first
 };
 
 struct TimeMix5 {
@@ -50,14 +51,14 @@ struct TimeMix5 {
 };
 
 struct TimeMix6 {
-  Vector mu_x;                               // (C)
-  Matrix mix_down;                           // (5 rank, C)
-  std::array<Matrix, 5> mix_up;              // (C, rank), in the order w, k, v, r, g
-  std::array<Vector, 5> mu;                  // (C), the same order
-  Matrix R, K, V, G, O;                      // (C, C)
+  Vector mu_x;                   // (C)
+  Matrix mix_down;               // (5 rank, C)
+  std::array<Matrix, 5> mix_up;  // (C, rank), in the order w, k, v, r, g
+  std::array<Vector, 5> mu;      // (C), the same order
+  Matrix R, K, V, G, O;          // (C, C)
   LowRank decay;
-  Vector decay_bias, u;                      // (C)
-  Norm ln_x;                                 // (C)
+  Vector decay_bias, u;  // (C)
+  Norm ln_x;             // (C)
 };
 
 struct TimeMix7 {

@@ -25,13 +25,16 @@ void shift(Rows x, std::span<const Sequence> sequences, float* (State::*kept)(in
 }
 
 // Logits of the wanted rows only: the head is the largest matrix of all.
-void write_logits(const Model& model, std::span<const Slice> slices, std::span<const Sequence> sequences, Rows x,
-                  Arena& arena) {
+void write_logits(const Model& model, std::span<const Slice> slices, std::span<const Sequence> sequences,
+                  Rows x, Arena& arena) {
   const auto wanted = [&](size_t i) {
     switch (slices[i].wanted) {
-      case Slice::Logits::kNone: return 0;
-      case Slice::Logits::kLast: return 1;
-      case Slice::Logits::kAll: return sequences[i].count;
+      case Slice::Logits::kNone:
+        return 0;
+      case Slice::Logits::kLast:
+        return 1;
+      case Slice::Logits::kAll:
+        return sequences[i].count;
     }
     return 0;
   };

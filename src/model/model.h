@@ -42,9 +42,9 @@ struct Slice {
   float* logits = nullptr;  // (V) for kLast, (tokens, V) for kAll
 };
 
-// Reads every slice's tokens in order, moves its state on and writes the logits that follow. One token is a sequence of
-// length one and many texts are one batch: results are the same however the tokens are cut into slices and calls.
-// REQUIRES: each state belongs to one slice only and was made for this model's config.
+// Reads every slice's tokens in order, moves its state on and writes the logits that follow. One token is a
+// sequence of length one and many texts are one batch: results are the same however the tokens are cut into
+// slices and calls. REQUIRES: each state belongs to one slice only and was made for this model's config.
 void forward(const Model& model, std::span<const Slice> slices, Arena& arena);
 
 }  // namespace rwkv

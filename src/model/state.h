@@ -14,10 +14,12 @@ class State {
  public:
   // A fresh state: zeros, but for version 4's pp, a running maximum, which starts at -1e30.
   explicit State(const Config& config)
-      : channels_(config.channels), stride_(2 * config.channels + config.wkv_floats()),
+      : channels_(config.channels),
+        stride_(2 * config.channels + config.wkv_floats()),
         values_(size_t(stride_) * config.layers) {
     if (config.version == Version::k4)
-      for (int layer = 0; layer < config.layers; ++layer) std::fill_n(wkv(layer) + 2 * channels_, channels_, -1e30f);
+      for (int layer = 0; layer < config.layers; ++layer)
+        std::fill_n(wkv(layer) + 2 * channels_, channels_, -1e30f);
   }
 
   float* time_shift(int layer) { return values_.data() + size_t(stride_) * layer; }

@@ -9,7 +9,8 @@ void time_mix(const TimeMix4& m, const LayerInput& in, Rows out) {
   const Rows v = mixed_matmul(m.V, m.mu_v, in);
   sigmoid(r);
   const Rows y = in.arena.rows(r.count, r.width);
-  for (const Sequence& s : in.sequences) wkv4(s.of(r), s.of(k), s.of(v), m.w, m.u, s.state->wkv(in.layer), s.of(y));
+  for (const Sequence& s : in.sequences)
+    wkv4(s.of(r), s.of(k), s.of(v), m.w, m.u, s.state->wkv(in.layer), s.of(y));
   matmul(m.O, y, out, in.arena);
 }
 

@@ -2,7 +2,8 @@
 
 namespace rwkv {
 
-// RWKV-5 (Peng et al. 2024, "Eagle"; RWKV_v5_demo.py): version 6's recurrence with a decay that does not move.
+// RWKV-5 (Peng et al. 2024, "Eagle"; RWKV_v5_demo.py): version 6's recurrence with a decay that does not
+// move.
 void time_mix(const TimeMix5& m, const LayerInput& in, Rows out) {
   const Rows r = mixed_matmul(m.R, m.mu_r, in);  // (R, C), as all below
   const Rows k = mixed_matmul(m.K, m.mu_k, in);

@@ -12,7 +12,8 @@ Shape squeeze(Shape shape) {
 
 }  // namespace
 
-WeightReader::WeightReader(const Checkpoint& checkpoint, Quantization quantization, const LoadProgress& progress)
+WeightReader::WeightReader(const Checkpoint& checkpoint, Quantization quantization,
+                           const LoadProgress& progress)
     : checkpoint_(checkpoint), quantization_(quantization), progress_(progress) {
   for (const auto& [name, tensor] : checkpoint.tensors) total_ += tensor.bytes;
 }
@@ -37,7 +38,8 @@ const Tensor* WeightReader::expect(std::string_view name, const Shape& shape) {
   if (!tensor) {
     fail(ErrorKind::kBadModel, full_name + ": missing, expected " + to_string(shape));
   } else if (squeeze(tensor->shape) != squeeze(shape)) {
-    fail(ErrorKind::kBadModel, full_name + ": expected " + to_string(shape) + ", file has " + to_string(tensor->shape));
+    fail(ErrorKind::kBadModel,
+         full_name + ": expected " + to_string(shape) + ", file has " + to_string(tensor->shape));
   } else {
     return tensor;
   }
@@ -91,7 +93,8 @@ Matrix WeightReader::matrix(std::string_view name, int rows, int cols) {
   const Tensor* tensor = expect(name, {rows, cols});
   if (!tensor) return {};
   const bool whole_blocks = cols % kBlock == 0;
-  Matrix matrix = make(quantization_ == Quantization::kQ8 && !whole_blocks ? Quantization::kF16 : quantization_, rows, cols);
+  Matrix matrix = make(
+      quantization_ == Quantization::kQ8 && !whole_blocks ? Quantization::kF16 : quantization_, rows, cols);
   if (error_) return {};
   const auto bytes = read(*tensor);
   if (error_) return {};
@@ -109,7 +112,8 @@ Matrix WeightReader::matrix(std::string_view name, int rows, int cols) {
 
 Matrix WeightReader::transposed(const float* values, int rows, int cols) {
   if (error_) return {};
-  Matrix matrix = make(quantization_ == Quantization::kF32 ? Quantization::kF32 : Quantization::kF16, rows, cols);
+  Matrix matrix =
+      make(quantization_ == Quantization::kF32 ? Quantization::kF32 : Quantization::kF16, rows, cols);
   if (error_) return {};
   std::vector<float> group(size_t(kGroup) * cols);
   for (int row = 0; row < rows; row += kGroup) {

@@ -1,5 +1,5 @@
-// Reads named tensors with an expected shape. The first error sticks and empties all later answers, so that the table of
-// weights reads as a table; ask for it once at the end.
+// Reads named tensors with an expected shape. The first error sticks and empties all later answers, so that
+// the table of weights reads as a table; ask for it once at the end.
 #pragma once
 
 #include <optional>
@@ -14,12 +14,13 @@ class WeightReader {
   WeightReader(const Checkpoint& checkpoint, Quantization quantization, const LoadProgress& progress);
 
   const std::optional<Error>& error() const { return error_; }
-  uint64_t bytes() const { return bytes_; }            // of memory handed out so far
+  uint64_t bytes() const { return bytes_; }  // of memory handed out so far
 
   // Names that follow are within this one: "blocks.3.".
   void enter(std::string prefix) { prefix_ = std::move(prefix); }
   bool has(std::string_view name) const { return find(name) != nullptr; }
-  // A dimension of a tensor that tells a size no other tensor tells, such as a rank; 0 (and an error) without it.
+  // A dimension of a tensor that tells a size no other tensor tells, such as a rank; 0 (and an error) without
+  // it.
   int size_of(std::string_view name, size_t dimension);
 
   // All values of a tensor, in f32. Dimensions of size 1 do not count: (1, 1, C) is (C).

@@ -7,7 +7,8 @@
 namespace rwkv {
 namespace {
 
-// Versions 4 and 5 store the weight of the current token; everywhere here mu is the weight of the previous one.
+// Versions 4 and 5 store the weight of the current token; everywhere here mu is the weight of the previous
+// one.
 Vector flipped(Vector mix) {
   for (float& value : mix) value = 1 - value;
   return mix;
@@ -51,8 +52,9 @@ Vector read_bonus5(WeightReader& in, const Config& c) {
 
 Vector read_decay5(WeightReader& in, const Config& c) {
   const bool per_channel = c.version == Version::k5_2;
-  const Vector w = mapped(in.vector("att.time_decay", per_channel ? Shape{c.heads, c.head_size} : Shape{c.heads}),
-                          [](float d) { return std::exp(-std::exp(d)); });
+  const Vector w =
+      mapped(in.vector("att.time_decay", per_channel ? Shape{c.heads, c.head_size} : Shape{c.heads}),
+             [](float d) { return std::exp(-std::exp(d)); });
   return per_channel ? w : broadcast(w, c.head_size);
 }
 
@@ -87,8 +89,9 @@ TimeMix6 read_time_mix6(WeightReader& in, const Config& c) {
   return {.mu_x = in.vector("att.time_maa_x", {C}),
           .mix_down = in.transposed("att.time_maa_w1", 5 * rank, C),
           .mix_up = {mix_up(0), mix_up(1), mix_up(2), mix_up(3), mix_up(4)},
-          .mu = {in.vector("att.time_maa_w", {C}), in.vector("att.time_maa_k", {C}), in.vector("att.time_maa_v", {C}),
-                 in.vector("att.time_maa_r", {C}), in.vector("att.time_maa_g", {C})},
+          .mu = {in.vector("att.time_maa_w", {C}), in.vector("att.time_maa_k", {C}),
+                 in.vector("att.time_maa_v", {C}), in.vector("att.time_maa_r", {C}),
+                 in.vector("att.time_maa_g", {C})},
           .R = in.matrix("att.receptance.weight", C, C),
           .K = in.matrix("att.key.weight", C, C),
           .V = in.matrix("att.value.weight", C, C),
@@ -145,12 +148,20 @@ Layer read_layer(WeightReader& in, const Config& c, int layer) {
   in.enter("blocks." + std::to_string(layer) + ".");
   Layer result{.ln1 = in.norm("ln1", c.channels), .ln2 = in.norm("ln2", c.channels)};
   switch (c.version) {
-    case Version::k4: result.time_mix = read_time_mix4(in, c); break;
+    case Version::k4:
+      result.time_mix = read_time_mix4(in, c);
+      break;
     case Version::k5_0:
     case Version::k5_1:
-    case Version::k5_2: result.time_mix = read_time_mix5(in, c); break;
-    case Version::k6: result.time_mix = read_time_mix6(in, c); break;
-    case Version::k7: result.time_mix = read_time_mix7(in, c, layer == 0); break;
+    case Version::k5_2:
+      result.time_mix = read_time_mix5(in, c);
+      break;
+    case Version::k6:
+      result.time_mix = read_time_mix6(in, c);
+      break;
+    case Version::k7:
+      result.time_mix = read_time_mix7(in, c, layer == 0);
+      break;
   }
   result.channel_mix = read_channel_mix(in, c);
   in.enter("");
@@ -159,7 +170,8 @@ Layer read_layer(WeightReader& in, const Config& c, int layer) {
 
 }  // namespace
 
-Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization, const LoadProgress& progress) {
+Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization,
+                         const LoadProgress& progress) {
   const auto detected = detect_config(checkpoint);
   if (!detected) return detected.error();
   const Config& c = *detected;
@@ -169,7 +181,8 @@ Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization
               .quantization = quantization,
               .embedding = in.embedding("emb.weight", c.vocabulary, c.channels),
               .ln0 = in.norm("blocks.0.ln0", c.channels)};
-  for (int layer = 0; layer < c.layers && !in.error(); ++layer) model.layers.push_back(read_layer(in, c, layer));
+  for (int layer = 0; layer < c.layers && !in.error(); ++layer)
+    model.layers.push_back(read_layer(in, c, layer));
   model.ln_out = in.norm("ln_out", c.channels);
   model.head = in.matrix("head.weight", c.vocabulary, c.channels);
   if (in.error()) return *in.error();

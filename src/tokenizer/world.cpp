@@ -126,7 +126,10 @@ Result<std::unique_ptr<Tokenizer>> make_world_tokenizer(std::string_view file_na
   std::vector<Token> ids;
   for (Token id = 0; id < read->size(); ++id)
     if (!bytes(id).empty()) ids.push_back(id);
-  std::sort(ids.begin(), ids.end(), [&](Token a, Token b) { return bytes(a) < bytes(b); });
+  // By a heap, which is 10 KB of WebAssembly less than std::sort and as fast there.
+  const auto precedes = [&](Token a, Token b) { return bytes(a) < bytes(b); };
+  std::make_heap(ids.begin(), ids.end(), precedes);
+  std::sort_heap(ids.begin(), ids.end(), precedes);
   const auto twin =
       std::adjacent_find(ids.begin(), ids.end(), [&](Token a, Token b) { return bytes(a) == bytes(b); });
   if (twin != ids.end())

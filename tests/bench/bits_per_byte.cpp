@@ -2,8 +2,8 @@
 //
 //   bits_per_byte MODEL VOCABULARY TEXT
 //
-// The text is cut into windows of 512 tokens, each read from a fresh state behind token 0. Prints bits per byte for every
-// quantization and the mean KL divergence of its next-token distribution from that of f32.
+// The text is cut into windows of 512 tokens, each read from a fresh state behind token 0. Prints bits per
+// byte for every quantization and the mean KL divergence of its next-token distribution from that of f32.
 #include <cmath>
 #include <cstdio>
 
@@ -49,7 +49,9 @@ std::vector<float> read(const Model& model, std::span<const Token> tokens, Arena
 int main(int argc, char** argv) {
   if (argc != 4) return std::fprintf(stderr, "usage: bits_per_byte MODEL VOCABULARY TEXT\n"), 2;
   const Bytes model_file = read_file(argv[1]), vocabulary = read_file(argv[2]), text = read_file(argv[3]);
-  const auto as_text = [](const Bytes& b) { return std::string_view(reinterpret_cast<const char*>(b.data()), b.size()); };
+  const auto as_text = [](const Bytes& b) {
+    return std::string_view(reinterpret_cast<const char*>(b.data()), b.size());
+  };
   const MemorySource source(argv[1], model_file);
   const Checkpoint checkpoint = unwrap(open_checkpoint(source));
   const auto tokenizer = unwrap(make_world_tokenizer(argv[2], as_text(vocabulary)));
@@ -74,6 +76,7 @@ int main(int argc, char** argv) {
       }
     }
     std::printf("%-4s %7.4f bits/byte  KL %.2e nats/token  %6.2f MB\n", quantization_name(quantization),
-                nats / std::log(2.0) / double(text.size()), divergence / double(tokens.size()), double(model.bytes) / 1e6);
+                nats / std::log(2.0) / double(text.size()), divergence / double(tokens.size()),
+                double(model.bytes) / 1e6);
   }
 }

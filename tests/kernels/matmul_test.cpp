@@ -49,7 +49,8 @@ TEST_CASE("matmul equals the reference in f32 and f16 at every row count, height
             for (float& w : W) w = half_to_float(float_to_half(w));
           const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
           INFO(quantization_name(format) << " M " << M << " K " << K << " R " << R);
-          REQUIRE(reference::max_difference(multiply(pack(format, W, M, K), x, R), reference::matmul(W, x, R, M, K)) < 2e-5);
+          REQUIRE(reference::max_difference(multiply(pack(format, W, M, K), x, R),
+                                            reference::matmul(W, x, R, M, K)) < 2e-5);
         }
 }
 
@@ -61,13 +62,15 @@ TEST_CASE("matmul equals the reference in q8 on the rounded operands") {
         const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
         INFO("M " << M << " K " << K << " R " << R);
         REQUIRE(reference::max_difference(multiply(pack(Quantization::kQ8, W, M, K), x, R),
-                                          reference::matmul(rounded_blocks(W), rounded_blocks(x), R, M, K)) < 5e-5);
+                                          reference::matmul(rounded_blocks(W), rounded_blocks(x), R, M, K)) <
+                5e-5);
       }
 }
 
 TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bit") {
   const int M = 20, K = 96, R = 11;
-  const auto W = reference::random_floats(size_t(M) * K, -1, 1, 1), x = reference::random_floats(size_t(R) * K, -1, 1, 2);
+  const auto W = reference::random_floats(size_t(M) * K, -1, 1, 1),
+             x = reference::random_floats(size_t(R) * K, -1, 1, 2);
   for (const Quantization format : {Quantization::kF32, Quantization::kF16, Quantization::kQ8}) {
     const Matrix matrix = pack(format, W, M, K);
     const auto together = multiply(matrix, x, R);

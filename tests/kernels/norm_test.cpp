@@ -12,7 +12,8 @@ TEST_CASE("layer_norm equals the reference at every width, in place and not") {
     auto x = random_floats(R * C, -5, 9, C);
     const Norm norm{random_floats(C, -1, 1, 2), random_floats(C, -1, 1, 3)};
     auto expected = reference::doubles(x);
-    for (int r = 0; r < R; ++r) reference::normalize(&expected[r * C], C, norm.weight.data(), norm.bias.data(), 1e-5);
+    for (int r = 0; r < R; ++r)
+      reference::normalize(&expected[r * C], C, norm.weight.data(), norm.bias.data(), 1e-5);
     std::vector<float> out(R * C);
     layer_norm({x.data(), R, C}, norm, 1e-5f, {out.data(), R, C});
     INFO("C " << C);

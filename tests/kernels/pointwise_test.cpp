@@ -9,7 +9,8 @@ using reference::random_floats;
 
 namespace {
 
-// Applies an in-place kernel to one row of n values at an offset that is not aligned, and checks each against f.
+// Applies an in-place kernel to one row of n values at an offset that is not aligned, and checks each against
+// f.
 template <class Kernel, class F>
 void check_each(Kernel kernel, F f, float low, float high, double tolerance) {
   for (int n = 0; n <= 2 * 4 + 1; ++n)
@@ -36,8 +37,8 @@ TEST_CASE("the functions of one row equal the reference at every length and misa
   check_each([](Rows x) { silu(x); }, [](double x) { return x * sigmoid_reference(x); }, -10, 10, 3e-6);
   check_each([](Rows x) { relu_squared(x); }, [](double x) { return x > 0 ? x * x : 0; }, -3, 3, 1e-6);
   check_each([](Rows x) { decay6(x); }, [](double x) { return std::exp(-std::exp(x)); }, -8, 3, 3e-7);
-  check_each([](Rows x) { decay7(x); }, [](double x) { return std::exp(-std::exp(-0.5) * sigmoid_reference(x)); }, -8, 8,
-             3e-7);
+  check_each([](Rows x) { decay7(x); },
+             [](double x) { return std::exp(-std::exp(-0.5) * sigmoid_reference(x)); }, -8, 8, 3e-7);
 }
 
 TEST_CASE("sigmoid, tanh and the decays stay finite and in range for huge inputs") {
@@ -56,7 +57,8 @@ TEST_CASE("sigmoid, tanh and the decays stay finite and in range for huge inputs
 TEST_CASE("lerp, add and multiply equal the reference at every width, with mu a vector or rows") {
   for (int C = 1; C <= 9; ++C)
     for (int R = 1; R <= 3; ++R) {
-      auto x = random_floats(R * C, -1, 1, 1), prev = random_floats(R * C, -1, 1, 2), mus = random_floats(R * C, 0, 1, 3);
+      auto x = random_floats(R * C, -1, 1, 1), prev = random_floats(R * C, -1, 1, 2),
+           mus = random_floats(R * C, 0, 1, 3);
       const Vector mu = random_floats(C, 0, 1, 4);
       std::vector<float> by_vector(R * C), by_rows(R * C), sum = x, biased = x, product = x, scaled(R * C);
       const auto rows = [&](std::vector<float>& v) { return Rows{v.data(), R, C}; };

@@ -16,13 +16,21 @@ struct Run {
   std::vector<float> r, k, v, w, kk, a, y = std::vector<float>(size_t(T) * C);
 
   Run(int T, int C)
-      : T(T), C(C), r(random(-1, 1, 1)), k(random(-1, 1, 2)), v(random(-1, 1, 3)), w(random(0.1f, 1, 4)),
-        kk(random(-0.3f, 0.3f, 5)), a(random(0, 1, 6)) {}
+      : T(T),
+        C(C),
+        r(random(-1, 1, 1)),
+        k(random(-1, 1, 2)),
+        v(random(-1, 1, 3)),
+        w(random(0.1f, 1, 4)),
+        kk(random(-0.3f, 0.3f, 5)),
+        a(random(0, 1, 6)) {}
   std::vector<float> random(float low, float high, unsigned seed) const {
     return random_floats(size_t(T) * C, low, high, seed);
   }
   // Tokens [from, to).
-  Rows rows(std::vector<float>& values, int from, int to) const { return {&values[size_t(from) * C], to - from, C}; }
+  Rows rows(std::vector<float>& values, int from, int to) const {
+    return {&values[size_t(from) * C], to - from, C};
+  }
 };
 
 // Calls run(from, to) over T tokens: all at once, or cut in two.
@@ -43,9 +51,11 @@ TEST_CASE("wkv4 equals the reference at every channel count and tail, wherever t
       std::vector<float> state(3 * C);
       std::fill_n(state.begin() + 2 * C, C, -1e30f);
       Doubles expected_state = doubles(state);
-      const auto expected = reference::wkv4(doubles(x.r), doubles(x.k), doubles(x.v), doubles(w), doubles(u), expected_state, 6, C);
+      const auto expected = reference::wkv4(doubles(x.r), doubles(x.k), doubles(x.v), doubles(w), doubles(u),
+                                            expected_state, 6, C);
       in_pieces(6, cut, [&](int from, int to) {
-        wkv4(x.rows(x.r, from, to), x.rows(x.k, from, to), x.rows(x.v, from, to), w, u, state.data(), x.rows(x.y, from, to));
+        wkv4(x.rows(x.r, from, to), x.rows(x.k, from, to), x.rows(x.v, from, to), w, u, state.data(),
+             x.rows(x.y, from, to));
       });
       INFO("C " << C << " cut " << cut);
       REQUIRE(reference::max_difference(x.y, expected) < 2e-5);
@@ -61,8 +71,8 @@ TEST_CASE("wkv6 equals the reference at every head size, wherever the text is cu
       const Vector u = random_floats(C, -1, 1, 8);
       std::vector<float> state = random_floats(size_t(C) * N, -1, 1, 9);
       Doubles expected_state = doubles(state);
-      const auto expected =
-          reference::wkv6(doubles(x.r), doubles(x.k), doubles(x.v), doubles(x.w), doubles(u), expected_state, T, H, N);
+      const auto expected = reference::wkv6(doubles(x.r), doubles(x.k), doubles(x.v), doubles(x.w),
+                                            doubles(u), expected_state, T, H, N);
       in_pieces(T, cut, [&](int from, int to) {
         wkv6(x.rows(x.r, from, to), x.rows(x.k, from, to), x.rows(x.v, from, to), x.rows(x.w, from, to), u, H,
              state.data(), x.rows(x.y, from, to));
@@ -80,8 +90,8 @@ TEST_CASE("wkv7 equals the reference at every head size, wherever the text is cu
       Run x(T, C);
       std::vector<float> state = random_floats(size_t(C) * N, -1, 1, 9);
       Doubles expected_state = doubles(state);
-      const auto expected = reference::wkv7(doubles(x.r), doubles(x.w), doubles(x.k), doubles(x.v), doubles(x.kk),
-                                            doubles(x.a), expected_state, T, H, N);
+      const auto expected = reference::wkv7(doubles(x.r), doubles(x.w), doubles(x.k), doubles(x.v),
+                                            doubles(x.kk), doubles(x.a), expected_state, T, H, N);
       in_pieces(T, cut, [&](int from, int to) {
         wkv7(x.rows(x.r, from, to), x.rows(x.w, from, to), x.rows(x.k, from, to), x.rows(x.v, from, to),
              x.rows(x.kk, from, to), x.rows(x.a, from, to), H, state.data(), x.rows(x.y, from, to));

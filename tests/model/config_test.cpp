@@ -12,7 +12,8 @@ Checkpoint with(std::initializer_list<std::pair<const char*, Shape>> tensors) {
   Checkpoint checkpoint{&kNowhere, {}};
   for (const auto& [name, shape] : tensors) checkpoint.tensors[name] = Tensor{name, DType::kF32, shape};
   checkpoint.tensors.try_emplace("emb.weight", Tensor{"emb.weight", DType::kF32, {256, 64}});
-  checkpoint.tensors.try_emplace("blocks.0.ffn.key.weight", Tensor{"blocks.0.ffn.key.weight", DType::kF32, {224, 64}});
+  checkpoint.tensors.try_emplace("blocks.0.ffn.key.weight",
+                                 Tensor{"blocks.0.ffn.key.weight", DType::kF32, {224, 64}});
   return checkpoint;
 }
 
@@ -22,18 +23,23 @@ Version version_of(const Checkpoint& checkpoint) { return require(detect_config(
 
 TEST_CASE("the version is told by the tensors and their shapes") {
   CHECK(version_of(with({{"blocks.0.att.time_mix_k", {1, 1, 64}}})) == Version::k4);
-  CHECK(version_of(with({{"blocks.0.att.ln_x.weight", {64}}, {"blocks.0.att.time_decay", {2}}})) == Version::k5_0);
-  CHECK(version_of(with({{"blocks.0.att.ln_x.weight", {64}}, {"blocks.0.att.gate.weight", {64, 64}},
+  CHECK(version_of(with({{"blocks.0.att.ln_x.weight", {64}}, {"blocks.0.att.time_decay", {2}}})) ==
+        Version::k5_0);
+  CHECK(version_of(with({{"blocks.0.att.ln_x.weight", {64}},
+                         {"blocks.0.att.gate.weight", {64, 64}},
                          {"blocks.0.att.time_decay", {2}}})) == Version::k5_1);
-  CHECK(version_of(with({{"blocks.0.att.ln_x.weight", {64}}, {"blocks.0.att.gate.weight", {64, 64}},
+  CHECK(version_of(with({{"blocks.0.att.ln_x.weight", {64}},
+                         {"blocks.0.att.gate.weight", {64, 64}},
                          {"blocks.0.att.time_decay", {2, 32}}})) == Version::k5_2);
-  CHECK(version_of(with({{"blocks.0.att.ln_x.weight", {64}}, {"blocks.0.att.time_maa_x", {1, 1, 64}},
+  CHECK(version_of(with({{"blocks.0.att.ln_x.weight", {64}},
+                         {"blocks.0.att.time_maa_x", {1, 1, 64}},
                          {"blocks.0.att.time_faaaa", {2, 32}}})) == Version::k6);
   CHECK(version_of(with({{"blocks.0.att.r_k", {1, 64}}})) == Version::k7);
 }
 
 TEST_CASE("sizes come from the shapes") {
-  const Config config = require(detect_config(with({{"blocks.0.att.r_k", {2, 32}}, {"blocks.11.ln1.weight", {64}}})));
+  const Config config =
+      require(detect_config(with({{"blocks.0.att.r_k", {2, 32}}, {"blocks.11.ln1.weight", {64}}})));
   CHECK(config.layers == 12);
   CHECK(config.channels == 64);
   CHECK(config.heads == 2);

@@ -1,5 +1,5 @@
-// The oracles: checkpoints with random weights and the logits that the authors' own inference code gives for them
-// (tests/fixtures/oracle/README.md), and the models they load into.
+// The oracles: checkpoints with random weights and the logits that the authors' own inference code gives for
+// them (tests/fixtures/oracle/README.md), and the models they load into.
 #pragma once
 
 #include <catch_amalgamated.hpp>
@@ -23,7 +23,9 @@ T require(Result<T> result) {
   return std::move(*result);
 }
 
-inline std::string text_of(const Bytes& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+inline std::string text_of(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 // The numbers of the first array behind "key" in JSON text.
 template <class T>
@@ -57,8 +59,8 @@ inline std::vector<float> base64_floats(std::string_view text) {
 
 struct Oracle {
   Model model;
-  std::vector<Token> tokens;   // (T)
-  std::vector<float> logits;   // (T, V)
+  std::vector<Token> tokens;  // (T)
+  std::vector<float> logits;  // (T, V)
 };
 
 inline Oracle load_oracle(const std::string& name, Quantization quantization = Quantization::kF32) {
@@ -79,7 +81,8 @@ inline std::vector<float> read_all(const Model& model, const std::vector<Token>&
   State state(model.config);
   Arena arena;
   for (size_t at = 0; at < tokens.size(); at += chunk) {
-    const Slice slice{&state, {&tokens[at], std::min(chunk, tokens.size() - at)}, Slice::Logits::kAll, &logits[at * V]};
+    const Slice slice{
+        &state, {&tokens[at], std::min(chunk, tokens.size() - at)}, Slice::Logits::kAll, &logits[at * V]};
     forward(model, {&slice, 1}, arena);
   }
   return logits;

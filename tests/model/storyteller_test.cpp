@@ -9,8 +9,9 @@ namespace {
 
 // One entry of reference.json under `weights_fp16`: what plain numpy gives for the f16 weights.
 struct Story {
-  std::vector<Token> prompt, continuation;      // greedy, 32 tokens
-  std::vector<float> first_logits, gaps;        // 64 logits behind the prompt; top-1 minus top-2 at each greedy step
+  std::vector<Token> prompt, continuation;  // greedy, 32 tokens
+  std::vector<float> first_logits,
+      gaps;  // 64 logits behind the prompt; top-1 minus top-2 at each greedy step
 };
 
 std::vector<Story> stories(const std::string& json) {
@@ -18,7 +19,8 @@ std::vector<Story> stories(const std::string& json) {
   size_t at = json.find("\"weights_fp16\"");
   while ((at = json.find("\"prompt\"", at + 1)) != std::string::npos)
     all.push_back({json_numbers<Token>(json, "input_ids", at), json_numbers<Token>(json, "greedy32", at),
-                   json_numbers<float>(json, "logits_first64", at), json_numbers<float>(json, "greedy32_top1_minus_top2", at)});
+                   json_numbers<float>(json, "logits_first64", at),
+                   json_numbers<float>(json, "greedy32_top1_minus_top2", at)});
   return all;
 }
 
@@ -49,7 +51,8 @@ TEST_CASE("the storyteller's f16 weights give the reference's logits and greedy 
       forward(model, {&slice, 1}, arena);
     };
     read(story.prompt);
-    CHECK(reference::max_difference(std::vector<float>(logits.begin(), logits.begin() + 64), story.first_logits) < 2e-4);
+    CHECK(reference::max_difference(std::vector<float>(logits.begin(), logits.begin() + 64),
+                                    story.first_logits) < 2e-4);
     for (size_t i = 0; i < 32; ++i) {
       const Token token = most_likely(logits);
       if (token != story.continuation[i]) {

@@ -36,7 +36,8 @@ TEST_CASE("every missing tensor is named") {
       INFO(name << " -> " << model.error().message);
       CHECK(model.error().kind == ErrorKind::kBadModel);
       // Without r_k nothing tells that it is version 7.
-      CHECK(model.error().message.find(name == "blocks.0.att.r_k" ? "blocks.0.att" : name) != std::string::npos);
+      CHECK(model.error().message.find(name == "blocks.0.att.r_k" ? "blocks.0.att" : name) !=
+            std::string::npos);
       CHECK(model.error().message.starts_with("v7.pth: "));
     }
   }
@@ -54,7 +55,7 @@ TEST_CASE("every tensor in any wrong shape is refused, not misread") {
   Loaded loaded;
   const auto tensors = loaded.checkpoint.tensors;
   for (const auto& [name, tensor] : tensors) {
-    if (name.starts_with("blocks.0.att.v")&& name != "blocks.0.att.value.weight") continue;
+    if (name.starts_with("blocks.0.att.v") && name != "blocks.0.att.value.weight") continue;
     for (const Shape& shape : {Shape{}, Shape{3}, Shape{int64_t(tensor.count()) * 2}, Shape{1, 2, 3, 4}}) {
       loaded.checkpoint.tensors = tensors;
       loaded.checkpoint.tensors.find(name)->second.shape = shape;

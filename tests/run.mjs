@@ -1,0 +1,68 @@
+// All tests, from nothing: `node tests/run.mjs`. Installs and builds what is missing, then runs the core's tests in every
+// build, the package's in Node and in a real browser, and the linters. Stops at the first failure.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildAll, buildPreset, ensurePackages } from '../wasm/build.mjs';
+
+const home = dirname(dirname(fileURLToPath(import.meta.url)));
+const started = performance.now();
+const minutes = () => ((performance.now() - started) / 60_000).toFixed(1);
+
+function onPath(name) {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+function title(text) {
+  console.log(`\n== ${text} (${minutes()} min)`);
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { cwd: home, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status === 0) return;
+  console.error(`\nFailed: ${command} ${args.join(' ')} ${error?.message ?? ''}`);
+  process.exit(1);
+}
+
+const runPackage = (bin, ...args) => run(process.execPath, [join(home, 'node_modules', bin), ...args]);
+
+// The browser of the page's test is the system's own: Debian's package, installed where we may.
+function ensureChromium() {
+  if (process.env.CHROMIUM_PATH || onPath('chromium')) return;
+  const install = ['apt-get', '-qq', 'install', '-y', '--no-install-recommends', 'chromium'];
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    console.error(`The page is tested in a real browser: \`sudo ${install.join(' ')}\`, or name one by CHROMIUM_PATH.`);
+    process.exit(1);
+  }
+  title('installing chromium');
+  run('apt-get', ['-qq', 'update']);
+  run(install[0], install.slice(1));
+}
+
+title('building the package');
+ensurePackages();
+const tools = await buildAll();
+
+const presets = ['native', 'native-128', 'wasm', 'wasm-relaxed'];
+if (onPath('clang++')) presets.splice(1, 0, 'native-clang');
+else console.log('clang++ is not here: its build is skipped');
+for (const preset of presets) {
+  title(`core tests, ${preset}`);
+  buildPreset(preset, tools);
+  run(join(dirname(tools.cmake), 'ctest'), ['--preset', preset]);
+}
+
+title('lint and types');
+runPackage('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.');
+runPackage('typescript/bin/tsc', '--project', 'tests/web');
+const output = (command, args) => spawnSync(command, args, { cwd: home, encoding: 'utf8' }).stdout ?? '';
+if (/version 14\./.test(output('clang-format', ['--version'])))  // each version formats in its own way
+  run('clang-format', ['--dry-run', '--Werror', ...output('git', ['ls-files', '*.h', '*.cpp']).trim().split('\n')]);
+else console.log('clang-format 14 is not here: the format of C++ is not checked');
+
+ensureChromium();
+title('package and page');
+runPackage('vitest/vitest.mjs', 'run');
+console.log(`\nAll tests passed in ${minutes()} minutes.`);
