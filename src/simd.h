@@ -48,13 +48,13 @@ inline float largest(f32x4 v) { return xsimd::reduce_max(v); }
 // The first n (0..4) floats; zeros in the other lanes. Touches no memory beyond them.
 inline f32x4 load_part(const float* p, int n) {
   float lane[kLanes] = {};
-  std::memcpy(lane, p, size_t(n) * sizeof(float));
+  if (n > 0) std::memcpy(lane, p, size_t(n) * sizeof(float));
   return load(lane);
 }
 inline void store_part(float* p, f32x4 v, int n) {
   float lane[kLanes];
   store(lane, v);
-  std::memcpy(p, lane, size_t(n) * sizeof(float));
+  if (n > 0) std::memcpy(p, lane, size_t(n) * sizeof(float));
 }
 
 // Rounds to the nearest integer, ties to even, for |v| < 2^22: adding 1.5 * 2^23 leaves the integer in the

@@ -33,7 +33,9 @@ function ensureChromium() {
   if (process.env.CHROMIUM_PATH || onPath('chromium')) return;
   const install = ['apt-get', '-qq', 'install', '-y', '--no-install-recommends', 'chromium'];
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {
-    console.error(`The page is tested in a real browser: \`sudo ${install.join(' ')}\`, or name one by CHROMIUM_PATH.`);
+    console.error(
+      `The page is tested in a real browser: \`sudo ${install.join(' ')}\`, or name one by CHROMIUM_PATH.`,
+    );
     process.exit(1);
   }
   title('installing chromium');
@@ -58,8 +60,13 @@ title('lint and types');
 runPackage('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.');
 runPackage('typescript/bin/tsc', '--project', 'tests/web');
 const output = (command, args) => spawnSync(command, args, { cwd: home, encoding: 'utf8' }).stdout ?? '';
-if (/version 14\./.test(output('clang-format', ['--version'])))  // each version formats in its own way
-  run('clang-format', ['--dry-run', '--Werror', ...output('git', ['ls-files', '*.h', '*.cpp']).trim().split('\n')]);
+if (/version 14\./.test(output('clang-format', ['--version'])))
+  // each version formats in its own way
+  run('clang-format', [
+    '--dry-run',
+    '--Werror',
+    ...output('git', ['ls-files', '*.h', '*.cpp']).trim().split('\n'),
+  ]);
 else console.log('clang-format 14 is not here: the format of C++ is not checked');
 
 ensureChromium();

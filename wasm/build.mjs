@@ -24,7 +24,8 @@ export function run(command, args, env = {}) {
 
 export function ensurePackages() {
   const installed = join(home, 'node_modules/.package-lock.json');
-  const isFresh = existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(home, 'package-lock.json')).mtimeMs;
+  const isFresh =
+    existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(home, 'package-lock.json')).mtimeMs;
   if (isFresh) return;
   log('installing npm packages');
   run('npm', ['ci', '--no-audit', '--no-fund']);
@@ -35,7 +36,11 @@ export function buildPreset(preset, tools, targets = []) {
   log(`building ${preset} (the first time takes a minute)`);
   if (!existsSync(join(home, 'build', preset, 'build.ninja')))
     run(tools.cmake, ['--preset', preset, `-DCMAKE_MAKE_PROGRAM=${tools.ninja}`], tools.env);
-  run(tools.cmake, ['--build', '--preset', preset, ...targets.flatMap((target) => ['--target', target])], tools.env);
+  run(
+    tools.cmake,
+    ['--build', '--preset', preset, ...targets.flatMap((target) => ['--target', target])],
+    tools.env,
+  );
 }
 
 function copyInto(folder, files) {
@@ -52,11 +57,15 @@ export async function buildAll() {
     copyInto(join(home, 'dist/wasm'), files);
     const bytes = statSync(files[1]).size;
     log(`${name}.wasm: ${bytes} bytes`);
-    if (bytes > maxModuleBytes) throw new Error(`${name}.wasm has ${bytes} bytes, more than ${maxModuleBytes}`);
+    if (bytes > maxModuleBytes)
+      throw new Error(`${name}.wasm has ${bytes} bytes, more than ${maxModuleBytes}`);
   }
   const storyteller = join(home, 'web/storyteller');
   const shipped = readdirSync(storyteller).filter((name) => /\.(safetensors|txt|md)$/.test(name));
-  copyInto(join(home, 'dist/storyteller'), shipped.map((name) => join(storyteller, name)));
+  copyInto(
+    join(home, 'dist/storyteller'),
+    shipped.map((name) => join(storyteller, name)),
+  );
   log('compiling TypeScript');
   run(process.execPath, [join(home, 'node_modules/typescript/bin/tsc'), '--build']);
   return tools;

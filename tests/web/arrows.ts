@@ -28,7 +28,10 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'tensor', 'result'] },
   session: { files: /^src\/session\.(h|cpp)$/, sees: ['model', 'tokenizer', 'sampler', 'result'] },
-  bindings: { files: /^wasm\/bindings\.cpp$/, sees: ['session', 'loading', 'formats', 'tokenizer', 'result'] },
+  bindings: {
+    files: /^wasm\/bindings\.cpp$/,
+    sees: ['session', 'loading', 'formats', 'tokenizer', 'result'],
+  },
 
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
   errors: { files: /^web\/errors\.ts$/, sees: [] },
@@ -41,7 +44,10 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   doors: { files: /^web\/(index|node)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
   worker: { files: /^web\/(worker|turns)\.ts$/, sees: ['engine', 'store', 'protocol', 'errors'] },
-  engine: { files: /^web\/(engine|features|wasm-modules\.d)\.ts$/, sees: ['glue', 'store', 'protocol', 'errors'] },
+  engine: {
+    files: /^web\/(engine|features|wasm-modules\.d)\.ts$/,
+    sees: ['glue', 'store', 'protocol', 'errors'],
+  },
   glue: { files: /^web\/wasm\//, sees: [] },
   store: { files: /^web\/model-store\.ts$/, sees: ['protocol', 'errors'] },
   nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'errors'] },
@@ -70,7 +76,8 @@ const words: Readonly<Record<string, Word>> = {
   },
   'emscripten headers': { pattern: /#\s*include\s*<emscripten/, among: /\.(h|cpp)$/, allowed: /^wasm\// },
   'network and browser storage': {
-    pattern: /\b(fetch\s*\(|XMLHttpRequest|caches\b|indexedDB|localStorage|FileReaderSync|navigator\.storage)/,
+    pattern:
+      /\b(fetch\s*\(|XMLHttpRequest|caches\b|indexedDB|localStorage|FileReaderSync|navigator\.storage)/,
     among: /^web\/(?!demo\/).*\.ts$/,
     allowed: /^web\/model-store\.ts$/,
   },

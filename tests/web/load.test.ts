@@ -70,7 +70,11 @@ const loadFailure = (source: ModelSource, options?: LoadOptions) => failure(fake
 describe('a model loads from', () => {
   test('the package itself, with its tokenizer', async () => {
     const model = await fake.RWKV.load();
-    expect(model.info).toMatchObject({ name: 'rwkv7-tales-4.6M-q8.safetensors', tokenizer: 'world', threads: 1 });
+    expect(model.info).toMatchObject({
+      name: 'rwkv7-tales-4.6M-q8.safetensors',
+      tokenizer: 'world',
+      threads: 1,
+    });
     await model.dispose();
   });
 
@@ -105,7 +109,13 @@ describe('a model loads from', () => {
 
 describe('a vocabulary', () => {
   test('comes from the same places', async () => {
-    for (const tokenizer of [`${site}/model.bin`, new URL(`${site}/model.bin`), path, new Blob(['x']), megabyte]) {
+    for (const tokenizer of [
+      `${site}/model.bin`,
+      new URL(`${site}/model.bin`),
+      path,
+      new Blob(['x']),
+      megabyte,
+    ]) {
       expect(await works(fakeModel(), { tokenizer })).toBe('bytes');
     }
   });

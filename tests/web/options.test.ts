@@ -47,13 +47,18 @@ test('the ends of every range are in it', () => {
     const { sampling, ...rest } = checkGenerateOptions(options);
     expect({ ...rest, ...sampling }).toMatchObject(options);
   }
-  expect(checkLoadOptions({ threads: 64, tokenizer: false })).toMatchObject({ threads: 64, tokenizer: false });
+  expect(checkLoadOptions({ threads: 64, tokenizer: false })).toMatchObject({
+    threads: 64,
+    tokenizer: false,
+  });
 });
 
 describe('what is out of range or of the wrong type is refused by name', () => {
   const wrong: [string, unknown][] = [
     ...['maxTokens', 'topK', 'seed'].flatMap((name) => [-1, 1.5, 2 ** 53, '7', NaN, 1n].map(pair(name))),
-    ...['temperature', 'topP', 'penaltyDecay'].flatMap((name) => [-0.1, 101, NaN, Infinity, '1', null].map(pair(name))),
+    ...['temperature', 'topP', 'penaltyDecay'].flatMap((name) =>
+      [-0.1, 101, NaN, Infinity, '1', null].map(pair(name)),
+    ),
     ...['presencePenalty', 'frequencyPenalty'].flatMap((name) => [-101, 101, NaN, {}, true].map(pair(name))),
     ...[{}, 'x', new AbortController()].map(pair('signal')),
   ];
@@ -71,7 +76,9 @@ describe('what is out of range or of the wrong type is refused by name', () => {
     ...['x', {}].map(pair('onProgress')),
   ];
   test.each(wrongLoad)('%s: %s', (name, value) => {
-    expect(refusal(() => checkLoadOptions({ [name]: value }))).toMatch(new RegExp(`^option ${name}: expected `));
+    expect(refusal(() => checkLoadOptions({ [name]: value }))).toMatch(
+      new RegExp(`^option ${name}: expected `),
+    );
   });
 
   test('with a sentence that says all', () => {
@@ -86,12 +93,16 @@ describe('what is out of range or of the wrong type is refused by name', () => {
 
 test('unknown names are refused, with those that are known', () => {
   const misspelt = { topp: 1 } as object;
-  expect(refusal(() => checkGenerateOptions(misspelt))).toMatch(/^options: expected only maxTokens, .*topP.*; found 'topp'$/);
+  expect(refusal(() => checkGenerateOptions(misspelt))).toMatch(
+    /^options: expected only maxTokens, .*topP.*; found 'topp'$/,
+  );
   expect(refusal(() => checkLoadOptions(misspelt))).toContain('quantization');
   expect(refusal(() => checkSessionOptions(misspelt))).toContain('seed');
   expect(refusal(() => checkReadOptions(misspelt))).toContain('signal');
   for (const options of [null, 7, 'x', () => {}]) {
-    expect(refusal(() => checkReadOptions(options as unknown as object))).toMatch(/^options: expected an object/);
+    expect(refusal(() => checkReadOptions(options as unknown as object))).toMatch(
+      /^options: expected an object/,
+    );
   }
 });
 

@@ -157,7 +157,9 @@ describe('sessions at once', () => {
   test('share each pass', async () => {
     const model = await load(2);
     const sessions = await Promise.all(Array.from({ length: 5 }, () => model.createSession()));
-    const texts = await Promise.all(sessions.map((session) => textOf(session.complete('a', { maxTokens: 20 }))));
+    const texts = await Promise.all(
+      sessions.map((session) => textOf(session.complete('a', { maxTokens: 20 }))),
+    );
     expect(new Set(texts)).toEqual(new Set(['bcdefghijklmnopqrstu']));
     const { passes, largestBatch } = story((await sessions[0]?.logits()) ?? new Float32Array());
     expect(largestBatch).toBe(5);

@@ -1,12 +1,7 @@
 // rwkv-wasm complete: a prompt in, its continuation out, as it comes.
 import { type Command, InvalidArgumentError } from 'commander';
 import { RWKV } from '../node.js';
-import {
-  checkGenerateOptions,
-  checkLoadOptions,
-  type LoadOptions,
-  randomSeed,
-} from '../options.js';
+import { checkGenerateOptions, checkLoadOptions, type LoadOptions, randomSeed } from '../options.js';
 import type { ModelInfo } from '../protocol.js';
 import { interruptSignal, progressLine, readStdin } from './terminal.js';
 

@@ -60,7 +60,8 @@ export default async function create({ instantiateWasm }) {
       const error = source.read(0, bytes);
       if (error !== '') return { error: { code: 'read-failed', message: `${source.name}: ${error}` } };
       const text = new TextDecoder().decode(bytes.subarray(0, 64));
-      if (!text.startsWith('fake')) return { error: { code: 'bad-file', message: `${source.name}: not fake` } };
+      if (!text.startsWith('fake'))
+        return { error: { code: 'bad-file', message: `${source.name}: not fake` } };
       delay = Number(/delay=(\d+)/.exec(text)?.[1] ?? 0);
       for (const loaded of [0, source.size]) onProgress(loaded, source.size);
       return {
