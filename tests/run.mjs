@@ -58,7 +58,8 @@ for (const preset of presets) {
 
 title('lint and types');
 runPackage('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.');
-runPackage('typescript/bin/tsc', '--project', 'tests/web');
+for (const project of ['tests/web', 'tests/browser', 'web/demo'])
+  runPackage('typescript/bin/tsc', '--project', project);
 const output = (command, args) => spawnSync(command, args, { cwd: home, encoding: 'utf8' }).stdout ?? '';
 if (/version 14\./.test(output('clang-format', ['--version'])))
   // each version formats in its own way

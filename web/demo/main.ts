@@ -74,7 +74,6 @@ async function write(model: Model) {
   } finally {
     flush();
     working();
-    continueButton.focus();
   }
 }
 
@@ -85,7 +84,9 @@ function fail(error: unknown) {
 
 for (const slider of [temperature, topP, length]) {
   const shown = slider.labels?.[0]?.querySelector('output');
-  const update = () => shown && (shown.value = slider.value);
+  const update = () => {
+    if (shown) shown.value = slider.value;
+  };
   slider.addEventListener('input', update);
   update();
 }
@@ -100,6 +101,7 @@ try {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) continueButton.click();
   });
   working();
+  text.focus();
 } catch (error) {
   fail(error);
 }
