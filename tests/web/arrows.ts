@@ -57,7 +57,7 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['doors', 'options', 'protocol', 'errors'],
     packages: ['commander'],
   },
-  demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm'] },
+  demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm', 'vite'] },
 };
 
 interface Word {
@@ -84,7 +84,7 @@ const words: Readonly<Record<string, Word>> = {
   'modules of Node': {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
-    allowed: /^web\/(node|node-files|worker-node|cli|cli\/[\w-]+)\.ts$/,
+    allowed: /^web\/(node|node-files|worker-node|cli|cli\/[\w-]+|demo\/vite\.config)\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {

@@ -24,7 +24,7 @@ beforeAll(async () => {
   path = join(fake.folder, 'model.bin');
   writeFileSync(path, megabyte);
   server = createServer(({ url }, response) => {
-    switch (url) {
+    switch (url?.split('?')[0]) {
       case '/model.bin':
         return void response.writeHead(200, { 'content-length': megabyte.length }).end(megabyte);
       case '/unknown-length':

@@ -1,5 +1,5 @@
 // The completion page: one text, one model, one session that stands where the text ends.
-import { type Model, RWKV, type Session } from '../../dist/index.js';
+import { type Model, RWKV, type Session } from 'rwkv-wasm';
 
 function element<T extends HTMLElement>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
