@@ -50,7 +50,7 @@ function copyInto(folder, files) {
 
 export async function buildAll() {
   ensurePackages();
-  const tools = await ensureToolchain({ log });
+  const tools = await ensureToolchain();
   for (const [preset, name] of Object.entries(modules)) {
     buildPreset(preset, tools, ['rwkv_module']);
     const files = ['mjs', 'wasm'].map((suffix) => join(home, 'build', preset, 'wasm', `${name}.${suffix}`));

@@ -74,7 +74,9 @@ export class Session implements AsyncDisposable {
       const session = this.#id;
       await this.#call('begin', { session, prompt: checked, ...(seed !== undefined && { seed }) }, signal);
       for (let count = 0; count < maxTokens; count++) {
-        const step = await this.#call('next', { session, sampling }, signal);
+        signal?.throwIfAborted();
+        // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
+        const step = await this.#call('next', { session, sampling }, undefined);
         if (step.token === 0) return;
         yield step;
       }

@@ -1,6 +1,7 @@
 // How well a model predicts a text in each number format:
 //
-//   bits_per_byte MODEL VOCABULARY TEXT
+//   cmake --preset native && cmake --build --preset native --target bits_per_byte
+//   build/native/tests/bits_per_byte MODEL VOCABULARY TEXT
 //
 // The text is cut into windows of 512 tokens, each read from a fresh state behind token 0. Prints bits per
 // byte for every quantization and the mean KL divergence of its next-token distribution from that of f32.

@@ -101,6 +101,23 @@ describe('the storyteller', () => {
     expect(text + (await story(session, '', 20))).toBe(whole);
   });
 
+  test('loses no token when it is aborted from outside at any moment', async () => {
+    const whole = await story(await model.createSession({ seed: 4 }), begin, 60);
+    const session = await model.createSession({ seed: 4 });
+    const controller = new AbortController();
+    let text = '';
+    const aborted = (async () => {
+      for await (const piece of session.complete(begin, { maxTokens: 60, signal: controller.signal })) {
+        text += piece;
+        if (text.length > 40) setImmediate(() => controller.abort());
+      }
+    })();
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+    expect(whole.startsWith(text)).toBe(true);
+    text += await story(session, '', 60);
+    expect(text.startsWith(whole)).toBe(true);
+  });
+
   test('tells two stories at once as it tells each alone', async () => {
     const alone = [];
     for (const seed of [1, 2]) alone.push(await story(await model.createSession({ seed }), begin));
