@@ -70,7 +70,10 @@ async function write(model: Model) {
       show(step.text);
     }
   } catch (error) {
-    if (!controller.signal.aborted) fail(error);
+    if (!controller.signal.aborted) {
+      standing = undefined; // who knows what of it was read: the next call reads the whole text
+      fail(error);
+    }
   } finally {
     flush();
     working();
