@@ -1,11 +1,12 @@
-// Files and values that no model is made of: a clear error with its code, and the next load works.
+// Files that no model is made of: a clear error with its code, and the next load works.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { type LoadOptions, RWKV, RwkvError } from '../../dist/node.js';
+import { type LoadOptions, type LoadProgress, RWKV, RwkvError } from '../../dist/node.js';
 import { failure } from './streams.js';
 
-const good = readFileSync(fileURLToPath(new URL('../fixtures/oracle/v7-bf16.pth', import.meta.url)));
+const fixture = (name: string) => readFileSync(new URL(`../fixtures/oracle/${name}`, import.meta.url));
+const good = fixture('v7-bf16.pth');
 const storyVocabulary = fileURLToPath(
   new URL('../../web/storyteller/rwkv7-tales-4.6M-vocab.txt', import.meta.url),
 );
@@ -31,8 +32,11 @@ function safetensors(tensors: Record<string, number[]>): Buffer {
   return Buffer.concat([length, header, Buffer.alloc(offset)]);
 }
 
+const load = (file: Uint8Array, options: LoadOptions = {}) =>
+  RWKV.load(new File([new Uint8Array(file)], 'chosen.bin'), { tokenizer: false, ...options });
+
 async function refuses(file: Uint8Array, code: string, message: RegExp, options: LoadOptions = {}) {
-  const error = await failure(RWKV.load(file, { tokenizer: false, ...options }));
+  const error = await failure(load(file, options));
   expect(error).toBeInstanceOf(RwkvError);
   expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);
   const model = await RWKV.load(good, { tokenizer: false });
@@ -41,26 +45,44 @@ async function refuses(file: Uint8Array, code: string, message: RegExp, options:
 }
 
 describe('a file is refused that', () => {
-  test.each([1, 3, 100, 5_000, good.length >> 1, good.length - 1])('ends after %i bytes', (length) =>
-    refuses(good.subarray(0, length), 'bad-file', /./),
+  test.each([
+    [0, /^chosen\.bin: the file is empty/],
+    [1, /^chosen\.bin: neither a \.pth nor a \.safetensors file; it starts with 50$/],
+    [3, /^chosen\.bin: neither .* it starts with 50 4b 03$/],
+    ...[100, 5_000, good.length >> 1, good.length - 1].map((n) => [n, /^chosen\.bin: .*cut off/] as const),
+  ] as const)('ends after %i bytes', (length, message) =>
+    refuses(good.subarray(0, length), 'bad-file', message),
+  );
+  test.each([7, 60, 1_000])('is a safetensors file that ends after %i bytes', (length) =>
+    refuses(safetensors({ 'emb.weight': [16, 64] }).subarray(0, length), 'bad-file', /^chosen\.bin: /),
   );
   test.each([
-    ['an image', '\x89PNG\r\n\x1a\n0000000000000000', 'bad-file', /./],
-    ['a text', 'Once upon a time there was a text that was no model.', 'bad-file', /./],
-    ['a web page', '<!doctype html><p>404</p>', 'bad-file', /HTML/],
-    ['GGUF', `GGUF\x03\0\0\0${'\0'.repeat(40)}`, 'unsupported', /GGUF/],
+    ['an image', '\x89PNG\r\n\x1a\n0000000000000000', 'bad-file', /it starts with 89 50 4e 47/],
+    ['a text', 'Once upon a time there was a text that was no model.', 'bad-file', /starts with 4f 6e 63/],
+    ['a web page', '<!doctype html><p>404</p>', 'bad-file', /^chosen\.bin: .*HTML/],
+    ['GGUF', `GGUF\x03\0\0\0${'\0'.repeat(40)}`, 'unsupported', /^chosen\.bin: .*GGUF/],
   ] as const)('is %s', (_, text, code, message) => refuses(Buffer.from(text, 'latin1'), code, message));
 
   test('names a function that no model needs', () =>
     refuses(
       replaced('torch._utils\n_rebuild_tensor_v2', `posix\nsystem${'_'.repeat(19)}`),
       'unsupported',
-      /system/,
+      /^chosen\.bin: .*posix\.system/,
+    ));
+  test('takes a function that models need from another module', () =>
+    refuses(
+      replaced('torch._utils\n', 'posix.popen_\n'),
+      'unsupported',
+      /posix\.popen_\._rebuild_tensor_v2/,
     ));
   test('has an unknown pickle opcode', () =>
-    refuses(replaced('}q\x00(X', '}q\x00\xffX'), 'bad-file', /opcode/));
+    refuses(replaced('}q\x00(X', '}q\x00\xffX'), 'bad-file', /^chosen\.bin: .*opcode 0xff at byte 5/));
   test('lacks a tensor', () =>
-    refuses(replaced('ln_out.weight', 'ln_oux.weight'), 'bad-model', /ln_out\.weight: missing/));
+    refuses(
+      replaced('ln_out.weight', 'ln_oux.weight'),
+      'bad-model',
+      /^chosen\.bin: ln_out\.weight: missing, expected \(128\)/,
+    ));
   test('has a tensor of the wrong shape', () =>
     refuses(
       safetensors({
@@ -78,31 +100,30 @@ describe('a file is refused that', () => {
 describe('a vocabulary is refused that', () => {
   const vocabulary = (text: string) => ({ tokenizer: new TextEncoder().encode(text) });
   test('does not fit the model', () =>
-    refuses(good, 'bad-vocabulary', /4095.*255/, { tokenizer: storyVocabulary }));
+    refuses(fixture('v4-bf16.pth'), 'bad-vocabulary', /vocab\.txt: .*4095.*255/, { tokenizer: storyVocabulary }));
   test('is none', () => refuses(good, 'bad-vocabulary', /line 1/, vocabulary('what is this')));
   test('is cut off', () => refuses(good, 'bad-vocabulary', /line 2/, vocabulary("1 'a' 1\n2 'b")));
 });
 
-test('a load may be aborted, and the next one works', async () => {
+test.each([
+  ['before anything is read', (controller: AbortController) => controller.abort()],
+  ['while the worker starts', (controller: AbortController) => setTimeout(() => controller.abort())],
+])('a load may be aborted %s, and the next one works', async (_, abort) => {
   const controller = new AbortController();
-  const loading = RWKV.load(good, { tokenizer: false, signal: controller.signal });
-  controller.abort();
-  expect((await failure(loading)).name).toBe('AbortError');
-  await (await RWKV.load(good, { tokenizer: false })).dispose();
+  const loading = failure(load(good, { signal: controller.signal }));
+  abort(controller);
+  expect((await loading).name).toBe('AbortError');
+  await (await load(good)).dispose();
 });
 
-test('token ids out of range, bad options and text without a tokenizer leave the session usable', async () => {
-  const model = await RWKV.load(good, { tokenizer: false });
-  const session = await model.createSession();
-  for (const id of [-1, 256, 1.5, Number.NaN])
-    expect((await failure(session.append([id]))).code).toBe('invalid-argument');
-  expect((await failure(session.append('text'))).code).toBe('no-tokenizer');
-  expect((await failure(model.tokenize('text'))).code).toBe('no-tokenizer');
-  const wrong = { topP: 2 };
-  const first = async () => void (await session.generate([1], wrong)[Symbol.asyncIterator]().next());
-  const error = await failure(first());
-  expect([error.code, error.message]).toEqual(['invalid-argument', expect.stringMatching(/topP.*0 to 1.*2/)]);
-  await session.append([1, 2, 3]);
-  expect((await session.logits()).length).toBe(256);
-  await model.dispose();
+test('a load may be aborted while tensors are read, and the next one works', async () => {
+  const controller = new AbortController();
+  const stages = new Set<string>();
+  const onProgress = ({ stage }: LoadProgress) => {
+    stages.add(stage);
+    controller.abort();
+  };
+  const error = await failure(load(good, { signal: controller.signal, onProgress }));
+  expect([error.name, [...stages]]).toEqual(['AbortError', ['load']]);
+  await (await load(good)).dispose();
 });

@@ -1,6 +1,7 @@
 // The command line as a person at a terminal meets it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
@@ -25,6 +26,9 @@ async function ended(child: ChildProcess, input?: string) {
   return { code, stdout, stderr };
 }
 
+// More than a test waits for.
+const endless = ['--max-tokens', '1000000', '--temperature', '3', '--top-p', '1', '--seed', '2'];
+
 const complete = (...args: string[]) => ended(start('complete', ...args));
 
 test('a story is told on stdout, its figures on stderr, and its seed tells it again', async () => {
@@ -36,10 +40,35 @@ test('a story is told on stdout, its figures on stderr, and its seed tells it ag
   expect((await complete('Once upon a time', '--seed', '7', '--max-tokens', '40')).stdout).toBe(once.stdout);
 });
 
-test('--json prints one object', async () => {
-  const { stdout, code } = await complete('The wolf', '--json', '--seed', '1', '--max-tokens', '10');
+test('--json prints one object, with the text that is told without it', async () => {
+  const args = ['The wolf', '--seed', '1', '--max-tokens', '10'];
+  const { stdout, code } = await complete(...args, '--json');
   expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ prompt: 'The wolf', seed: 1, text: expect.any(String) });
+  expect(stdout).toMatch(/^\{.*\}\n$/);
+  const { text, tokens, ...rest } = JSON.parse(stdout);
+  expect(rest).toMatchObject({
+    prompt: 'The wolf',
+    seed: 1,
+    finishReason: 'length',
+    model: { version: '7' },
+  });
+  expect(tokens).toHaveLength(10);
+  expect((await complete(...args)).stdout).toBe(`The wolf${text}\n`);
+});
+
+test('--max-tokens 0 adds nothing to the prompt', async () => {
+  const { stdout, stderr, code } = await complete('The wolf', '--max-tokens', '0');
+  expect([code, stdout]).toEqual([0, 'The wolf\n']);
+  expect(stderr).toMatch(/^0 tokens, /);
+});
+
+test('the text comes as it is made, not at its end', async () => {
+  const child = start('complete', 'Once', ...endless);
+  if (!child.stdout) throw new Error('no stdout');
+  let pieces = 0;
+  for await (const _ of child.stdout) if (++pieces === 3) break; // leaving closes the pipe
+  expect(pieces).toBe(3);
+  await once(child, 'exit');
 });
 
 test('a prompt may come from standard input', async () => {
@@ -48,7 +77,7 @@ test('a prompt may come from standard input', async () => {
 });
 
 test('Ctrl-C ends the story cleanly', async () => {
-  const child = start('complete', 'Once', '--max-tokens', '1000000', '--temperature', '1.2');
+  const child = start('complete', 'Once', ...endless);
   const result = ended(child);
   if (child.stdout) await once(child.stdout, 'data');
   child.kill('SIGINT');
@@ -60,27 +89,37 @@ test('Ctrl-C ends the story cleanly', async () => {
 });
 
 test('a reader that leaves early is no error', async () => {
-  const child = start('complete', 'Once', '--max-tokens', '2000', '--temperature', '1.2');
+  const child = start('complete', 'Once', ...endless);
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (piece) => {
     stderr += piece;
   });
   if (child.stdout) await once(child.stdout, 'data');
   child.stdout?.destroy();
-  await once(child, 'exit');
-  expect(stderr).not.toMatch(/Error|EPIPE/);
+  const [code, signal] = await once(child, 'close');
+  expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
 });
 
 test.each([
-  [['complete', '--no-such-option'], 2],
-  [['complete', 'x', '--top-p', '7'], 2],
-  [['no-such-command'], 2],
-  [['complete', 'x', '--model', 'no/such/file.pth'], 1],
-  [['--help'], 0],
-  [['--version'], 0],
-])('%j exits with %i', async (args, expected) => {
+  [['complete', '--no-such-option'], 2, /unknown option '--no-such-option'/],
+  [['complete', 'x', '--top-p', '7'], 2, /^rwkv-wasm: option topP: .*found 7\n$/],
+  [['complete', 'x', '--max-tokens', 'ten'], 2, /'ten' is invalid/],
+  [['no-such-command'], 2, /no-such-command/],
+  [['complete', 'x', '--model', 'no/such/file.pth'], 1, /^rwkv-wasm: .*file\.pth.*\n$/],
+])('%j exits with %i and says why', async (args, expected, reason) => {
   const { code, stderr, stdout } = await ended(start(...args));
-  expect(code).toBe(expected);
-  if (expected === 1) expect(stderr).toMatch(/^rwkv-wasm: .*file\.pth.*\n$/);
-  if (expected === 0) expect(stdout).not.toBe('');
+  expect([code, stdout]).toEqual([expected, '']);
+  expect(stderr).toMatch(/^rwkv-wasm: /);
+  expect(stderr).toMatch(reason);
+});
+
+test('--version and --help answer on stdout', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  expect(await ended(start('--version'))).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  for (const args of [['--help'], ['complete', '--help']]) {
+    const { code, stdout, stderr } = await ended(start(...args));
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/Usage: rwkv-wasm/);
+  }
+  expect((await ended(start('complete', '--help'))).stdout).toContain('--max-tokens');
 });

@@ -133,6 +133,10 @@ describe('the storyteller', () => {
     await pieces.append([]);
     await pieces.append(ids.slice(3));
     expect(await pieces.logits()).toEqual(await whole.logits());
+
+    const words = await model.createSession();
+    for (const id of ids) await words.append(await model.detokenize([id]));
+    expect(await words.logits()).toEqual(await whole.logits());
   });
 
   test('starts an empty prompt from token 0', async () => {

@@ -66,22 +66,24 @@ async function complete(argument: string, flags: Flags): Promise<void> {
   checkGenerateOptions(options); // before a model is loaded for nothing
   checkLoadOptions(loadOptions);
 
-  const prompt = argument === '-' ? await readStdin() : argument;
   const write = (text: string) => json || process.stdout.write(text);
   const tokens: number[] = [];
   const watch = stopwatch();
   let info: ModelInfo | undefined;
+  let prompt = argument === '-' ? '' : argument;
   let text = '';
   let finishReason: FinishReason = 'aborted';
   try {
+    if (argument === '-') prompt = await readStdin(signal);
     const progress = progressLine();
     const model = await RWKV.load(source, { ...loadOptions, onProgress: progress.show }).finally(
       progress.clear,
     );
     info = model.info;
     const session = await model.createSession({ seed });
+    await session.append(prompt, { signal }); // what cannot be read is not written
     write(prompt);
-    for await (const step of session.generate(prompt, options)) {
+    for await (const step of session.generate('', options)) {
       watch.lap();
       tokens.push(step.token);
       text += step.text;

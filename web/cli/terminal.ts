@@ -1,4 +1,5 @@
 // What commands say and hear besides their result: progress, Ctrl-C, standard input.
+import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { LoadProgress } from '../protocol.js';
 
@@ -34,9 +35,9 @@ export function interruptSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** All of standard input, less the line break that `echo` puts at its end. */
-export async function readStdin(): Promise<string> {
-  return (await text(process.stdin)).replace(/\r?\n$/, '');
+/** All of standard input, less the line break that `echo` puts at its end. @throws AbortError */
+export async function readStdin(signal: AbortSignal): Promise<string> {
+  return (await text(addAbortSignal(signal, process.stdin))).replace(/\r?\n$/, '');
 }
 
 function megabytes(bytes: number): string {
