@@ -100,7 +100,9 @@ describe('a file is refused that', () => {
 describe('a vocabulary is refused that', () => {
   const vocabulary = (text: string) => ({ tokenizer: new TextEncoder().encode(text) });
   test('does not fit the model', () =>
-    refuses(fixture('v4-bf16.pth'), 'bad-vocabulary', /vocab\.txt: .*4095.*255/, { tokenizer: storyVocabulary }));
+    refuses(fixture('v4-bf16.pth'), 'bad-vocabulary', /vocab\.txt: .*4095.*255/, {
+      tokenizer: storyVocabulary,
+    }));
   test('is none', () => refuses(good, 'bad-vocabulary', /line 1/, vocabulary('what is this')));
   test('is cut off', () => refuses(good, 'bad-vocabulary', /line 2/, vocabulary("1 'a' 1\n2 'b")));
 });
