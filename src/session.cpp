@@ -25,10 +25,10 @@ Piece Session::sample(const SamplingOptions& options) {
   return {token, text_.push(bytes)};
 }
 
-Status check_vocabulary(const Tokenizer* tokenizer, const Config& config) {
+Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer, const Config& config) {
   if (!tokenizer || tokenizer->size() <= config.vocabulary) return Done{};
   return Error{ErrorKind::kBadVocabulary,
-               "the vocabulary has ids up to " + std::to_string(tokenizer->size() - 1) +
+               file_name + ": the vocabulary has ids up to " + std::to_string(tokenizer->size() - 1) +
                    ", the model only up to " + std::to_string(config.vocabulary - 1)};
 }
 

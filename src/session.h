@@ -50,7 +50,7 @@ class Session {
 };
 
 // Errors: kBadVocabulary where the tokenizer (nullptr: none) knows ids that the model does not.
-Status check_vocabulary(const Tokenizer* tokenizer, const Config& config);
+Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer, const Config& config);
 
 // The most tokens of one session that one read_pending() reads: enough for full speed, few enough to be heard
 // in between.

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildAll, buildPreset, ensurePackages } from '../wasm/build.mjs';
+import { buildAll, buildPreset } from '../wasm/build.mjs';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 const started = performance.now();
@@ -44,7 +44,6 @@ function ensureChromium() {
 }
 
 title('building the package');
-ensurePackages();
 const tools = await buildAll();
 
 const presets = ['native', 'native-128', 'wasm', 'wasm-relaxed'];

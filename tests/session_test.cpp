@@ -141,9 +141,9 @@ TEST_CASE("pieces of text hold whole characters") {
 TEST_CASE("a vocabulary that is too large for the model is refused") {
   const Oracle oracle = load_oracle("v4-bf16");
   const auto tokenizer = make_byte_tokenizer();
-  CHECK(check_vocabulary(tokenizer.get(), oracle.model.config).ok());
-  CHECK(check_vocabulary(nullptr, oracle.model.config).ok());
+  CHECK(check_vocabulary("bytes", tokenizer.get(), oracle.model.config).ok());
+  CHECK(check_vocabulary("bytes", nullptr, oracle.model.config).ok());
   Config small = oracle.model.config;
   small.vocabulary = 255;
-  CHECK(!check_vocabulary(tokenizer.get(), small).ok());
+  CHECK(!check_vocabulary("bytes", tokenizer.get(), small).ok());
 }

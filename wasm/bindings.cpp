@@ -88,10 +88,10 @@ val load_model(val js_source, val vocabulary, const std::string& quantization, v
     on_progress(double(loaded), double(total));
   });
   if (!model) return fail(model.error());
-  if (const auto fits = check_vocabulary(tokenizer->get(), model->config); !fits) {
-    const std::string file = vocabulary.isString() ? "" : vocabulary["name"].as<std::string>() + ": ";
-    return fail({fits.error().kind, file + fits.error().message});
-  }
+  const std::string file =
+      vocabulary.isNull() || vocabulary.isString() ? "bytes" : vocabulary["name"].as<std::string>();
+  if (const auto fits = check_vocabulary(file, tokenizer->get(), model->config); !fits)
+    return fail(fits.error());
   const char* name = !*tokenizer ? nullptr : vocabulary.isString() ? "bytes" : "world";
   return succeed(val(std::make_unique<LoadedModel>(std::move(*model), std::move(*tokenizer), name)));
 }

@@ -2,7 +2,7 @@
 // toolchain), does again only what changed, and writes to stderr alone, so that programs may follow it in a pipe.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureToolchain } from './toolchain.mjs';
 
@@ -16,13 +16,13 @@ function log(message) {
 }
 
 // Runs a command; what it prints is shown only if it fails.
-export function run(command, args, env = {}) {
+function run(command, args, env = {}) {
   const options = { cwd: home, env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 1 << 28 };
   const { status, error, stdout, stderr } = spawnSync(command, args, options);
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${error?.message ?? stdout + stderr}`);
 }
 
-export function ensurePackages() {
+function ensurePackages() {
   const installed = join(home, 'node_modules/.package-lock.json');
   const isFresh =
     existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(home, 'package-lock.json')).mtimeMs;
@@ -45,7 +45,7 @@ export function buildPreset(preset, tools, targets = []) {
 
 function copyInto(folder, files) {
   mkdirSync(folder, { recursive: true });
-  for (const file of files) copyFileSync(file, join(folder, file.slice(dirname(file).length + 1)));
+  for (const file of files) copyFileSync(file, join(folder, basename(file)));
 }
 
 export async function buildAll() {
