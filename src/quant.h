@@ -1,46 +1,19 @@
-// Number formats: how weights lie in files (row-major, DType) and in memory (packed for the kernels).
+// Number formats of weights in memory, packed for the kernels. (Those in files: dtype.h.)
 #pragma once
 
 #include <cstdint>
 #include <span>
 
+#include "dtype.h"
 #include "tensor.h"
 
 namespace rwkv {
 
-// ---- In files ----
-
-constexpr int kBlock = 32;           // weights that share a scale, along a row
-constexpr int kQ8_0BlockBytes = 34;  // a Q8_0 block of ggml: an f16 scale, then 32 int8
-
-// Bytes of `count` elements. REQUIRES: count % 32 == 0 for kQ8_0.
-constexpr uint64_t bytes_of(DType dtype, uint64_t count) {
-  switch (dtype) {
-    case DType::kF32:
-      return count * 4;
-    case DType::kF16:
-    case DType::kBF16:
-      return count * 2;
-    case DType::kQ8_0:
-      return count / kBlock * kQ8_0BlockBytes;
-  }
-  return 0;
-}
-
-float half_to_float(uint16_t half);
-uint16_t float_to_half(float value);  // nearest, ties to even; overflow gives infinity
-
-// out.size() elements from `bytes`, which hold them as `dtype`. REQUIRES: as bytes_of.
-void decode(DType dtype, const std::byte* bytes, std::span<float> out);
-// The other way. Q8_0: scale = max |w| / 127, rounded to f16; w = scale * q.
-void encode(DType dtype, std::span<const float> values, std::byte* bytes);
-
-// ---- In memory ----
-
-enum class Quantization : uint8_t { kF32, kF16, kQ8 };
+enum class Quantization : uint8_t { kF32, kF16, kQ8, kQ4 };
 
 constexpr const char* quantization_name(Quantization q) {
-  return q == Quantization::kF32 ? "f32" : q == Quantization::kF16 ? "f16" : "q8";
+  constexpr const char* kNames[] = {"f32", "f16", "q8", "q4"};
+  return kNames[int(q)];
 }
 
 // A weight matrix (M, K) in kernel layout. Rows are packed in groups of 8, the last group padded with zeros:

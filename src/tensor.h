@@ -13,21 +13,31 @@
 
 namespace rwkv {
 
-// Element types of tensors in files. kQ8_0 holds blocks of 32 along the last axis (quant.h).
-enum class DType : uint8_t { kF32, kF16, kBF16, kQ8_0 };
+// Element types of tensors in files (dtype.h tells their bytes). All but the first three hold blocks along
+// the last axis: ggml's of 32 and of 256 elements, and ours, whole matrices in kernel layout (quant.h).
+enum class DType : uint8_t {
+  kF32,
+  kF16,
+  kBF16,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kPackedF32,
+  kPackedF16,
+  kPackedQ8,
+  kPackedQ4,
+};
 
 constexpr const char* dtype_name(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "F32";
-    case DType::kF16:
-      return "F16";
-    case DType::kBF16:
-      return "BF16";
-    case DType::kQ8_0:
-      return "Q8_0";
-  }
-  return "?";
+  constexpr const char* kNames[] = {"F32",  "F16",        "BF16",       "Q4_0",      "Q4_1",
+                                    "Q5_0", "Q5_1",       "Q8_0",       "Q4_K",      "Q5_K",
+                                    "Q6_K", "packed F32", "packed F16", "packed Q8", "packed Q4"};
+  return kNames[int(dtype)];
 }
 
 using Shape = std::vector<int64_t>;
@@ -39,13 +49,23 @@ inline std::string to_string(const Shape& shape) {
   return text + ")";
 }
 
-// A tensor of a file: row-major, little-endian, its bytes at [offset, offset + bytes) of the source.
+// What a file holds in place of a value x.
+enum class Stored : uint8_t { kValue, kMinusExp, kExpMinusExp };  // x, -e^x, e^(-e^x)
+
+// A tensor of a file: little-endian, its elements in the bytes [offset, offset + bytes) of the source,
+// row-major without gaps unless there are strides.
 struct Tensor {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;
   uint64_t offset = 0;
   uint64_t bytes = 0;
+  // Where they are not empty: element (i, j, ...) is number i strides[0] + j strides[1] + ... of the range,
+  // inside it for every index. Not with packed types.
+  Shape strides = {};
+  // Dialects keep some values in another form: element = Stored(x / scale).
+  Stored stored = Stored::kValue;
+  float scale = 1;
 
   // The number of elements. REQUIRES: no overflow, which holds for every tensor of a Checkpoint.
   uint64_t count() const {

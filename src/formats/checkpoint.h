@@ -11,12 +11,22 @@
 
 namespace rwkv {
 
+// A vocabulary inside a model file: `count` strings at [offset, offset + bytes) of the source, each a u64
+// length and so many bytes; the index is the token id. GGUF keeps it so.
+struct EmbeddedVocabulary {
+  std::string kind;  // tokenizer.ggml.model: "rwkv", whose strings are escaped as in Python; empty: none here
+  uint64_t offset = 0, bytes = 0, count = 0;
+};
+
 // The directory of a model file under the authors' tensor names. Every tensor lies inside the file and its
 // size agrees with its shape and dtype: readers promise it, nothing after them checks again. The source must
 // outlive it.
 struct Checkpoint {
   const Source* source = nullptr;
-  std::map<std::string, Tensor, std::less<>> tensors;
+  std::map<std::string, Tensor, std::less<>> tensors = {};
+  const char* format = "";        // "pth", "safetensors", "GGUF", "rwkv.cpp", "rwkv-wasm"
+  float group_norm_eps = 64e-5f;  // of versions 5 to 7; a property of the dialect
+  EmbeddedVocabulary vocabulary = {};
 
   // nullptr where there is none.
   const Tensor* find(std::string_view name) const;

@@ -95,7 +95,8 @@ Result<Config> detect_config(const Checkpoint& checkpoint) {
     return fail(checkpoint, ErrorKind::kBadModel,
                 heads->name + ": expected a number of heads that divides " + std::to_string(C) +
                     " channels into multiples of 4, file has " + to_string(heads->shape));
-  return Config{version, count_layers(checkpoint), int(C), int(H), int(C / H), int(F), int(V)};
+  return Config{version, count_layers(checkpoint), int(C), int(H), int(C / H), int(F),
+                int(V),  checkpoint.group_norm_eps};
 }
 
 }  // namespace rwkv

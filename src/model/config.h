@@ -19,12 +19,13 @@ constexpr const char* version_name(Version version) {
 
 struct Config {
   Version version;
-  int layers;      // L
-  int channels;    // C
-  int heads;       // H; 1 for version 4
-  int head_size;   // N, C = H N
-  int hidden;      // F, the width of the channel mix
-  int vocabulary;  // V
+  int layers;            // L
+  int channels;          // C
+  int heads;             // H; 1 for version 4
+  int head_size;         // N, C = H N
+  int hidden;            // F, the width of the channel mix
+  int vocabulary;        // V
+  float group_norm_eps;  // of the heads' norm, versions 5 to 7
 
   // Floats of the recurrence's state in one layer: aa, bb, pp of version 4, else a matrix (N, N) for each
   // head.
@@ -32,7 +33,6 @@ struct Config {
 };
 
 constexpr float kNormEps = 1e-5f;
-constexpr float kGroupNormEps = 64e-5f;
 
 // Errors: kBadModel (no RWKV tensors, sizes that make no sense), kUnsupported (a relative that this version
 // does not run, named), each with the file's name.

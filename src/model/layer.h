@@ -24,7 +24,7 @@ struct LayerInput {
   Rows x;     // (R, C), normed
   Rows prev;  // (R, C), x of the token before
   std::span<const Sequence> sequences;
-  int heads;
+  const Config& config;
   int layer;
   Rows v_first;  // (R, C), version 7 only: v of layer 0, written there and read by the layers above
   Arena& arena;

@@ -74,7 +74,7 @@ void forward(const Model& model, std::span<const Slice> slices, Arena& arena) {
   for (int i = 0; i < model.config.layers; ++i) {
     const Layer& layer = model.layers[i];
     const ArenaScope layer_scope(arena);
-    const LayerInput in{h, prev, sequences, model.config.heads, i, v_first, arena};
+    const LayerInput in{h, prev, sequences, model.config, i, v_first, arena};
 
     layer_norm(x, layer.ln1, kNormEps, h);
     shift(h, sequences, &State::time_shift, i, prev);

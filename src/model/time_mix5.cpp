@@ -13,8 +13,8 @@ void time_mix(const TimeMix5& m, const LayerInput& in, Rows out) {
 
   const Rows y = in.arena.rows(r.count, r.width);
   for (const Sequence& s : in.sequences)
-    wkv6(s.of(r), s.of(k), s.of(v), s.of(w), m.u, in.heads, s.state->wkv(in.layer), s.of(y));
-  group_norm(y, in.heads, m.ln_x, kGroupNormEps);
+    wkv6(s.of(r), s.of(k), s.of(v), s.of(w), m.u, in.config.heads, s.state->wkv(in.layer), s.of(y));
+  group_norm(y, in.config.heads, m.ln_x, in.config.group_norm_eps);
   if (!m.G.empty()) {
     const Rows g = mixed_matmul(m.G, m.mu_g, in);
     silu(g);

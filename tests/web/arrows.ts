@@ -16,17 +16,18 @@ const rooms: Readonly<Record<string, Room>> = {
   result: { files: /^src\/result\.h$/, sees: [] },
   tensor: { files: /^src\/tensor\.(h|cpp)$/, sees: ['result'] },
   simd: { files: /^src\/simd\.h$/, sees: [] },
-  quant: { files: /^src\/quant\.(h|cpp)$/, sees: ['tensor', 'simd'] },
-  kernels: { files: /^src\/kernels\//, sees: ['simd', 'quant', 'tensor'] },
-  formats: { files: /^src\/formats\//, sees: ['tensor', 'result'] },
+  dtype: { files: /^src\/(dtype|decode_blocks)\.(h|cpp)$/, sees: ['tensor'] },
+  quant: { files: /^src\/quant\.(h|cpp)$/, sees: ['dtype', 'tensor', 'simd'] },
+  kernels: { files: /^src\/kernels\//, sees: ['simd', 'quant', 'dtype', 'tensor'] },
+  formats: { files: /^src\/formats\//, sees: ['dtype', 'tensor', 'result'] },
   tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
   sampler: { files: /^src\/sampler\.(h|cpp)$/, sees: ['result'] },
   // Weights and config are the part of the model that sees files.
   loading: {
     files: /^src\/model\/(weights|weight_reader|config)\.(h|cpp)$/,
-    sees: ['model', 'formats', 'kernels', 'quant', 'tensor', 'result'],
+    sees: ['model', 'formats', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
   },
-  model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'tensor', 'result'] },
+  model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'] },
   session: { files: /^src\/session\.(h|cpp)$/, sees: ['model', 'tokenizer', 'sampler', 'result'] },
   bindings: {
     files: /^wasm\/bindings\.cpp$/,
