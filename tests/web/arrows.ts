@@ -43,7 +43,7 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^web\/(load|model|session|queue|storyteller)\.ts$/,
     sees: ['client', 'options', 'protocol', 'errors'],
   },
-  doors: { files: /^web\/(index|node)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
+  doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
   worker: { files: /^web\/(worker|turns)\.ts$/, sees: ['engine', 'store', 'protocol', 'errors'] },
   engine: {
     files: /^web\/(engine|features|wasm-modules\.d)\.ts$/,
