@@ -92,9 +92,7 @@ Matrix WeightReader::make(Quantization format, int rows, int cols) {
 Matrix WeightReader::matrix(std::string_view name, int rows, int cols) {
   const Tensor* tensor = expect(name, {rows, cols});
   if (!tensor) return {};
-  const bool whole_blocks = cols % kBlock == 0;
-  Matrix matrix = make(
-      quantization_ == Quantization::kQ8 && !whole_blocks ? Quantization::kF16 : quantization_, rows, cols);
+  Matrix matrix = make(format_for(quantization_, cols), rows, cols);
   if (error_) return {};
   const auto bytes = read(*tensor);
   if (error_) return {};
