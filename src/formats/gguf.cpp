@@ -21,7 +21,7 @@ constexpr uint64_t kMostKey = 65535, kMostText = 256, kMostName = 64;  // bytes
 constexpr uint32_t kMostRank = 4;
 constexpr int kDeepest = 4;  // arrays of arrays
 constexpr uint64_t kMostPairs = 65536, kMostTensors = 65536;
-constexpr uint64_t kMostStrings = uint64_t{1} << 24;  // and arrays, in all values together
+constexpr uint64_t kMostStrings = uint64_t{1} << 22;  // and arrays, in all values together
 
 constexpr uint32_t kFloat = 6, kString = 8, kArray = 9;
 // Bytes of a value by its type's number: u8 i8 u16 i16 u32 i32 f32 bool string array u64 i64 f64.
