@@ -88,6 +88,9 @@ Result<Config> detect_config(const Checkpoint& checkpoint) {
   };
   const Tensor* emb = checkpoint.find("emb.weight");
   const Tensor* ffn_key = checkpoint.find("blocks.0.ffn.key.weight");
+  if (!emb && in_any_layer(checkpoint, "att.time_state"))
+    return fail(checkpoint, ErrorKind::kBadModel,
+                "an initial state (att.time_state), not a model; sessions of its model can start from it");
   if (!emb) return missing("emb.weight");
   if (!ffn_key) return missing("blocks.0.ffn.key.weight");
   for (const Tensor* tensor : {emb, ffn_key})

@@ -22,7 +22,8 @@ struct Model {
   Norm ln0;             // applied to the embedding
   std::vector<Layer> layers = {};
   Norm ln_out = {};
-  Matrix head = {};  // (V, C)
+  Matrix head = {};                 // (V, C)
+  InitialState initial_state = {};  // what fresh sessions start from
 
   uint64_t parameters = 0;
   uint64_t bytes = 0;  // of memory that the weights take

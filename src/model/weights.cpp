@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "model/initial_state.h"
 #include "model/weight_reader.h"
 
 namespace rwkv {
@@ -189,12 +190,14 @@ Model read_model(WeightReader& in, const Config& c) {
     model.layers.push_back(read_layer(in, c, layer));
   model.ln_out = in.norm("ln_out", c.channels);
   model.head = in.matrix("head.weight", c.vocabulary, c.channels);
+  model.initial_state = read_initial_state(in, c);
   return model;
 }
 
 uint64_t count_parameters(const Checkpoint& checkpoint) {
   uint64_t count = 0;
-  for (const auto& [name, tensor] : checkpoint.tensors) count += tensor.count();
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    if (!name.ends_with(kTimeState)) count += tensor.count();
   return count;
 }
 
