@@ -9,15 +9,15 @@ namespace {
 // `base` with its tensors that begin with `start` taken from `other` instead.
 Parts mixed(const Parts& base, const Parts& other, std::string_view start) {
   Parts parts;
-  for (const SafetensorsPart& part : base)
+  for (const FileTensor& part : base)
     if (!part.name.starts_with(start)) parts.push_back(part);
-  for (const SafetensorsPart& part : other)
+  for (const FileTensor& part : other)
     if (part.name.starts_with(start)) parts.push_back(part);
   return parts;
 }
 
 void require_refused(const Parts& parts, const std::string& message) {
-  const Bytes file = safetensors_of(parts);
+  const Bytes file = write_safetensors(parts);
   const MemorySource source("mixed", file);
   const Checkpoint checkpoint = require(open_checkpoint(source));
   const auto model = load_model(checkpoint, Quantization::kQ8);
