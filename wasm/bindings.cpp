@@ -10,6 +10,7 @@
 
 #include "formats/checkpoint.h"
 #include "model/conversion.h"
+#include "model/initial_state.h"
 #include "session.h"
 #include "tokenizer/tokenizer.h"
 
@@ -202,9 +203,18 @@ std::string detokenize(const LoadedModel& loaded, val ids) {
 
 uint64_t seed_of(uint32_t low, uint32_t high) { return uint64_t(high) << 32 | low; }
 
-std::unique_ptr<JsSession> create_session(const LoadedModel& loaded, uint32_t seed_low, uint32_t seed_high) {
-  return std::make_unique<JsSession>(
-      Session(loaded.model, loaded.tokenizer.get(), seed_of(seed_low, seed_high)));
+// From the state of a file, or `null`: from the model's own.
+val create_session(const LoadedModel& loaded, uint32_t seed_low, uint32_t seed_high, val js_state) {
+  const auto start_from = [&](const InitialState& initial) {
+    return succeed(val(std::make_unique<JsSession>(
+        Session(loaded.model, loaded.tokenizer.get(), seed_of(seed_low, seed_high), initial))));
+  };
+  if (js_state.isNull()) return start_from(loaded.model.initial_state);
+  const JsSource source(js_state);
+  const auto checkpoint = open_checkpoint(source);
+  if (!checkpoint) return fail(checkpoint.error());
+  const auto initial = load_initial_state(*checkpoint, loaded.model.config);
+  return initial ? start_from(*initial) : fail(initial.error());
 }
 
 val prompt(JsSession& js, val ids) {

@@ -35,7 +35,8 @@ export interface WasmModel {
   info(): Omit<ModelInfo, 'name' | 'build' | 'threads'>;
   tokenize(text: string): Result<Int32Array>;
   detokenize(tokens: Int32Array): string;
-  createSession(seedLow: number, seedHigh: number): WasmSession;
+  /** From the initial state of a file, which is read during the call only; `null`: from the model's own. */
+  createSession(seedLow: number, seedHigh: number, state: WasmSource | null): Result<WasmSession>;
   delete(): void;
 }
 

@@ -3,6 +3,15 @@
 import { RwkvError } from './errors.js';
 import type { Build, LoadProgress, Quantization, Sampling } from './protocol.js';
 
+/** Where a file comes from: a URL (in Node also a path), a file that the user chose or that lies in OPFS, or bytes. */
+export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
+
+/** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
+export interface FileHandle {
+  readonly name: string;
+  getFile(): Promise<Blob>;
+}
+
 /** Options of `RWKV.load`. */
 export interface LoadOptions {
   /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
@@ -32,6 +41,12 @@ export type ConvertOptions = Pick<LoadOptions, 'quantization' | 'signal' | 'onPr
 export interface SessionOptions {
   /** Where chance begins: the same seed gives the same text. 0 to 2^53 - 1; default: a random one. */
   seed?: number | undefined;
+  /**
+   * What the session starts from: a file that state tuning made for this model (`.pth` or `.safetensors` with
+   * `blocks.N.att.time_state`), wherever `RWKV.load` takes a file from. Default: the state that is merged into the
+   * model's file, else zeros.
+   */
+  state?: ModelSource | undefined;
 }
 
 /** Options of `session.append` and `session.logits`. */
@@ -99,6 +114,16 @@ const vocabulary: Rule<string | URL | Blob | ArrayBuffer | Uint8Array | false> =
     value instanceof ArrayBuffer ||
     value instanceof Uint8Array,
 };
+const file: Rule<ModelSource> = {
+  expected: 'a URL, a path, a Blob, a file handle, an ArrayBuffer or a view of one',
+  accepts: (value): value is ModelSource =>
+    (typeof value === 'string' && value !== '') ||
+    value instanceof URL ||
+    value instanceof Blob ||
+    value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value) ||
+    (typeof value === 'object' && value !== null && 'getFile' in value),
+};
 const seed = integer(0, Number.MAX_SAFE_INTEGER);
 const quantization = oneOf('f32', 'f16', 'q8', 'q4');
 const build = oneOf('auto', 'baseline', 'relaxed');
@@ -135,7 +160,10 @@ export function checkConvertOptions(options: ConvertOptions) {
 
 /** @throws RwkvError `invalid-argument` */
 export function checkSessionOptions(options: SessionOptions) {
-  return check(options, (get) => ({ seed: get('seed', seed) ?? randomSeed() }));
+  return check(options, (get) => ({
+    seed: get('seed', seed) ?? randomSeed(),
+    state: get('state', file),
+  }));
 }
 
 /** @throws RwkvError `invalid-argument` */

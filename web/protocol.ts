@@ -122,7 +122,8 @@ export interface Operations {
   nextPiece: { request: Record<never, never>; reply: Uint8Array<ArrayBuffer> | null };
   tokenize: { request: { readonly text: string }; reply: Int32Array };
   detokenize: { request: { readonly tokens: Int32Array<ArrayBuffer> }; reply: string };
-  createSession: { request: { readonly seed: number }; reply: number };
+  /** `state`: the file of the state to start from; `null`: the model's own. */
+  createSession: { request: { readonly seed: number; readonly state: Place | null }; reply: number };
   /** Reads the prompt; answers when all of it is read. */
   append: { request: { readonly session: number; readonly prompt: Prompt }; reply: null };
   /** As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. */

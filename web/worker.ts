@@ -113,9 +113,16 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
     },
     tokenize: ({ text }) => unwrap(there().model.tokenize(text)),
     detokenize: ({ tokens }) => there().model.detokenize(tokens),
-    createSession({ seed }) {
-      sessions.set(++lastSession, there().model.createSession(...seedWords(seed)));
-      return lastSession;
+    async createSession({ seed, state }) {
+      const source = state && (await openSource(state, io));
+      try {
+        const session = unwrap(there().model.createSession(...seedWords(seed), source && reader(source)));
+        const id = ++lastSession;
+        sessions.set(id, session);
+        return id;
+      } finally {
+        source?.close();
+      }
     },
     async append({ session: id, prompt }) {
       const session = find(id);

@@ -27,6 +27,8 @@ beforeAll(async () => {
     switch (url?.split('?')[0]) {
       case '/model.bin':
         return void response.writeHead(200, { 'content-length': megabyte.length }).end(megabyte);
+      case '/tuned.state':
+        return void response.end('state 7');
       case '/unknown-length':
         response.write(megabyte);
         return void response.end();
@@ -66,6 +68,38 @@ async function works(source: ModelSource | undefined, options: LoadOptions = {})
 }
 
 const loadFailure = (source: ModelSource, options?: LoadOptions) => failure(fake.RWKV.load(source, options));
+
+describe('a state comes from', () => {
+  /** The number that the session of a state begins with. */
+  async function stateOf(state: ModelSource): Promise<number | undefined> {
+    const model = await fake.RWKV.load(fakeModel(), { tokenizer: 'bytes' });
+    try {
+      const session = await model.createSession({ state });
+      await session.append([0]);
+      return (await session.logits())[3];
+    } finally {
+      await model.dispose();
+    }
+  }
+
+  test('a URL, a path, a Blob or bytes, as a model does', async () => {
+    const bytes = new TextEncoder().encode('state 7');
+    writeFileSync(join(fake.folder, 'tuned.state'), bytes);
+    const path = join(fake.folder, 'tuned.state');
+    const sources = [`${site}/tuned.state`, 'data:,state 7', path, new Blob([bytes]), bytes.buffer, bytes];
+    for (const source of sources) expect(await stateOf(source)).toBe(7);
+    expect(bytes.length).toBe(7);
+  });
+
+  test.each([
+    ['/nowhere', 'read-failed', /nowhere: the server answered 404/],
+    ['/drops', 'read-failed', /drops: the download ended/],
+    ['/html', 'bad-model', /^html: no state/],
+  ])('no site that gives %s, and says so', async (page, code, message) => {
+    const error = await failure(stateOf(site + page));
+    expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);
+  });
+});
 
 describe('a model loads from', () => {
   test('the package itself, with its tokenizer', async () => {
