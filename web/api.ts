@@ -18,5 +18,6 @@ export type {
   ModelShape,
   Quantization,
   Step,
+  TokenizerKind,
 } from './protocol.js';
 export type { Session } from './session.js';

@@ -11,7 +11,7 @@ import {
   type LoadOptions,
   unexpected,
 } from './options.js';
-import type { ModelFile, Place, Request } from './protocol.js';
+import type { ModelFile, Place, Request, VocabularyChoice } from './protocol.js';
 import { storyteller } from './storyteller.js';
 
 /** What differs between a browser and Node. */
@@ -103,7 +103,7 @@ export function createRWKV(host: Host): RWKV {
             ? await chosenVocabulary(host, tokenizer)
             : source === undefined
               ? host.locate(storyteller.vocabulary)
-              : null,
+              : 'embedded',
         quantization,
         build,
       };
@@ -168,6 +168,6 @@ async function openHandle(name: string, handle: FileHandle): Promise<Blob> {
   }
 }
 
-function buffers(place: Place | 'bytes' | null): ArrayBuffer[] {
-  return place !== null && place !== 'bytes' && place.kind === 'bytes' ? [place.bytes.buffer] : [];
+function buffers(place: VocabularyChoice): ArrayBuffer[] {
+  return typeof place === 'object' && place?.kind === 'bytes' ? [place.bytes.buffer] : [];
 }
