@@ -73,7 +73,7 @@ void pack_q8(const float* columns, int cols, int half, std::byte* out) {
 
 }  // namespace
 
-size_t pack_group(Matrix& matrix, int group, const float* values) {
+size_t pack_group(Matrix& matrix, int group, const float* values, bool were_quantized) {
   const int cols = matrix.cols;
   const size_t bytes = matrix.group_bytes();
   std::byte* out = matrix.data.as<std::byte>() + size_t(group) * bytes;
@@ -97,7 +97,7 @@ size_t pack_group(Matrix& matrix, int group, const float* values) {
         pack_q8(columns.get(), cols, half, out);
         break;
       case Quantization::kQ4:
-        pack_q4(columns.get(), cols, half, out);
+        pack_q4(columns.get(), cols, half, were_quantized, out);
         break;
     }
   }
