@@ -21,6 +21,8 @@ class WeightReader {
 
   const std::optional<Error>& error() const { return error_; }
   uint64_t bytes() const { return bytes_; }  // of memory that the answers take so far, planned or real
+  // Makes it an error, unless there was one before.
+  void fail(ErrorKind kind, const std::string& what);
   // What a user should know of the weights: values that are not finite.
   std::vector<std::string> take_warnings() { return std::move(warnings_); }
 
@@ -46,8 +48,8 @@ class WeightReader {
 
  private:
   const Tensor* find(std::string_view name) const;
-  // The tensor, if it is there and has the shape; else an error.
-  const Tensor* expect(std::string_view name, const Shape& shape);
+  // The tensor under this very shape, if it is there and has it but for dimensions of one; else an error.
+  std::optional<Tensor> expect(std::string_view name, const Shape& shape);
   // take(bytes) for the tensor's bytes, in pieces of whole `unit`s.
   template <class Take>
   void each_piece(const Tensor& tensor, uint64_t unit, Take take);
@@ -64,7 +66,6 @@ class WeightReader {
   Matrix pack(PlannedTensor::Kind kind, const Tensor& tensor, const Tensor& view, Quantization format);
   void keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dtype, uint64_t bytes);
   void warn_of(const Tensor& tensor, size_t not_finite);
-  void fail(ErrorKind kind, const std::string& what);
   void fail_memory(uint64_t bytes);
 
   const Checkpoint& checkpoint_;
