@@ -11,8 +11,8 @@
 #include "formats/bytes.h"
 #include "formats/checkpoint.h"
 #include "formats/cursor.h"
-#include "formats/rules.h"
 #include "formats/ggml_tensor.h"
+#include "formats/rules.h"
 
 namespace rwkv {
 namespace {
