@@ -19,5 +19,6 @@ export type {
   ModelShape,
   Quantization,
   Step,
+  TokenizerKind,
 } from './protocol.js';
 export type { Session } from './session.js';

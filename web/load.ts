@@ -13,7 +13,7 @@ import {
   type ModelSource,
   unexpected,
 } from './options.js';
-import type { ModelFile, Place, Request } from './protocol.js';
+import type { ModelFile, Place, Request, VocabularyChoice } from './protocol.js';
 import { storyteller } from './storyteller.js';
 
 /** What differs between a browser and Node. */
@@ -96,7 +96,7 @@ export function createRWKV(host: Host): RWKV {
             ? await chosenVocabulary(host, tokenizer)
             : source === undefined
               ? host.locate(storyteller.vocabulary)
-              : null,
+              : 'embedded',
         quantization,
         build,
       };
@@ -162,6 +162,6 @@ async function openHandle(name: string, handle: FileHandle): Promise<Blob> {
   }
 }
 
-function buffers(place: Place | 'bytes' | null): ArrayBuffer[] {
-  return place !== null && place !== 'bytes' && place.kind === 'bytes' ? [place.bytes.buffer] : [];
+function buffers(place: VocabularyChoice): ArrayBuffer[] {
+  return typeof place === 'object' && place?.kind === 'bytes' ? [place.bytes.buffer] : [];
 }

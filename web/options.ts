@@ -17,8 +17,10 @@ export interface LoadOptions {
   /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
   quantization?: Quantization | undefined;
   /**
-   * The vocabulary: a URL or path, or its bytes; `'bytes'` for models whose tokens are bytes; `false` for token ids
-   * only. Default: the storyteller's own for the embedded model, else none.
+   * The vocabulary: the URL, path or bytes of a trie file, such as rwkv_vocab_v20230424.txt of the World models, or of a
+   * tokenizer.json of Hugging Face's byte-level BPE kind, such as 20B_tokenizer.json of the Pile models; `'bytes'` for
+   * models whose tokens are bytes; `false` for token ids only. Default: the storyteller's own for the embedded model,
+   * the vocabulary inside a GGUF file, else none.
    */
   tokenizer?: string | URL | Blob | ArrayBuffer | Uint8Array | false | undefined;
   /** Aborts the load; nothing is left of it. */

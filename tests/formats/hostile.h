@@ -8,6 +8,8 @@
 
 #include "dtype.h"
 #include "formats/checkpoint.h"
+#include "formats/views.h"
+#include "quant.h"
 #include "support.h"
 
 namespace rwkv {
@@ -22,7 +24,13 @@ inline std::optional<uint64_t> elements_in(DType dtype, uint64_t bytes) {
 // The bytes hold the shape's elements and nothing else; or, seen through strides, each of them and not more
 // elements than there are, whatever the numbers: all arithmetic here is wide.
 inline bool fits_its_bytes(const Tensor& tensor) {
-  if (is_packed(tensor.dtype)) return tensor.shape.size() == 2 && tensor.strides.empty();
+  if (is_packed(tensor.dtype)) {
+    if (tensor.shape.size() != 2) return false;
+    const Tensor plain = tensor.strides.empty() ? tensor : transposed(tensor);
+    const uint64_t groups = uint64_t(plain.shape[0] + kGroup - 1) / kGroup;
+    return plain.strides.empty() &&
+           plain.bytes == groups * Matrix::group_bytes(format_of(plain.dtype), int(plain.shape[1]));
+  }
   const std::optional<uint64_t> held = elements_in(tensor.dtype, tensor.bytes);
   if (!held) return false;
   __int128 count = 1;
@@ -52,7 +60,11 @@ bool keeps_promises(Open open, const Bytes& bytes) {
     return file.error().message.starts_with("model: ") &&
            (file.error().kind == ErrorKind::kBadFile || file.error().kind == ErrorKind::kUnsupported);
   }
-  if (file->source != &source || file->tensors.empty()) return false;
+  if (file->source != &source || file->tensors.empty() || *file->format == 0) return false;
+  const EmbeddedVocabulary& vocabulary = file->vocabulary;
+  if (vocabulary.offset > bytes.size() || vocabulary.bytes > bytes.size() - vocabulary.offset ||
+      vocabulary.count > vocabulary.bytes / 8)
+    return false;
   Buffer buffer;
   for (const auto& [name, tensor] : file->tensors) {
     if (tensor.name != name || tensor.offset > bytes.size() || tensor.bytes > bytes.size() - tensor.offset)

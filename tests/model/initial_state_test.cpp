@@ -154,8 +154,8 @@ TEST_CASE("what is no state for the model is refused and named") {
   check(refusal(v4, good), "att.time_state: a state of versions 5 to 7, and the model is of version 4");
   check(refusal(v7, oracle_parts("v7-bf16")), "a model, not an initial state");
   check(refusal(v7, merged(oracle_parts("v7-bf16"), good)), "a model, not an initial state");
-  check(refusal(v7, {part_of("blocks.0.att.key.lora_A", DType::kF32, {2, 2}, {1, 2, 3, 4})}),
-        "not an initial state: expected blocks.N.att.time_state only, file has blocks.0.att.key.lora_A");
+  check(refusal(v7, {part_of("blocks.0.att.key.other", DType::kF32, {2, 2}, {1, 2, 3, 4})}),
+        "not an initial state: expected blocks.N.att.time_state only, file has blocks.0.att.key.other");
   check(refusal(v7, {good[0]}), "blocks.1.att.time_state: missing, expected " + shape);
   check(refusal(v7, {good[1]}), "blocks.0.att.time_state: missing, expected " + shape);
   check(refusal(v7, tiny_states(v7.layers + 1, v7.heads, v7.head_size)),

@@ -106,7 +106,7 @@ describe('a model loads from', () => {
     const model = await fake.RWKV.load();
     expect(model.info).toMatchObject({
       name: 'rwkv7-tales-4.6M-q8.safetensors',
-      tokenizer: 'world',
+      tokenizer: 'trie',
       threads: 1,
     });
     await model.dispose();
@@ -181,10 +181,10 @@ describe('a vocabulary', () => {
 
   test('of absurd size is refused', async () => {
     const huge = join(fake.folder, 'huge.txt');
-    writeFileSync(huge, new Uint8Array(64 * 2 ** 20 + 1));
+    writeFileSync(huge, new Uint8Array(16 * 2 ** 20 + 1));
     expect(await loadFailure(path, { tokenizer: huge })).toMatchObject({
       code: 'bad-vocabulary',
-      message: `huge.txt: ${64 * 2 ** 20 + 1} bytes is too much for a vocabulary`,
+      message: `huge.txt: ${16 * 2 ** 20 + 1} bytes is too much for a vocabulary`,
     });
   });
 });
