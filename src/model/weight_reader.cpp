@@ -165,12 +165,14 @@ void WeightReader::each_rows(const Tensor& tensor, Take take) {
     take(row, count, values.data());
   };
   if (is_packed(tensor.dtype)) {
-    const Quantization format = format_of(tensor.dtype);
-    const size_t group_bytes = Matrix::group_bytes(format, cols);
+    Matrix group = make_matrix(format_of(tensor.dtype), kGroup, cols);
+    if (group.empty()) return fail_memory(Matrix::group_bytes(format_of(tensor.dtype), cols));
+    const size_t group_bytes = group.data.bytes();
     int row = 0;
     each_piece(tensor, group_bytes, [&](std::span<const std::byte> bytes) {
       for (; !bytes.empty(); bytes = bytes.subspan(group_bytes), row += kGroup) {
-        unpack_group(format, cols, bytes.data(), values.data());
+        std::copy_n(bytes.data(), group_bytes, group.data.as<std::byte>());
+        unpack_group(group, 0, values.data());
         take(row, std::min(rows - row, kGroup), values.data());
       }
     });
@@ -239,8 +241,7 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   } else {
     size_t not_finite = 0;
     each_rows(view, [&](int row, int, const float* values) {
-      not_finite += count_not_finite({values, size_t(kGroup) * cols});
-      pack_group(matrix, row / kGroup, values);
+      not_finite += pack_group(matrix, row / kGroup, values);
     });
     warn_of(tensor, not_finite);
   }

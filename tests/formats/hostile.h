@@ -61,6 +61,10 @@ bool keeps_promises(Open open, const Bytes& bytes) {
            (file.error().kind == ErrorKind::kBadFile || file.error().kind == ErrorKind::kUnsupported);
   }
   if (file->source != &source || file->tensors.empty() || *file->format == 0) return false;
+  const EmbeddedVocabulary& vocabulary = file->vocabulary;
+  if (vocabulary.offset > bytes.size() || vocabulary.bytes > bytes.size() - vocabulary.offset ||
+      vocabulary.count > vocabulary.bytes / 8)
+    return false;
   Buffer buffer;
   for (const auto& [name, tensor] : file->tensors) {
     if (tensor.name != name || tensor.offset > bytes.size() || tensor.bytes > bytes.size() - tensor.offset)

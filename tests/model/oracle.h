@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "formats/checkpoint.h"
+#include "model/conversion.h"
 #include "model/weights.h"
 #include "support.h"
 #include "tokenizer/tokenizer.h"
@@ -93,6 +94,16 @@ inline std::vector<float> read_all(const Model& model, const std::vector<Token>&
     forward(model, {&slice, 1}, arena);
   }
   return logits;
+}
+
+// The packed file of a model.
+inline Bytes converted(const Checkpoint& checkpoint, Quantization quantization) {
+  Conversion conversion = require(Conversion::start(checkpoint, quantization));
+  Bytes file;
+  for (Buffer piece = require(conversion.next()); piece.bytes() > 0; piece = require(conversion.next()))
+    file.insert(file.end(), piece.span().begin(), piece.span().end());
+  CHECK(file.size() == conversion.bytes());
+  return file;
 }
 
 }  // namespace rwkv

@@ -24,14 +24,16 @@ const rooms: Readonly<Record<string, Room>> = {
   sampler: { files: /^src\/sampler\.(h|cpp)$/, sees: ['result'] },
   // Weights and config are the part of the model that sees files.
   loading: {
-    files: /^src\/model\/(weights|weight_reader|config|conversion)\.(h|cpp)$/,
+    files: /^src\/model\/(weights|weight_reader|config|conversion|initial_state)\.(h|cpp)$/,
     sees: ['model', 'formats', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
   },
   model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'] },
   session: { files: /^src\/session\.(h|cpp)$/, sees: ['model', 'tokenizer', 'sampler', 'result'] },
+  // The tokenizer that a model file brings along.
+  embedded: { files: /^src\/embedded_tokenizer\.(h|cpp)$/, sees: ['formats', 'tokenizer', 'result'] },
   bindings: {
     files: /^wasm\/bindings\.cpp$/,
-    sees: ['session', 'loading', 'formats', 'tokenizer', 'result'],
+    sees: ['session', 'loading', 'formats', 'embedded', 'tokenizer', 'result'],
   },
 
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
@@ -44,7 +46,15 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['client', 'options', 'protocol', 'errors'],
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
-  worker: { files: /^web\/(worker|turns)\.ts$/, sees: ['engine', 'store', 'protocol', 'errors'] },
+  worker: {
+    files: /^web\/(worker|turns)\.ts$/,
+    sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
+  },
+  vocabularies: {
+    files: /^web\/(vocabulary|huggingface|huggingface-library\.d|tokenizer-json|byte-level)\.ts$/,
+    sees: ['engine', 'store', 'protocol', 'errors'],
+    packages: ['@huggingface/tokenizers'],
+  },
   engine: {
     files: /^web\/(engine|features|wasm-modules\.d)\.ts$/,
     sees: ['glue', 'store', 'protocol', 'errors'],
