@@ -6,6 +6,7 @@
 #include "formats/hostile.h"
 #include "formats/pth_writer.h"
 #include "formats/safetensors_writer.h"
+#include "formats/tensor_values.h"
 
 namespace rwkv {
 namespace {
@@ -40,9 +41,7 @@ struct Opened {
     REQUIRE(file->find(name));
     return *file->find(name);
   }
-  std::vector<float> values(const std::string& name) const {
-    return values_of(read_tensor(*file, (*this)[name]));
-  }
+  std::vector<float> values(const std::string& name) const { return values_of(*file, (*this)[name]); }
 };
 
 std::string refusal(const std::vector<std::pair<std::string, Shape>>& shapes,

@@ -2,9 +2,9 @@
 #include <cmath>
 
 #include "formats/checkpoint.h"
-#include "formats/file_tensor.h"
 #include "formats/hostile.h"
 #include "formats/pickle_writer.h"
+#include "formats/tensor_values.h"
 #include "formats/zip_writer.h"
 #include "support.h"
 
@@ -129,7 +129,7 @@ TEST_CASE("files that torch itself wrote are read: shared storages, views, param
     const Result<Checkpoint> file = open_pth(source);
     REQUIRE(file);
     CHECK(file->tensors.size() == 8);
-    const auto values = [&](const char* name) { return values_of(read_tensor(*file, *file->find(name))); };
+    const auto values = [&](const char* name) { return values_of(*file, *file->find(name)); };
     CHECK(values("base") ==
           std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19});
     CHECK(values("rows") == std::vector<float>{5, 6, 7, 8, 9, 10, 11, 12, 13, 14});
