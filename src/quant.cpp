@@ -55,6 +55,26 @@ void pack_group(Matrix& matrix, int group, const float* values) {
   }
 }
 
+void unpack_group(Quantization format, int cols, const std::byte* group, float* values) {
+  const auto at = [&](int row, int k) -> float& { return values[size_t(row) * cols + k]; };
+  for (int k = 0; k < cols; ++k)
+    for (int row = 0; row < kGroup; ++row) switch (format) {
+        case Quantization::kF32:
+          at(row, k) = reinterpret_cast<const float*>(group)[k * kGroup + row];
+          break;
+        case Quantization::kF16:
+          at(row, k) =
+              half_to_float(reinterpret_cast<const uint16_t*>(group)[k * kGroup + row % 4 * 2 + row / 4]);
+          break;
+        default: {
+          const std::byte* block = group + size_t(k / kBlock) * 288;
+          const int i = k % kBlock;
+          at(row, k) = reinterpret_cast<const float*>(block)[row] *
+                       float(reinterpret_cast<const int8_t*>(block + 32)[i / 4 * 32 + row * 4 + i % 4]);
+        }
+      }
+}
+
 void quantize_activations(std::span<const float> x, int16_t* q, float* scales) {
   for (size_t block = 0; block < x.size() / kBlock; ++block) {
     const float* in = x.data() + block * kBlock;

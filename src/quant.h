@@ -45,10 +45,17 @@ struct Matrix {
 
 constexpr int kGroup = 8;  // rows packed together
 
+// What a matrix of K columns is packed as in a model of that quantization: blocks must be whole.
+constexpr Quantization format_for(Quantization wanted, int cols) {
+  return wanted > Quantization::kF16 && cols % kBlock != 0 ? Quantization::kF16 : wanted;
+}
+
 // An (M, K) matrix with memory but no content; empty() where there is not enough memory.
 Matrix make_matrix(Quantization format, int rows, int cols);
 // Fills rows [8 group, 8 group + 8) from `values` (8, K); rows beyond M must be zeros.
 void pack_group(Matrix& matrix, int group, const float* values);
+// The way back: the 8 rows of a packed group as `values` (8, K).
+void unpack_group(Quantization format, int cols, const std::byte* group, float* values);
 
 // Activations for q8 weights: x (K) as integers -127..127 with one scale for each block of 32. x = scale * q.
 // REQUIRES: K % 32 == 0.

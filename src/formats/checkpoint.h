@@ -27,6 +27,7 @@ struct Checkpoint {
   const char* format = "";        // "pth", "safetensors", "GGUF", "rwkv.cpp", "rwkv-wasm"
   float group_norm_eps = 64e-5f;  // of versions 5 to 7; a property of the dialect
   EmbeddedVocabulary vocabulary = {};
+  std::string packed_as = {};  // of our own packed files: the quantization that they were made for, "q8"
 
   // nullptr where there is none.
   const Tensor* find(std::string_view name) const;

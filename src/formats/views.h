@@ -6,13 +6,21 @@
 
 namespace rwkv {
 
-// The same elements with the last two axes swapped. REQUIRES: rank >= 2, no strides.
+// Strides of elements that lie row-major without gaps.
+inline Shape row_major(const Shape& shape) {
+  Shape strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+// The same elements with the last two axes swapped; turning twice is as if nothing was done. REQUIRES: rank
+// >= 2.
 inline Tensor transposed(Tensor tensor) {
   const size_t rank = tensor.shape.size();
-  tensor.strides.assign(rank, 1);
-  for (size_t i = rank - 1; i-- > 0;) tensor.strides[i] = tensor.strides[i + 1] * tensor.shape[i + 1];
+  if (tensor.strides.empty()) tensor.strides = row_major(tensor.shape);
   std::swap(tensor.shape[rank - 2], tensor.shape[rank - 1]);
   std::swap(tensor.strides[rank - 2], tensor.strides[rank - 1]);
+  if (tensor.strides == row_major(tensor.shape)) tensor.strides.clear();
   return tensor;
 }
 

@@ -15,7 +15,7 @@ struct Layer {
   ChannelMix channel_mix = {};
 };
 
-// The embedding (V, C): read one row a token, so it stays in the file's own format.
+// The embedding (V, C): read one row a token, so it is kept in a format of files.
 struct Embedding {
   DType dtype;
   Buffer data;
@@ -23,7 +23,7 @@ struct Embedding {
 
 struct Model {
   Config config;
-  Quantization quantization;
+  Quantization quantization = Quantization::kF32;
   Embedding embedding;
   Norm ln0;  // applied to the embedding
   std::vector<Layer> layers = {};
@@ -32,6 +32,8 @@ struct Model {
 
   uint64_t parameters = 0;
   uint64_t bytes = 0;  // of memory that the weights take
+  std::vector<std::string> warnings =
+      {};  // what a user should know: tensors that hold values that are not finite
 };
 
 // Tokens that one text reads next, and which logits are wanted of it.

@@ -1,7 +1,8 @@
-// Reads named tensors with an expected shape. The first error sticks and empties all later answers, so that
-// the table of weights reads as a table; ask for it once at the end.
+// Reads named tensors with an expected shape, piece by piece. The first error sticks and empties all later
+// answers, so that the table of weights reads as a table; ask for it once at the end.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -11,10 +12,17 @@ namespace rwkv {
 
 class WeightReader {
  public:
-  WeightReader(const Checkpoint& checkpoint, Quantization quantization, const LoadProgress& progress);
+  WeightReader(const Checkpoint& checkpoint, Quantization quantization, LoadProgress progress = {});
+
+  // From now on nothing is read or allocated: answers are empty, and planned() lists what they would have
+  // been.
+  void plan_only() { plan_only_ = true; }
+  const std::vector<PlannedTensor>& planned() const { return planned_; }
 
   const std::optional<Error>& error() const { return error_; }
-  uint64_t bytes() const { return bytes_; }  // of memory handed out so far
+  uint64_t bytes() const { return bytes_; }  // of memory that the answers take so far, planned or real
+  // What a user should know of the weights: values that are not finite.
+  std::vector<std::string> take_warnings() { return std::move(warnings_); }
 
   // Names that follow are within this one: "blocks.3.".
   void enter(std::string prefix) { prefix_ = std::move(prefix); }
@@ -30,26 +38,44 @@ class WeightReader {
   Matrix matrix(std::string_view name, int rows, int cols);
   // A matrix that the file holds transposed, (cols, rows), and that must not be quantised.
   Matrix transposed(std::string_view name, int rows, int cols);
-  // The same from values that are read already.
-  Matrix transposed(const float* values, int rows, int cols);
+  // The same from the values of a tensor (n, cols, rows) that was read as a vector: entry i of n.
+  Matrix transposed(const Vector& values, int i, int rows, int cols);
+  // (rows, cols), kept row by row: in the file's own type, but F32 as F16 in a model of halves, and all but
+  // ggml's blocks as Q8_0 in a quantised one.
   Embedding embedding(std::string_view name, int rows, int cols);
 
  private:
   const Tensor* find(std::string_view name) const;
   // The tensor, if it is there and has the shape; else an error.
   const Tensor* expect(std::string_view name, const Shape& shape);
-  // Its bytes, valid until the next call; empty after an error.
-  std::span<const std::byte> read(const Tensor& tensor);
-  Matrix make(Quantization format, int rows, int cols);
+  // take(bytes) for the tensor's bytes, in pieces of whole `unit`s.
+  template <class Take>
+  void each_piece(const Tensor& tensor, uint64_t unit, Take take);
+  // take(first_row, count, values) for the rows of a (rows, cols) tensor, eight at a time, zeros behind the
+  // last.
+  template <class Take>
+  void each_rows(const Tensor& tensor, Take take);
+  bool read(const Tensor& tensor, uint64_t offset, std::span<std::byte> out);
+  // Its values in order, from the bytes of the whole tensor.
+  void decode_strided(const Tensor& tensor, const std::byte* bytes, uint64_t first, std::span<float> out);
+  // The low-rank matrices are not quantised: that would ruin the model.
+  Quantization unquantised() const { return std::min(quantization_, Quantization::kF16); }
+  // `view`, which is `tensor` or its transpose, packed as `format`.
+  Matrix pack(PlannedTensor::Kind kind, const Tensor& tensor, const Tensor& view, Quantization format);
+  void keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dtype, uint64_t bytes);
+  void warn_of(const Tensor& tensor, size_t not_finite);
   void fail(ErrorKind kind, const std::string& what);
   void fail_memory(uint64_t bytes);
 
   const Checkpoint& checkpoint_;
   const Quantization quantization_;
-  const LoadProgress& progress_;
+  const LoadProgress progress_;
   std::string prefix_;
-  Buffer file_bytes_;
+  Buffer piece_;
   std::optional<Error> error_;
+  bool plan_only_ = false;
+  std::vector<PlannedTensor> planned_;
+  std::vector<std::string> warnings_;
   uint64_t bytes_ = 0, loaded_ = 0, total_ = 0;
 };
 

@@ -85,7 +85,7 @@ LowRank read_low_rank(WeightReader& in, std::string_view down, std::string_view 
 TimeMix6 read_time_mix6(WeightReader& in, const Config& c) {
   const int C = c.channels, rank = in.size_of("att.time_maa_w2", 1);
   const Vector up = in.vector("att.time_maa_w2", {5, rank, C});
-  const auto mix_up = [&](int i) { return in.transposed(up.data() + size_t(i) * rank * C, C, rank); };
+  const auto mix_up = [&](int i) { return in.transposed(up, i, C, rank); };
   return {.mu_x = in.vector("att.time_maa_x", {C}),
           .mix_down = in.transposed("att.time_maa_w1", 5 * rank, C),
           .mix_up = {mix_up(0), mix_up(1), mix_up(2), mix_up(3), mix_up(4)},
@@ -168,27 +168,47 @@ Layer read_layer(WeightReader& in, const Config& c, int layer) {
   return result;
 }
 
-}  // namespace
-
-Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization,
-                         const LoadProgress& progress) {
-  const auto detected = detect_config(checkpoint);
-  if (!detected) return detected.error();
-  const Config& c = *detected;
-
-  WeightReader in(checkpoint, quantization, progress);
+Model read_model(WeightReader& in, const Config& c) {
   Model model{.config = c,
-              .quantization = quantization,
               .embedding = in.embedding("emb.weight", c.vocabulary, c.channels),
               .ln0 = in.norm("blocks.0.ln0", c.channels)};
   for (int layer = 0; layer < c.layers && !in.error(); ++layer)
     model.layers.push_back(read_layer(in, c, layer));
   model.ln_out = in.norm("ln_out", c.channels);
   model.head = in.matrix("head.weight", c.vocabulary, c.channels);
-  if (in.error()) return *in.error();
-  for (const auto& [name, tensor] : checkpoint.tensors) model.parameters += tensor.count();
-  model.bytes = in.bytes();
   return model;
+}
+
+uint64_t count_parameters(const Checkpoint& checkpoint) {
+  uint64_t count = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) count += tensor.count();
+  return count;
+}
+
+}  // namespace
+
+Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization,
+                         const LoadProgress& progress) {
+  const auto config = detect_config(checkpoint);
+  if (!config) return config.error();
+  WeightReader in(checkpoint, quantization, progress);
+  Model model = read_model(in, *config);
+  if (in.error()) return *in.error();
+  model.quantization = quantization;
+  model.parameters = count_parameters(checkpoint);
+  model.bytes = in.bytes();
+  model.warnings = in.take_warnings();
+  return model;
+}
+
+Result<ModelPlan> plan_model(const Checkpoint& checkpoint, Quantization quantization) {
+  const auto config = detect_config(checkpoint);
+  if (!config) return config.error();
+  WeightReader in(checkpoint, quantization);
+  in.plan_only();
+  read_model(in, *config);
+  if (in.error()) return *in.error();
+  return ModelPlan{*config, count_parameters(checkpoint), in.bytes(), in.planned()};
 }
 
 }  // namespace rwkv
