@@ -1,0 +1,78 @@
+#include "fuzz/model_file.h"
+
+#include <array>
+
+#include "formats/promises.h"
+#include "fuzz/memory.h"
+#include "model/weights.h"
+
+namespace rwkv::fuzz {
+namespace {
+
+constexpr uint64_t kSmallElements = 1 << 16;  // of all tensors together: enough for every seed, and fast
+
+// The floats of a tensor with each of its dimensions padded to whole groups: no quantization takes more.
+uint64_t padded_elements(const Tensor& tensor) {
+  uint64_t count = 1;
+  for (const int64_t size : tensor.shape) count *= size == 1 ? 8 : uint64_t(size + 7) / 8 * 8;
+  return count;
+}
+
+bool is_small(const Checkpoint& file) {
+  uint64_t sum = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    if (tensor.count() == 0) return false;
+    for (const int64_t size : tensor.shape)
+      if (uint64_t(size) > kSmallElements) return false;
+    if ((sum += tensor.count()) > kSmallElements) return false;
+  }
+  return true;
+}
+
+// The logits after one token, which may be any numbers.
+void read_a_token(const Model& model) {
+  static Arena arena;
+  State state(model.config);
+  std::vector<float> logits(size_t(model.config.vocabulary));
+  const int32_t token = model.config.vocabulary - 1;
+  const Slice slice{&state, {&token, 1}, Slice::Logits::kLast, logits.data()};
+  forward(model, {&slice, 1}, arena);
+}
+
+std::string broken_promise_of_loading(const Checkpoint& file, bool& good) {
+  uint64_t packed = 0, largest = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    packed += padded_elements(tensor) * sizeof(float);
+    largest = std::max(largest, padded_elements(tensor) * sizeof(float));
+  }
+  for (const Quantization quantization : {Quantization::kF32, Quantization::kF16, Quantization::kQ8}) {
+    const MemoryMeter meter;
+    const Result<Model> model = load_model(file, quantization);
+    // Beside the packed model and the largest tensor a few rows and the tables of the layers.
+    if (std::string broken = broken_promise(meter, twice(packed + largest)); !broken.empty()) return broken;
+    if (model) {
+      read_a_token(*model);
+      continue;
+    }
+    if (file.find("emb.weight")) good = false;
+    if (model.error().kind == ErrorKind::kBadModel) continue;
+    if (std::string broken = broken_promise(model.error(), *file.source); !broken.empty()) return broken;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string broken_promise(Result<Checkpoint> (*open)(const Source&), std::span<const std::byte> bytes,
+                           uint64_t table_factor, bool& good) {
+  const MemorySource source("model", bytes);
+  const MemoryMeter meter;
+  const Result<Checkpoint> file = open(source);
+  if (std::string broken = broken_promise(meter, twice(table_factor * bytes.size())); !broken.empty())
+    return broken;
+  if (std::string broken = rwkv::broken_promise(file, source); !broken.empty()) return broken;
+  good = file.ok();
+  return file && is_small(*file) ? broken_promise_of_loading(*file, good) : "";
+}
+
+}  // namespace rwkv::fuzz

@@ -1,0 +1,50 @@
+#include "formats/bytes.h"
+#include "fuzz/memory.h"
+#include "fuzz/reader.h"
+#include "tokenizer/tokenizer.h"
+
+namespace rwkv::fuzz {
+namespace {
+
+std::vector<Bytes> seeds() {
+  return {to_bytes("1 'a' 1\n2 'ab' 2\n3 b'\\xff' 1\n"),
+          to_bytes("  7 \"caf\\u00e9\" 5\r\n300 '\\n\\n' 2\r\n\r\n"),
+          to_bytes("9 'the' 3\n1 ' ' 1\n2 't' 1\n3 'h' 1\n4 'e' 1\n10 'there' 5\n11 ' the' 4\n12 'r' 1\n")};
+}
+
+// Whatever is encoded decodes to itself.
+std::string broken_round_trip(const Tokenizer& tokenizer, std::string_view text) {
+  std::vector<Token> ids;
+  if (!tokenizer.encode(text, ids)) return ids.empty() ? "" : "ids of a text that has none";
+  std::string decoded;
+  for (const Token id : ids) decoded += tokenizer.bytes(id);
+  return decoded == text ? "" : "a text that decodes to another";
+}
+
+std::string check(std::span<const std::byte> bytes, bool& good) {
+  const std::string_view text = as_text(bytes);
+  const MemoryMeter meter;
+  const auto tokenizer = make_world_tokenizer("vocabulary", text);
+  // Eight bytes for each id up to the largest, while the tables grow; a line, which has eight bytes at least,
+  // may be a record of twelve and two nodes of a trie.
+  const uint64_t ids = (uint64_t(1) << 20) * 8 * 2;
+  if (std::string broken = broken_promise(meter, ids + twice(16 * bytes.size())); !broken.empty())
+    return broken;
+  if (!tokenizer) {
+    const auto& [kind, message] = tokenizer.error();
+    if (!message.starts_with("vocabulary")) return "an error without the name: " + message;
+    return kind == ErrorKind::kBadVocabulary ? "" : "an error of another kind: " + message;
+  }
+  good = true;
+  std::string all;
+  for (Token id = 0; id < (*tokenizer)->size(); ++id) all += (*tokenizer)->bytes(id);
+  if (all.empty()) return "a vocabulary without tokens";
+  if (std::string broken = broken_round_trip(**tokenizer, all); !broken.empty()) return broken;
+  return broken_round_trip(**tokenizer, text);
+}
+
+}  // namespace
+
+const Reader vocabulary = {"vocabulary", seeds, check};
+
+}  // namespace rwkv::fuzz
