@@ -26,8 +26,11 @@ void pack_q8(std::byte* out, int cols, const float* values) {
       for (int i = 0; i < kBlock; ++i) largest = std::fmax(largest, std::fabs(w[i]));
       scales[row] = largest / 127;
       const float inverse = largest > 0 ? 127 / largest : 0;
-      for (int i = 0; i < kBlock; ++i)
-        q[i / 4 * 32 + row * 4 + i % 4] = int8_t(std::nearbyint(w[i] * inverse));
+      for (int i = 0; i < kBlock; ++i) {
+        // Beyond the bounds is what the block's scale cannot say: NaN, infinity, or where it is subnormal.
+        const float rounded = std::nearbyint(w[i] * inverse);
+        q[i / 4 * 32 + row * 4 + i % 4] = int8_t(std::fmin(std::fmax(rounded, -127.0f), 127.0f));
+      }
     }
   }
 }
