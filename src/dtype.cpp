@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "decode_blocks.h"
+
 namespace rwkv {
 
 float half_to_float(uint16_t half) {
@@ -74,7 +76,8 @@ void decode(DType dtype, const std::byte* bytes, std::span<float> out) {
       decode_q8_0(bytes, out);
       break;
     default:
-      assert(false);
+      for (size_t i = 0; i < out.size(); i += block_size(dtype).elements, bytes += block_size(dtype).bytes)
+        decode_block(dtype, bytes, &out[i]);
   }
 }
 

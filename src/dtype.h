@@ -38,6 +38,8 @@ constexpr BlockSize block_size(DType dtype) {
       return {kSuperBlock, 176};
     case DType::kQ6_K:
       return {kSuperBlock, 210};
+    case DType::kU8:
+      return {1, 1};
     default:
       return {1, 0};
   }

@@ -16,6 +16,9 @@ constexpr const char* quantization_name(Quantization q) {
   return kNames[int(q)];
 }
 
+constexpr DType packed_type(Quantization format) { return DType(int(DType::kPackedF32) + int(format)); }
+constexpr Quantization format_of(DType packed) { return Quantization(int(packed) - int(DType::kPackedF32)); }
+
 // A weight matrix (M, K) in kernel layout. Rows are packed in groups of 8, the last group padded with zeros:
 //   f32  for each k: 8 floats
 //   f16  for each k: 8 halves, in 32-bit lanes of (row i, row 4 + i)

@@ -27,6 +27,7 @@ enum class DType : uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
+  kU8,  // bytes; of a vocabulary, say
   kPackedF32,
   kPackedF16,
   kPackedQ8,
@@ -34,9 +35,9 @@ enum class DType : uint8_t {
 };
 
 constexpr const char* dtype_name(DType dtype) {
-  constexpr const char* kNames[] = {"F32",  "F16",        "BF16",       "Q4_0",      "Q4_1",
-                                    "Q5_0", "Q5_1",       "Q8_0",       "Q4_K",      "Q5_K",
-                                    "Q6_K", "packed F32", "packed F16", "packed Q8", "packed Q4"};
+  constexpr const char* kNames[] = {"F32",        "F16",        "BF16",      "Q4_0",     "Q4_1", "Q5_0",
+                                    "Q5_1",       "Q8_0",       "Q4_K",      "Q5_K",     "Q6_K", "U8",
+                                    "packed F32", "packed F16", "packed Q8", "packed Q4"};
   return kNames[int(dtype)];
 }
 
@@ -61,7 +62,7 @@ struct Tensor {
   uint64_t offset = 0;
   uint64_t bytes = 0;
   // Where they are not empty: element (i, j, ...) is number i strides[0] + j strides[1] + ... of the range,
-  // inside it for every index. Not with packed types.
+  // inside it for every index. Of a packed tensor they say that it is the transpose of what is packed.
   Shape strides = {};
   // Dialects keep some values in another form: element = Stored(x / scale).
   Stored stored = Stored::kValue;

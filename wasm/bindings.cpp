@@ -4,10 +4,12 @@
 #include <emscripten/bind.h>
 #include <emscripten/val.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 
 #include "formats/checkpoint.h"
-#include "model/weights.h"
+#include "model/conversion.h"
 #include "session.h"
 #include "tokenizer/tokenizer.h"
 
@@ -62,6 +64,7 @@ struct LoadedModel {
   Model model;
   std::unique_ptr<Tokenizer> tokenizer;  // nullptr: token ids only
   const char* tokenizer_name;
+  const char* format;  // of the file
 };
 
 struct JsSession {
@@ -74,43 +77,114 @@ Result<std::unique_ptr<Tokenizer>> make_tokenizer(const val& vocabulary) {
   return make_world_tokenizer(vocabulary["name"].as<std::string>(), vocabulary["bytes"].as<std::string>());
 }
 
-Quantization quantization_of(const std::string& name) {
-  return name == "f32" ? Quantization::kF32 : name == "f16" ? Quantization::kF16 : Quantization::kQ8;
+constexpr Quantization kQuantizations[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8,
+                                           Quantization::kQ4};
+
+// What was asked for; `null`: what a packed file was made for, else q8.
+Quantization chosen(const val& asked, const Checkpoint& checkpoint) {
+  const std::string name = asked.isNull() ? checkpoint.packed_as : asked.as<std::string>();
+  for (const Quantization known : kQuantizations)
+    if (name == quantization_name(known)) return known;
+  return Quantization::kQ8;
 }
 
-val load_model(val js_source, val vocabulary, const std::string& quantization, val on_progress) {
+val load_model(val js_source, val vocabulary, val quantization, val on_progress) {
   const JsSource source(js_source);
   auto tokenizer = make_tokenizer(vocabulary);
   if (!tokenizer) return fail(tokenizer.error());
   const auto checkpoint = open_checkpoint(source);
   if (!checkpoint) return fail(checkpoint.error());
-  auto model = load_model(*checkpoint, quantization_of(quantization), [&](uint64_t loaded, uint64_t total) {
-    on_progress(double(loaded), double(total));
-  });
+  auto model =
+      load_model(*checkpoint, chosen(quantization, *checkpoint),
+                 [&](uint64_t loaded, uint64_t total) { on_progress(double(loaded), double(total)); });
   if (!model) return fail(model.error());
   const std::string file =
       vocabulary.isNull() || vocabulary.isString() ? "bytes" : vocabulary["name"].as<std::string>();
   if (const auto fits = check_vocabulary(file, tokenizer->get(), model->config); !fits)
     return fail(fits.error());
   const char* name = !*tokenizer ? nullptr : vocabulary.isString() ? "bytes" : "world";
-  return succeed(val(std::make_unique<LoadedModel>(std::move(*model), std::move(*tokenizer), name)));
+  return succeed(
+      val(std::make_unique<LoadedModel>(std::move(*model), std::move(*tokenizer), name, checkpoint->format)));
+}
+
+val strings(std::span<const std::string> texts) {
+  val array = val::array();
+  for (const std::string& text : texts) array.call<void>("push", text);
+  return array;
+}
+
+val describe(const Config& config, const char* format, uint64_t parameters) {
+  val result = val::object();
+  result.set("format", std::string(format));
+  result.set("version", std::string(version_name(config.version)));
+  result.set("layers", config.layers);
+  result.set("channels", config.channels);
+  result.set("heads", config.heads);
+  result.set("headSize", config.head_size);
+  result.set("hidden", config.hidden);
+  result.set("vocabulary", config.vocabulary);
+  result.set("parameters", double(parameters));
+  return result;
 }
 
 val info(const LoadedModel& loaded) {
   const Model& model = loaded.model;
-  val result = val::object();
-  result.set("version", std::string(version_name(model.config.version)));
-  result.set("layers", model.config.layers);
-  result.set("channels", model.config.channels);
-  result.set("heads", model.config.heads);
-  result.set("headSize", model.config.head_size);
-  result.set("hidden", model.config.hidden);
-  result.set("vocabulary", model.config.vocabulary);
-  result.set("parameters", double(model.parameters));
+  val result = describe(model.config, loaded.format, model.parameters);
   result.set("bytes", double(model.bytes));
   result.set("quantization", std::string(quantization_name(model.quantization)));
   result.set("tokenizer", loaded.tokenizer_name ? val(std::string(loaded.tokenizer_name)) : val::null());
+  result.set("warnings", strings(model.warnings));
   return result;
+}
+
+val inspect(val js_source) {
+  const JsSource source(js_source);
+  const auto checkpoint = open_checkpoint(source);
+  if (!checkpoint) return fail(checkpoint.error());
+  val memory = val::object(), dtypes = val::object(), result = val::null();
+  for (const Quantization quantization : kQuantizations) {
+    const auto plan = plan_model(*checkpoint, quantization);
+    if (!plan) return fail(plan.error());
+    if (result.isNull()) result = describe(plan->config, checkpoint->format, plan->parameters);
+    memory.set(quantization_name(quantization), double(plan->bytes));
+  }
+  std::map<DType, uint64_t> bytes;
+  for (const auto& [name, tensor] : checkpoint->tensors) bytes[tensor.dtype] += tensor.bytes;
+  for (const auto& [dtype, count] : bytes) dtypes.set(dtype_name(dtype), double(count));
+  const auto or_null = [](const std::string& text) { return text.empty() ? val::null() : val(text); };
+  result.set("name", source.name());
+  result.set("fileBytes", double(source.size()));
+  result.set("tensors", double(checkpoint->tensors.size()));
+  result.set("dtypes", dtypes);
+  result.set("quantization", or_null(checkpoint->packed_as));
+  result.set("tokenizer", or_null(checkpoint->vocabulary.kind));
+  result.set("memory", memory);
+  return succeed(result);
+}
+
+struct JsConversion {
+  JsSource source;
+  Checkpoint checkpoint;
+  std::optional<Conversion> conversion;
+};
+
+val start_conversion(val js_source, val quantization) {
+  auto js = std::make_unique<JsConversion>(JsConversion{JsSource(js_source), {}, {}});
+  auto checkpoint = open_checkpoint(js->source);
+  if (!checkpoint) return fail(checkpoint.error());
+  js->checkpoint = std::move(*checkpoint);
+  auto conversion = Conversion::start(js->checkpoint, chosen(quantization, js->checkpoint));
+  if (!conversion) return fail(conversion.error());
+  js->conversion.emplace(std::move(*conversion));
+  return succeed(val(std::move(js)));
+}
+
+// The next piece of the packed file; `null` behind the last.
+val next_piece(JsConversion& js) {
+  const auto piece = js.conversion->next();
+  if (!piece) return fail(piece.error());
+  if (piece->bytes() == 0) return succeed(val::null());
+  return succeed(copy_of("Uint8Array", std::span(piece->as<uint8_t>(), piece->bytes())));
 }
 
 val tokenize(const LoadedModel& loaded, const std::string& text) {
@@ -173,6 +247,10 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("tokenize", &tokenize)
       .function("detokenize", &detokenize)
       .function("createSession", &create_session);
+  emscripten::class_<JsConversion>("Conversion")
+      .function("bytes", emscripten::optional_override(
+                             [](const JsConversion& js) { return double(js.conversion->bytes()); }))
+      .function("next", &next_piece);
   emscripten::class_<JsSession>("Session")
       .function("prompt", &prompt)
       .function("pending",
@@ -182,8 +260,9 @@ EMSCRIPTEN_BINDINGS(rwkv) {
                 }))
       .function("logits", &logits)
       .function("sample", &sample);
-  emscripten::function("loadModel",
-                       emscripten::select_overload<val(val, val, const std::string&, val)>(&load_model));
+  emscripten::function("loadModel", emscripten::select_overload<val(val, val, val, val)>(&load_model));
+  emscripten::function("inspect", &inspect);
+  emscripten::function("startConversion", &start_conversion);
   emscripten::function("advance", &advance);
 }
 

@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { completeCommand } from './cli/complete.js';
+import { convertCommand } from './cli/convert.js';
+import { inspectCommand } from './cli/inspect.js';
 import { RwkvError, sentence } from './errors.js';
 
 /** Exit codes: 1 something failed, 2 the command line was wrong; the shell's own 130 for Ctrl-C is set by commands. */
@@ -19,6 +21,8 @@ const program = new Command('rwkv-wasm')
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rwkv-wasm: ')) })
   .showHelpAfterError('(--help tells more)');
 completeCommand(program);
+inspectCommand(program);
+convertCommand(program);
 
 // A reader that has had enough, such as head, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -45,6 +45,9 @@ export class Client {
   readonly #worker: WorkerLike;
   readonly #waiting: WaitingTable = {
     load: new Map(),
+    inspect: new Map(),
+    convert: new Map(),
+    nextPiece: new Map(),
     tokenize: new Map(),
     detokenize: new Map(),
     createSession: new Map(),

@@ -2,7 +2,7 @@
 import { errorCode, RwkvError, sentence } from './errors.js';
 import { hasRelaxedSimd, hasSimd } from './features.js';
 import type { ByteSource, Io } from './model-store.js';
-import type { Build, ModelInfo, Quantization, Sampling, Step } from './protocol.js';
+import type { Build, ModelFile, ModelInfo, Quantization, Sampling, Step } from './protocol.js';
 
 /** What the core answers where something can go wrong. */
 export type Result<T> =
@@ -39,14 +39,26 @@ export interface WasmModel {
   delete(): void;
 }
 
+/** A packed file in the making. */
+export interface WasmConversion {
+  /** Of the whole file. */
+  bytes(): number;
+  /** The next piece; `null` behind the last. */
+  next(): Result<Uint8Array<ArrayBuffer> | null>;
+  delete(): void;
+}
+
 /** What a build's module exports (wasm/bindings.cpp). */
 export interface WasmModule {
   loadModel(
     source: WasmSource,
     vocabulary: null | 'bytes' | { readonly name: string; readonly bytes: Uint8Array },
-    quantization: Quantization,
+    quantization: Quantization | null,
     onProgress: (loaded: number, total: number) => void,
   ): Result<WasmModel>;
+  inspect(source: WasmSource): Result<ModelFile>;
+  /** Keeps hold of `source` until it is deleted. */
+  startConversion(source: WasmSource, quantization: Quantization | null): Result<WasmConversion>;
   /** One batched pass: each session reads up to a chunk of what it has pending. */
   advance(sessions: WasmSession[]): void;
 }
@@ -107,19 +119,9 @@ async function compile(response: Response): Promise<WebAssembly.Module> {
   return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
-/**
- * Loads a model from `source`, which is read during the call only.
- *
- * @throws RwkvError as the core says it
- */
-export function loadModel(
-  engine: Engine,
-  source: ByteSource,
-  vocabulary: null | 'bytes' | { readonly name: string; readonly bytes: Uint8Array },
-  quantization: Quantization,
-  onProgress: (loaded: number, total: number) => void,
-): WasmModel {
-  const reader: WasmSource = {
+/** `source` as the core reads it. */
+export function reader(source: ByteSource): WasmSource {
+  return {
     name: source.name,
     size: source.size,
     read(offset, into) {
@@ -131,7 +133,6 @@ export function loadModel(
       }
     },
   };
-  return unwrap(engine.module.loadModel(reader, vocabulary, quantization, onProgress));
 }
 
 /** @throws RwkvError `unsupported` */

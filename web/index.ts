@@ -5,12 +5,7 @@
  */
 import { createRWKV, fileName } from './load.js';
 
-export { RwkvError, type RwkvErrorCode } from './errors.js';
-export type { ModelSource } from './load.js';
-export type { Model } from './model.js';
-export type { GenerateOptions, LoadOptions, ReadOptions, SessionOptions } from './options.js';
-export type { Build, LoadProgress, ModelInfo, Quantization, Step } from './protocol.js';
-export type { Session } from './session.js';
+export * from './api.js';
 
 /** The door: `RWKV.load()`. */
 export const RWKV = createRWKV({

@@ -1,9 +1,17 @@
 // RWKV.load: from what the caller names to a model in a worker.
 import { Client, type WorkerEvents, type WorkerLike } from './client.js';
-import { RwkvError } from './errors.js';
+import { RwkvError, sentence } from './errors.js';
 import { Model } from './model.js';
-import { checkLoadOptions, type LoadOptions, unexpected } from './options.js';
-import type { Place, Request } from './protocol.js';
+import {
+  type ConvertOptions,
+  checkConvertOptions,
+  checkInspectOptions,
+  checkLoadOptions,
+  type InspectOptions,
+  type LoadOptions,
+  unexpected,
+} from './options.js';
+import type { ModelFile, Place, Request } from './protocol.js';
 import { storyteller } from './storyteller.js';
 
 /** What differs between a browser and Node. */
@@ -14,8 +22,14 @@ export interface Host {
   locate(source: string | URL): Place;
 }
 
-/** Where a model comes from: a URL (in Node also a path), a file that the user chose, or bytes. */
-export type ModelSource = string | URL | Blob | ArrayBuffer | ArrayBufferView;
+/** Where a model comes from: a URL (in Node also a path), a file that the user chose or that lies in OPFS, or bytes. */
+export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
+
+/** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
+export interface FileHandle {
+  readonly name: string;
+  getFile(): Promise<Blob>;
+}
 
 /** The door of the package. */
 export interface RWKV {
@@ -23,27 +37,72 @@ export interface RWKV {
    * Loads a model into a worker of its own.
    *
    * @param source - nothing: the embedded storyteller model, there at once. A string or URL: relative ones start from
-   * the page; in Node, paths and `file:` URLs too. A Blob or File is read piece by piece. Bytes are copied once; the
-   * caller's buffer stays usable.
+   * the page; in Node, paths and `file:` URLs too. A Blob, File or file handle is read piece by piece. Bytes are copied
+   * once; the caller's buffer stays usable.
    * @throws RwkvError `invalid-argument`, `bad-file`, `bad-model`, `bad-vocabulary`, `unsupported`, `read-failed`,
    * `out-of-memory`, `worker-crashed`; the reason of `signal` when it aborts. Nothing is left of a load that failed.
    */
   load(source?: ModelSource, options?: LoadOptions): Promise<Model>;
+  /**
+   * Tells what a model file holds and how much memory it would take, without reading its weights.
+   *
+   * @throws RwkvError as `load`
+   */
+  inspect(source: ModelSource, options?: InspectOptions): Promise<ModelFile>;
+  /**
+   * Makes a packed file of a model file: its weights quantised and laid out as the kernels want them, which loads
+   * fastest of all. The bytes of the file come piece by piece; leaving the loop ends the work.
+   *
+   * @throws RwkvError out of the loop, as `load`; the reason of `signal` when it aborts
+   */
+  convert(source: ModelSource, options?: ConvertOptions): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 /** The package's door on a host. */
 export function createRWKV(host: Host): RWKV {
+  const inWorker = (model: Place) => ({
+    client: new Client((events) => host.spawn(events)),
+    transfer: buffers(model),
+  });
   return {
+    async inspect(source, options = {}) {
+      const { signal, build } = checkInspectOptions(options);
+      const model = await place(host, 'source', source);
+      const { client, transfer } = inWorker(model);
+      try {
+        return await client.call('inspect', { model, build }, { signal, transfer });
+      } finally {
+        await client.close();
+      }
+    },
+    async *convert(source, options = {}) {
+      const { quantization, build, signal, onProgress } = checkConvertOptions(options);
+      const model = await place(host, 'source', source);
+      const { client, transfer } = inWorker(model);
+      try {
+        const request = { model, quantization, build };
+        const total = await client.call('convert', request, { signal, transfer, onProgress });
+        for (let loaded = 0; ; ) {
+          const piece = await client.call('nextPiece', {}, { signal });
+          if (piece === null) return;
+          yield piece;
+          loaded += piece.length;
+          onProgress?.({ stage: 'load', loaded, total });
+        }
+      } finally {
+        await client.close();
+      }
+    },
     async load(source, options = {}) {
       const { tokenizer, quantization, build, signal, onProgress } = checkLoadOptions(options);
       signal?.throwIfAborted();
       const request: Request<'load'> = {
-        model: source === undefined ? embedded(host, storyteller.model) : place(host, 'source', source),
+        model: source === undefined ? host.locate(storyteller.model) : await place(host, 'source', source),
         vocabulary:
           tokenizer !== undefined
-            ? chosenVocabulary(host, tokenizer)
+            ? await chosenVocabulary(host, tokenizer)
             : source === undefined
-              ? embedded(host, storyteller.vocabulary)
+              ? host.locate(storyteller.vocabulary)
               : null,
         quantization,
         build,
@@ -70,16 +129,14 @@ export function fileName(path: string): string {
   );
 }
 
-function embedded(host: Host, url: URL): Place {
-  return host.locate(url);
-}
-
 function chosenVocabulary(host: Host, tokenizer: string | URL | Blob | ArrayBuffer | Uint8Array | false) {
   if (tokenizer === false) return null;
   return tokenizer === 'bytes' ? tokenizer : place(host, 'option tokenizer', tokenizer);
 }
 
-function place(host: Host, name: string, source: ModelSource): Place {
+// What a handle stands for is read as the Blob that it gives.
+async function place(host: Host, name: string, given: ModelSource): Promise<Place> {
+  const source = isFileHandle(given) ? await openHandle(name, given) : given;
   if (typeof source === 'string' || source instanceof URL) {
     try {
       return host.locate(source);
@@ -97,6 +154,18 @@ function place(host: Host, name: string, source: ModelSource): Place {
     return { kind: 'bytes', name: 'bytes', bytes: Uint8Array.from(view) };
   }
   throw unexpected(name, 'a URL, a path, a Blob, an ArrayBuffer or a view of one', source);
+}
+
+function isFileHandle(source: ModelSource): source is FileHandle {
+  return typeof source === 'object' && source !== null && 'getFile' in source;
+}
+
+async function openHandle(name: string, handle: FileHandle): Promise<Blob> {
+  try {
+    return await handle.getFile();
+  } catch (cause) {
+    throw new RwkvError('read-failed', `${name}: ${handle.name}: ${sentence(cause)}`, { cause });
+  }
 }
 
 function buffers(place: Place | 'bytes' | null): ArrayBuffer[] {

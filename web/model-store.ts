@@ -21,6 +21,8 @@ export interface ByteSource {
 export interface Io {
   /** Opens a file of the file system; browsers have none. Throws RwkvError `read-failed`. */
   openPath?(path: string, name: string): ByteSource;
+  /** Opens a Blob as a file that can be read at once; where it is absent, FileReaderSync can. */
+  openBlob?(blob: Blob, name: string): Promise<ByteSource>;
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
 }
@@ -40,7 +42,7 @@ export async function openSource(place: Place, io: Io, report: Report = () => {}
     case 'bytes':
       return memorySource(place.name, [place.bytes]);
     case 'blob':
-      return openBlob(place.name, place.blob);
+      return io.openBlob ? io.openBlob(place.blob, place.name) : sliceBlob(place.name, place.blob);
     case 'url':
       return memorySource(place.name, await download(place.url, report));
     case 'path':
@@ -84,15 +86,8 @@ export function memorySource(name: string, chunks: readonly Uint8Array[]): ByteS
   };
 }
 
-// A Blob, read slice by slice where the engine can (workers of browsers), else whole.
-async function openBlob(name: string, blob: Blob): Promise<ByteSource> {
-  if (typeof FileReaderSync === 'undefined') {
-    try {
-      return memorySource(name, [new Uint8Array(await blob.arrayBuffer())]);
-    } catch (cause) {
-      throw new RwkvError('read-failed', `${name}: ${sentence(cause)}`, { cause });
-    }
-  }
+// A Blob, read slice by slice.
+function sliceBlob(name: string, blob: Blob): ByteSource {
   const reader = new FileReaderSync();
   return {
     name,

@@ -5,7 +5,7 @@ import type { Build, LoadProgress, Quantization, Sampling } from './protocol.js'
 
 /** Options of `RWKV.load`. */
 export interface LoadOptions {
-  /** How weights are kept in memory. Default `'q8'`. */
+  /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
   quantization?: Quantization | undefined;
   /**
    * The vocabulary: a URL or path, or its bytes; `'bytes'` for models whose tokens are bytes; `false` for token ids
@@ -21,6 +21,12 @@ export interface LoadOptions {
   /** Which build of the core to use. Default `'auto'`: the fastest that runs here. */
   build?: 'auto' | Build | undefined;
 }
+
+/** Options of `RWKV.inspect`. */
+export type InspectOptions = Pick<LoadOptions, 'signal' | 'build'>;
+
+/** Options of `RWKV.convert`. */
+export type ConvertOptions = Pick<LoadOptions, 'quantization' | 'signal' | 'onProgress' | 'build'>;
 
 /** Options of `model.createSession`. */
 export interface SessionOptions {
@@ -94,16 +100,36 @@ const vocabulary: Rule<string | URL | Blob | ArrayBuffer | Uint8Array | false> =
     value instanceof Uint8Array,
 };
 const seed = integer(0, Number.MAX_SAFE_INTEGER);
+const quantization = oneOf('f32', 'f16', 'q8', 'q4');
+const build = oneOf('auto', 'baseline', 'relaxed');
 
 /** @throws RwkvError `invalid-argument` */
 export function checkLoadOptions(options: LoadOptions) {
   return check(options, (get) => ({
-    quantization: get('quantization', oneOf('f32', 'f16', 'q8')) ?? 'q8',
+    quantization: get('quantization', quantization) ?? null,
     tokenizer: get('tokenizer', vocabulary),
     signal: get('signal', abortSignal),
     onProgress: get('onProgress', callback),
     threads: get('threads', either(oneOf('auto'), integer(1, 64))) ?? 'auto',
-    build: get('build', oneOf('auto', 'baseline', 'relaxed')) ?? 'auto',
+    build: get('build', build) ?? 'auto',
+  }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkInspectOptions(options: InspectOptions) {
+  return check(options, (get) => ({
+    signal: get('signal', abortSignal),
+    build: get('build', build) ?? 'auto',
+  }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkConvertOptions(options: ConvertOptions) {
+  return check(options, (get) => ({
+    quantization: get('quantization', quantization) ?? null,
+    signal: get('signal', abortSignal),
+    onProgress: get('onProgress', callback),
+    build: get('build', build) ?? 'auto',
   }));
 }
 

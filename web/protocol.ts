@@ -2,8 +2,8 @@
 // replies and handlers are mapped types over it, so that the compiler keeps the books.
 import type { RwkvErrorCode } from './errors.js';
 
-/** How weights are kept in memory: `'f32'` exact, `'f16'` half the size, `'q8'` a quarter (blocks of 32). */
-export type Quantization = 'f32' | 'f16' | 'q8';
+/** How weights are kept in memory: `'f32'` exact, `'f16'` half the size, `'q8'` a quarter, `'q4'` a seventh (in blocks of 32). */
+export type Quantization = 'f32' | 'f16' | 'q8' | 'q4';
 
 /** A build of the core: `'baseline'` runs wherever SIMD128 does, `'relaxed'` needs relaxed SIMD and is faster. */
 export type Build = 'baseline' | 'relaxed';
@@ -18,10 +18,12 @@ export interface LoadProgress {
   readonly total?: number;
 }
 
-/** What a loaded model is. */
-export interface ModelInfo {
-  /** The name of the file that it came from. */
+/** What kind of model a file holds. */
+export interface ModelShape {
+  /** The name of the file. */
   readonly name: string;
+  /** Its format: `'pth'`, `'safetensors'`, `'GGUF'`, `'rwkv.cpp'`, or `'rwkv-wasm'` of a packed file. */
+  readonly format: string;
   /** The RWKV version, such as `'7'` or `'5.2'`. */
   readonly version: string;
   readonly layers: number;
@@ -37,6 +39,10 @@ export interface ModelInfo {
   readonly vocabulary: number;
   /** The number of weights. */
   readonly parameters: number;
+}
+
+/** What a loaded model is. */
+export interface ModelInfo extends ModelShape {
   readonly quantization: Quantization;
   /** Memory that the weights take. */
   readonly bytes: number;
@@ -46,6 +52,22 @@ export interface ModelInfo {
   readonly threads: number;
   /** `null`: loaded without a tokenizer; token ids only. */
   readonly tokenizer: 'world' | 'bytes' | null;
+  /** What to know of the file: weights that are not finite, say. */
+  readonly warnings: readonly string[];
+}
+
+/** What a model file holds, told without reading its weights. */
+export interface ModelFile extends ModelShape {
+  readonly fileBytes: number;
+  readonly tensors: number;
+  /** Bytes of tensors by their type, such as `{ BF16: 382000000 }`. */
+  readonly dtypes: Readonly<Record<string, number>>;
+  /** The quantization that a packed file was made for; `null`: not a packed file. */
+  readonly quantization: Quantization | null;
+  /** The kind of the vocabulary inside the file; `null`: there is none. */
+  readonly tokenizer: string | null;
+  /** Memory that the weights would take, in bytes, for each quantization. */
+  readonly memory: Readonly<Record<Quantization, number>>;
 }
 
 /** Where the bytes of a file are. `name` is for messages. */
@@ -80,11 +102,24 @@ export interface Operations {
     request: {
       readonly model: Place;
       readonly vocabulary: Place | 'bytes' | null;
-      readonly quantization: Quantization;
+      /** `null`: what a packed file was made for, else `'q8'`. */
+      readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
     };
     reply: ModelInfo;
   };
+  inspect: { request: { readonly model: Place; readonly build: Build | 'auto' }; reply: ModelFile };
+  /** Begins to make a packed file; answers how many bytes it will have. */
+  convert: {
+    request: {
+      readonly model: Place;
+      readonly quantization: Quantization | null;
+      readonly build: Build | 'auto';
+    };
+    reply: number;
+  };
+  /** The next piece of the packed file; `null` behind the last. */
+  nextPiece: { request: Record<never, never>; reply: Uint8Array<ArrayBuffer> | null };
   tokenize: { request: { readonly text: string }; reply: Int32Array };
   detokenize: { request: { readonly tokens: Int32Array<ArrayBuffer> }; reply: string };
   createSession: { request: { readonly seed: number }; reply: number };

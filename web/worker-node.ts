@@ -8,7 +8,7 @@ const port = parentPort;
 
 serve(
   {
-    postMessage: (message) => port.postMessage(message),
+    postMessage: (message, transfer = []) => port.postMessage(message, transfer),
     listen: (handle) => port.on('message', handle),
     breathe: setImmediate, // a MessageChannel of Node delivers up to 1000 messages before the event loop goes on
   },

@@ -7,7 +7,7 @@ const { port1, port2 } = new MessageChannel();
 
 serve(
   {
-    postMessage: (message) => self.postMessage(message),
+    postMessage: (message, transfer = []) => self.postMessage(message, transfer),
     listen(handle) {
       self.onmessage = ({ data }) => handle(data);
     },

@@ -1,15 +1,16 @@
 // The worker half of the conversation: owns the engine, the model and the recurrent states.
 import {
   type Engine,
-  loadModel,
+  reader,
   seedWords,
   startEngine,
   unwrap,
+  type WasmConversion,
   type WasmModel,
   type WasmSession,
 } from './engine.js';
 import { RwkvError, sentence } from './errors.js';
-import { type Io, openSource } from './model-store.js';
+import { type ByteSource, type Io, openSource } from './model-store.js';
 import type {
   Handlers,
   LoadProgress,
@@ -17,6 +18,7 @@ import type {
   Op,
   Place,
   Prompt,
+  Reply,
   ReplyMessage,
   Request,
   RequestMessage,
@@ -26,13 +28,14 @@ import { Turns } from './turns.js';
 
 /** The worker's end of the line to the page. */
 export interface Port {
-  postMessage<K extends Op>(message: WorkerMessage<K>): void;
+  /** Buffers in `transfer` go with the message. */
+  postMessage<K extends Op>(message: WorkerMessage<K>, transfer?: ArrayBuffer[]): void;
   listen(handle: (message: RequestMessage) => void): void;
   /** Resolves when the event loop has delivered what had arrived. No timer: they come late. */
   breathe(): Promise<void>;
 }
 
-/** Serves one model over `port`: the first request is `load`. */
+/** Serves one model over `port`: the first request is `load`, `inspect` or `convert`. */
 export function serve(port: Port, io: Io): void {
   const crash = (error: unknown) => port.postMessage({ kind: 'crash', reason: sentence(error) });
   const handlers = createHandlers(io, port.breathe, crash);
@@ -40,8 +43,9 @@ export function serve(port: Port, io: Io): void {
   async function answer<K extends Op>({ id, op, body }: RequestMessage<K>): Promise<void> {
     const report = (progress: LoadProgress) => port.postMessage({ kind: 'progress', id, op, progress });
     try {
-      const reply: ReplyMessage<K> = { kind: 'reply', id, op, value: await handlers[op](body, report) };
-      port.postMessage<K>(reply);
+      const value: Reply<K> = await handlers[op](body, report);
+      const reply: ReplyMessage<K> = { kind: 'reply', id, op, value };
+      port.postMessage<K>(reply, buffersOf(value));
     } catch (error) {
       if (!(error instanceof RwkvError)) return crash(error);
       port.postMessage({ kind: 'error', id, op, code: error.code, message: error.message });
@@ -50,9 +54,15 @@ export function serve(port: Port, io: Io): void {
   port.listen((message) => void answer(message));
 }
 
+// Arrays that leave are copies of the heap's, so they may be given away.
+function buffersOf(value: unknown): ArrayBuffer[] {
+  return ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer ? [value.buffer] : [];
+}
+
 function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown) => void): Handlers {
   const sessions = new Map<number, WasmSession>();
   let lastSession = 0;
+  let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
   let loaded: { readonly model: WasmModel; readonly turns: Turns<WasmSession> } | undefined;
 
   function there() {
@@ -78,6 +88,28 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
       const { engine, model, info } = await load(request, io, report);
       loaded = { model, turns: new Turns((batch) => engine.module.advance(batch), breathe, crash) };
       return info;
+    },
+    async inspect({ model, build }) {
+      const engine = await startEngine(build, io);
+      const source = await openSource(model, io);
+      try {
+        return unwrap(engine.module.inspect(reader(source)));
+      } finally {
+        source.close();
+      }
+    },
+    async convert({ model, quantization, build }, report) {
+      const engine = await startEngine(build, io);
+      const source = await openSource(model, io, downloading(report));
+      const pieces = unwrap(engine.module.startConversion(reader(source), quantization));
+      conversion = { pieces, source };
+      return pieces.bytes();
+    },
+    nextPiece() {
+      if (!conversion) throw new Error('asked for a piece of nothing');
+      const piece = unwrap(conversion.pieces.next());
+      if (piece === null) conversion.source.close();
+      return piece;
     },
     tokenize: ({ text }) => unwrap(there().model.tokenize(text)),
     detokenize: ({ tokens }) => there().model.detokenize(tokens),
@@ -135,17 +167,22 @@ async function load(
 ): Promise<{ engine: Engine; model: WasmModel; info: ModelInfo }> {
   const engine = await startEngine(request.build, io);
   const vocabulary = await openVocabulary(request.vocabulary, io);
-  const source = await openSource(request.model, io, (loaded, total) =>
-    report({ stage: 'download', loaded, ...(total !== undefined && { total }) }),
-  );
+  const source = await openSource(request.model, io, downloading(report));
   try {
-    const model = loadModel(engine, source, vocabulary, request.quantization, (loaded, total) =>
-      report({ stage: 'load', loaded, total }),
+    const model = unwrap(
+      engine.module.loadModel(reader(source), vocabulary, request.quantization, (loaded, total) =>
+        report({ stage: 'load', loaded, total }),
+      ),
     );
     return { engine, model, info: { ...model.info(), name: source.name, build: engine.build, threads: 1 } };
   } finally {
     source.close();
   }
+}
+
+function downloading(report: (progress: LoadProgress) => void) {
+  return (loaded: number, total: number | undefined) =>
+    report({ stage: 'download', loaded, ...(total !== undefined && { total }) });
 }
 
 const vocabularyLimit = 64 * 2 ** 20; // bytes; what is larger is no vocabulary

@@ -14,8 +14,6 @@ struct Foreign {
   const char* what;
 };
 constexpr Foreign kForeign[] = {
-    {"GGUF", ErrorKind::kUnsupported, "a GGUF file"},
-    {"fmgg", ErrorKind::kUnsupported, "a rwkv.cpp (ggml) file"},
     {"\x80\x02", ErrorKind::kUnsupported, "a bare pickle (torch before 1.6); load it and torch.save it anew"},
     {"\x80\x03", ErrorKind::kUnsupported, "a bare pickle; torch.save the weights"},
     {"\x80\x04", ErrorKind::kUnsupported, "a bare pickle; torch.save the weights"},
@@ -75,6 +73,8 @@ Result<Checkpoint> open_checkpoint(const Source& source) {
   const std::string_view first = as_text(std::span(bytes).first(count));
 
   if (first.starts_with("PK\3\4")) return open_pth(source);
+  if (first.starts_with("GGUF")) return open_gguf(source);
+  if (first.starts_with("fmgg")) return open_ggml(source);
   if (looks_like_safetensors(first)) return open_safetensors(source);
   const std::string_view text = first.substr(std::min(first.find_first_not_of(" \t\r\n"), first.size()));
   for (const Foreign& foreign : kForeign) {
@@ -82,8 +82,8 @@ Result<Checkpoint> open_checkpoint(const Source& source) {
     return Error{foreign.kind, source.name() + ": this is " + foreign.what};
   }
   if (first.empty()) return bad_file(source, "the file is empty");
-  return bad_file(source,
-                  "neither a .pth nor a .safetensors file; it starts with " + hex(first.substr(0, 16)));
+  return bad_file(
+      source, "not a .pth, .safetensors, GGUF or rwkv.cpp file; it starts with " + hex(first.substr(0, 16)));
 }
 
 }  // namespace rwkv

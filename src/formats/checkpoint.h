@@ -35,14 +35,16 @@ struct Checkpoint {
   Result<std::span<const std::byte>> read(const Tensor& tensor, Buffer& buffer) const;
 };
 
-// Reads the directory of a .pth (torch zip) or .safetensors file, told apart by their first bytes; reads no
-// weights. Errors: kBadFile (not such a file, truncated, inconsistent), kUnsupported (a format or feature
-// this version lacks), kReadFailed, kOutOfMemory. Messages name the file, the tensor, what was expected and
-// what was found.
+// Reads the directory of a .pth (torch zip), .safetensors, GGUF or rwkv.cpp file, told apart by their first
+// bytes; reads no weights. Errors: kBadFile (not such a file, truncated, inconsistent), kUnsupported (a
+// format or feature this version lacks), kReadFailed, kOutOfMemory. Messages name the file, the tensor, what
+// was expected and what was found.
 Result<Checkpoint> open_checkpoint(const Source& source);
 
 // The readers behind it; each decides nothing by the file's name.
 Result<Checkpoint> open_safetensors(const Source& source);
 Result<Checkpoint> open_pth(const Source& source);
+Result<Checkpoint> open_gguf(const Source& source);
+Result<Checkpoint> open_ggml(const Source& source);
 
 }  // namespace rwkv

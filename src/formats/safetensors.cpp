@@ -3,21 +3,20 @@
 //   {"__metadata__": {"format": "pt"}, "emb.weight": {"dtype": "BF16", "shape": [65536, 768], "data_offsets":
 //   [0, 100663296]}}
 //
-// Offsets count from the end of the header. One extension of ours: with "rwkv_wasm_blocks": "q8_0" in the
-// metadata, U8 tensors hold blocks of 34 bytes along their last axis (f16 scale, 32 int8), which stand for 32
-// weights each.
+// Offsets count from the end of the header. U8 tensors are what the metadata says they are (packed.h).
 
 #include <algorithm>
 
+#include "dtype.h"
 #include "formats/bytes.h"
 #include "formats/checkpoint.h"
 #include "formats/json.h"
+#include "formats/packed.h"
 
 namespace rwkv {
 namespace {
 
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
-constexpr int64_t kBlockBytes = 34, kBlockWeights = 32;
 
 // A tensor as the header describes it.
 struct Entry {
@@ -63,13 +62,7 @@ void read_entry(JsonReader& json, Entry& entry) {
   entry.whole = good && seen == kAll;
 }
 
-struct Element {
-  const char* name;
-  DType dtype;
-  uint64_t bytes;
-};
-constexpr Element kElements[] = {
-    {"F32", DType::kF32, 4}, {"F16", DType::kF16, 2}, {"BF16", DType::kBF16, 2}, {"U8", DType::kQ8_0, 1}};
+constexpr DType kElements[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kU8};
 
 class Reader {
  public:
@@ -85,9 +78,10 @@ class Reader {
     }
     if (!json_.finish()) return malformed();
     if (checkpoint_.tensors.empty()) return bad_file(source_, "holds no tensors");
-    if (Status status = unpack_blocks(); !status) return status.error();
     if (Status status = check_overlaps(); !status) return status.error();
     checkpoint_.source = &source_;
+    checkpoint_.format = "safetensors";
+    if (Status status = apply_packed_metadata(metadata_, checkpoint_); !status) return status.error();
     return std::move(checkpoint_);
   }
 
@@ -101,7 +95,7 @@ class Reader {
     std::string key, value;
     json_.enter_object();
     while (json_.next_key(key)) {
-      if (json_.read_string(value) && key == "rwkv_wasm_blocks") blocks_ = value;
+      if (json_.read_string(value)) metadata_[key] = value;
     }
     return json_.ok() ? Status(Done{}) : malformed();
   }
@@ -113,9 +107,9 @@ class Reader {
     if (!entry.whole)
       return bad_tensor(name, "expected dtype, shape (rank <= 8) and data_offsets, once each");
 
-    const Element* element = std::find_if(std::begin(kElements), std::end(kElements),
-                                          [&](const Element& known) { return entry.dtype == known.name; });
-    if (element == std::end(kElements)) {
+    const DType* dtype = std::find_if(std::begin(kElements), std::end(kElements),
+                                      [&](DType known) { return entry.dtype == dtype_name(known); });
+    if (dtype == std::end(kElements)) {
       return unsupported(
           source_, printable(name) + ": dtype " + printable(entry.dtype) + ", expected F32, F16 or BF16");
     }
@@ -126,29 +120,14 @@ class Reader {
     }
     const uint64_t bytes = entry.end - entry.begin;
     const std::optional<uint64_t> count = element_count(entry.shape);
-    if (!count || bytes % element->bytes != 0 || bytes / element->bytes != *count) {
+    const uint64_t element_bytes = block_size(*dtype).bytes;
+    if (!count || bytes % element_bytes != 0 || bytes / element_bytes != *count) {
       return bad_tensor(
           name, std::to_string(bytes) + " bytes do not hold " + entry.dtype + " " + to_string(entry.shape));
     }
-    Tensor tensor{name, element->dtype, std::move(entry.shape), data_ + entry.begin, bytes};
+    Tensor tensor{name, *dtype, std::move(entry.shape), data_ + entry.begin, bytes};
     if (!checkpoint_.tensors.try_emplace(name, std::move(tensor)).second) {
       return bad_tensor(name, "named twice in the header");
-    }
-    return Done{};
-  }
-
-  // U8 tensors entered as kQ8_0 in bytes; the metadata, which may come last, says what they are.
-  Status unpack_blocks() {
-    for (auto& [name, tensor] : checkpoint_.tensors) {
-      if (tensor.dtype != DType::kQ8_0) continue;
-      if (blocks_ != "q8_0") {
-        const std::string blocks = blocks_.empty() ? "" : " with rwkv_wasm_blocks " + printable(blocks_);
-        return unsupported(source_, printable(name) + ": dtype U8" + blocks + ", expected F32, F16 or BF16");
-      }
-      if (tensor.shape.empty() || tensor.shape.back() % kBlockBytes != 0) {
-        return bad_tensor(name, "U8 " + to_string(tensor.shape) + " is not made of q8_0 blocks of 34 bytes");
-      }
-      tensor.shape.back() = tensor.shape.back() / kBlockBytes * kBlockWeights;
     }
     return Done{};
   }
@@ -171,7 +150,7 @@ class Reader {
   const Source& source_;
   JsonReader json_;
   const uint64_t data_, data_bytes_;
-  std::string blocks_;
+  Metadata metadata_;
   Checkpoint checkpoint_;
 };
 

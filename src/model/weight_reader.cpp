@@ -16,9 +16,6 @@ Shape squeeze(Shape shape) {
   return shape;
 }
 
-DType packed_type(Quantization format) { return DType(int(DType::kPackedF32) + int(format)); }
-Quantization format_of(DType packed) { return Quantization(int(packed) - int(DType::kPackedF32)); }
-
 uint64_t packed_bytes(Quantization format, int rows, int cols) {
   return uint64_t(rows + kGroup - 1) / kGroup * Matrix::group_bytes(format, cols);
 }
@@ -188,7 +185,9 @@ void WeightReader::keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dt
 
 Vector WeightReader::vector(std::string_view name, const Shape& shape) {
   const Tensor* tensor = expect(name, shape);
-  if (!tensor) return {};
+  if (tensor && is_packed(tensor->dtype))
+    fail(ErrorKind::kBadModel, tensor->name + ": expected no packed matrix");
+  if (error_) return {};
   const uint64_t count = tensor->count();
   keep(PlannedTensor::Kind::kVector, *tensor, DType::kF32, count * sizeof(float));
   if (plan_only_) return {};
@@ -213,6 +212,8 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   const int rows = int(view.shape[0]), cols = int(view.shape[1]);
   // A packed file has done this work already; what it holds may be finer than `format`.
   const bool is_ready = is_packed(tensor.dtype) && checkpoint_.packed_as == quantization_name(quantization_);
+  if (is_packed(tensor.dtype) && !view.strides.empty())
+    fail(ErrorKind::kBadModel, tensor.name + ": is packed the other way round");
   if (is_ready) format = format_of(tensor.dtype);
   keep(kind, tensor, packed_type(format), packed_bytes(format, rows, cols));
   if (plan_only_) return {};
@@ -266,7 +267,8 @@ Matrix WeightReader::transposed(const Vector& values, int i, int rows, int cols)
 Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
   const Tensor* tensor = expect(name, {rows, cols});
   if (!tensor) return {};
-  const bool is_plain = tensor->strides.empty() && tensor->stored == Stored::kValue && tensor->scale == 1;
+  const bool is_plain = !is_packed(tensor->dtype) && tensor->strides.empty() &&
+                        tensor->stored == Stored::kValue && tensor->scale == 1;
   const DType own = is_plain ? tensor->dtype : DType::kF32;
   const bool in_blocks = block_size(own).elements > 1;
   DType dtype = own;

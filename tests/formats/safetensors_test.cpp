@@ -71,10 +71,10 @@ TEST_CASE("a safetensors file gives its tensors") {
   CHECK(file->find("d") == nullptr);
 }
 
-TEST_CASE("q8_0 blocks in a safetensors file become a tensor of weights, wherever the metadata stands") {
-  const std::string tensor = "\"w\":" + entry("U8", "[3,68]", "[0,204]"),
+TEST_CASE("U8 tensors are what the metadata says they are, wherever it stands") {
+  const std::string tensor = "\"w\":" + entry("U8", "[204]", "[0,204]"),
                     other = "\"v\":" + entry("F16", "[2]", "[204,208]");
-  const std::string metadata = R"("__metadata__":{"rwkv_wasm_blocks":"q8_0"})";
+  const std::string metadata = R"("__metadata__":{"w":"Q8_0 3 64"})";
   for (const std::string& header : {"{" + metadata + "," + tensor + "," + other + "}",
                                     "{" + other + "," + tensor + "," + metadata + "}"}) {
     const Bytes bytes = safetensors(header, 208);
@@ -87,19 +87,6 @@ TEST_CASE("q8_0 blocks in a safetensors file become a tensor of weights, whereve
     CHECK(file->find("v")->dtype == DType::kF16);
     CHECK(keeps_promises(open_safetensors, bytes));
   }
-}
-
-TEST_CASE("bytes that are not q8_0 blocks are refused") {
-  const std::string q8 = R"({"__metadata__":{"rwkv_wasm_blocks":"q8_0"},"w":)";
-  CHECK_THAT(refusal(q8 + entry("U8", "[2,32]", "[0,64]") + "}"),
-             ContainsSubstring("w: U8 (2, 32) is not made of q8_0 blocks"));
-  CHECK_THAT(refusal(q8 + entry("U8", "[]", "[0,1]") + "}"), ContainsSubstring("is not made of q8_0 blocks"));
-  CHECK_THAT(refusal(R"({"w":)" + entry("U8", "[34]", "[0,34]") + "}", ErrorKind::kUnsupported),
-             ContainsSubstring("w: dtype U8, expected F32, F16 or BF16"));
-  CHECK_THAT(
-      refusal(R"({"__metadata__":{"rwkv_wasm_blocks":"q3"},"w":)" + entry("U8", "[34]", "[0,34]") + "}",
-              ErrorKind::kUnsupported),
-      ContainsSubstring("rwkv_wasm_blocks q3"));
 }
 
 TEST_CASE("a safetensors header longer than the file is refused") {
@@ -252,7 +239,7 @@ TEST_CASE("a safetensors file cut off anywhere gives an error or whole tensors")
 TEST_CASE("a safetensors file with any bytes changed gives an error or whole tensors") {
   require_survives_mutation(open_safetensors, safetensors(kSmall, 24), 20'000);
   const std::string q8 =
-      R"({"w":{"dtype":"U8","shape":[1,34],"data_offsets":[0,34]},"__metadata__":{"rwkv_wasm_blocks":"q8_0"}})";
+      R"({"w":{"dtype":"U8","shape":[34],"data_offsets":[0,34]},"__metadata__":{"w":"Q8_0 1 32"}})";
   require_survives_mutation(open_safetensors, safetensors(q8, 34), 5'000);
 }
 

@@ -19,12 +19,12 @@ const rooms: Readonly<Record<string, Room>> = {
   dtype: { files: /^src\/(dtype|decode_blocks)\.(h|cpp)$/, sees: ['tensor'] },
   quant: { files: /^src\/quant\.(h|cpp)$/, sees: ['dtype', 'tensor', 'simd'] },
   kernels: { files: /^src\/kernels\//, sees: ['simd', 'quant', 'dtype', 'tensor'] },
-  formats: { files: /^src\/formats\//, sees: ['dtype', 'tensor', 'result'] },
+  formats: { files: /^src\/formats\//, sees: ['quant', 'dtype', 'tensor', 'result'] },
   tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
   sampler: { files: /^src\/sampler\.(h|cpp)$/, sees: ['result'] },
   // Weights and config are the part of the model that sees files.
   loading: {
-    files: /^src\/model\/(weights|weight_reader|config)\.(h|cpp)$/,
+    files: /^src\/model\/(weights|weight_reader|config|conversion)\.(h|cpp)$/,
     sees: ['model', 'formats', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
   },
   model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'] },
@@ -43,7 +43,7 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^web\/(load|model|session|queue|storyteller)\.ts$/,
     sees: ['client', 'options', 'protocol', 'errors'],
   },
-  doors: { files: /^web\/(index|node)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
+  doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
   worker: { files: /^web\/(worker|turns)\.ts$/, sees: ['engine', 'store', 'protocol', 'errors'] },
   engine: {
     files: /^web\/(engine|features|wasm-modules\.d)\.ts$/,

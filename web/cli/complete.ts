@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { RWKV } from '../node.js';
 import { checkGenerateOptions, checkLoadOptions, type LoadOptions, randomSeed } from '../options.js';
 import type { ModelInfo } from '../protocol.js';
-import { interruptSignal, progressLine, readStdin } from './terminal.js';
+import { interruptSignal, progressLine, quantizationHelp, readStdin } from './terminal.js';
 
 interface Flags {
   readonly maxTokens: number;
@@ -15,7 +15,7 @@ interface Flags {
   readonly seed?: number;
   readonly model?: string;
   readonly tokenizer?: string;
-  readonly quantization: NonNullable<LoadOptions['quantization']>;
+  readonly quantization?: NonNullable<LoadOptions['quantization']>;
   readonly build: NonNullable<LoadOptions['build']>;
   readonly json: boolean;
 }
@@ -50,7 +50,7 @@ export function completeCommand(program: Command): void {
     .option('-s, --seed <n>', 'the same seed gives the same text (default: a random one)', toNumber)
     .option('-m, --model <file>', 'path or URL of a model (default: the embedded storyteller)')
     .option('--tokenizer <file>', "path or URL of its vocabulary, or 'bytes'")
-    .option('-q, --quantization <type>', 'weights in memory: f32, f16 or q8', 'q8')
+    .option('-q, --quantization <type>', quantizationHelp)
     .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
     .option('--json', 'print one JSON object at the end instead of the text', false)
     .addHelpText('after', examples)

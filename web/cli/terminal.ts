@@ -3,6 +3,10 @@ import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { LoadProgress } from '../protocol.js';
 
+/** What `-q` means to every command. */
+export const quantizationHelp =
+  'weights in memory: f32, f16, q8 or q4 (default: as a packed file has them, else q8)';
+
 const patience = 300; // ms before progress is worth showing
 const interval = 100; // ms between two looks of it
 
@@ -18,9 +22,7 @@ export function progressLine(stream: NodeJS.WriteStream = process.stderr) {
       last = now;
       shown = true;
       const share = total ? ` ${Math.floor((100 * loaded) / total)} %` : '';
-      stream.write(
-        `\r\x1b[K${stage} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''} MB${share}`,
-      );
+      stream.write(`\r\x1b[K${stage} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}${share}`);
     },
     clear(): void {
       if (shown) stream.write('\r\x1b[K');
@@ -40,6 +42,7 @@ export async function readStdin(signal: AbortSignal): Promise<string> {
   return (await text(addAbortSignal(signal, process.stdin))).replace(/\r?\n$/, '');
 }
 
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
+/** "158.3 MB" */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

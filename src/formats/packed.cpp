@@ -1,0 +1,121 @@
+#include "formats/packed.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+
+#include "formats/bytes.h"
+#include "formats/views.h"
+#include "quant.h"
+
+namespace rwkv {
+namespace {
+
+// The types that U8 tensors may stand for; packed types under the names of their quantization.
+constexpr DType kTypes[] = {DType::kPackedF32, DType::kPackedF16, DType::kPackedQ8, DType::kPackedQ4,
+                            DType::kQ4_0,      DType::kQ4_1,      DType::kQ5_0,     DType::kQ5_1,
+                            DType::kQ8_0,      DType::kQ4_K,      DType::kQ5_K,     DType::kQ6_K};
+constexpr std::string_view kTransposedMark = ".T";
+constexpr int64_t kMaxSize = INT32_MAX;
+
+std::string_view type_name(DType dtype) {
+  return is_packed(dtype) ? quantization_name(format_of(dtype)) : dtype_name(dtype);
+}
+
+// Takes a word off the front, up to a blank.
+std::string_view take_word(std::string_view& text) {
+  const std::string_view word = text.substr(0, text.find(' '));
+  text.remove_prefix(std::min(word.size() + 1, text.size()));
+  return word;
+}
+
+bool read_number(std::string_view text, uint64_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+}
+
+// Sets dtype, shape and strides; false where the text is no description or does not fit the tensor's bytes.
+bool describe(std::string_view text, Tensor& tensor) {
+  std::string_view type = take_word(text);
+  const bool is_transposed = type.ends_with(kTransposedMark);
+  if (is_transposed) type.remove_suffix(kTransposedMark.size());
+  const DType* known =
+      std::find_if(std::begin(kTypes), std::end(kTypes), [&](DType t) { return type_name(t) == type; });
+  if (known == std::end(kTypes)) return false;
+
+  tensor.dtype = *known;
+  tensor.shape.clear();
+  while (!text.empty()) {
+    uint64_t size = 0;
+    if (!read_number(take_word(text), size) || size < 1 || size > kMaxSize || tensor.shape.size() == kMaxRank)
+      return false;
+    tensor.shape.push_back(int64_t(size));
+  }
+  const auto count = element_count(tensor.shape);
+  if (!count || tensor.shape.empty()) return false;
+  const uint64_t cols = uint64_t(tensor.shape.back());
+  if (!is_packed(tensor.dtype)) {
+    return !is_transposed && cols % block_size(tensor.dtype).elements == 0 &&
+           tensor.bytes == bytes_of(tensor.dtype, *count);
+  }
+  const Quantization format = format_of(tensor.dtype);
+  if (tensor.shape.size() != 2 || format_for(format, int(cols)) != format) return false;
+  const uint64_t groups = (uint64_t(tensor.shape[0]) + kGroup - 1) / kGroup;
+  if (tensor.bytes != groups * Matrix::group_bytes(format, int(cols))) return false;
+  if (is_transposed) tensor = transposed(std::move(tensor));
+  return true;
+}
+
+}  // namespace
+
+std::string packed_description(DType dtype, const Shape& shape, bool is_transposed) {
+  std::string text(type_name(dtype));
+  Shape sizes = shape;
+  if (is_transposed) text += kTransposedMark, std::swap(sizes[0], sizes[1]);
+  for (const int64_t size : sizes) text += ' ' + std::to_string(size);
+  return text;
+}
+
+Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint) {
+  const Source& source = *checkpoint.source;
+  const auto find = [&](std::string_view key) -> std::string_view {
+    const auto found = metadata.find(key);
+    return found == metadata.end() ? std::string_view() : found->second;
+  };
+  const std::string_view version = find(kPackedVersionKey), quantization = find(kPackedQuantizationKey);
+  if (!version.empty()) {
+    uint64_t number = 0, eps = 0;
+    if (!read_number(version, number) || !read_number(find(kPackedEpsKey), eps) || eps > UINT32_MAX)
+      return bad_file(source, "expected a version and an eps in the metadata of a packed file");
+    if (number > kPackedVersion)
+      return unsupported(source, "a packed file of format " + std::to_string(number) +
+                                     ", written by a newer rwkv-wasm; " + "this one reads format " +
+                                     std::to_string(kPackedVersion));
+    checkpoint.format = "rwkv-wasm";
+    checkpoint.packed_as = printable(quantization);
+    checkpoint.group_norm_eps = std::bit_cast<float>(uint32_t(eps));
+  }
+  if (const std::string_view text = find(kPackedVocabularyKey); !text.empty()) {
+    const auto found = checkpoint.tensors.find(kPackedVocabularyKey);
+    std::string_view rest = text;
+    EmbeddedVocabulary& vocabulary = checkpoint.vocabulary;
+    vocabulary.kind = take_word(rest);
+    if (found == checkpoint.tensors.end() || !read_number(rest, vocabulary.count))
+      return bad_file(source, "expected a vocabulary where the metadata says " + printable(text));
+    vocabulary.offset = found->second.offset, vocabulary.bytes = found->second.bytes;
+    checkpoint.tensors.erase(found);
+  }
+  for (auto& [name, tensor] : checkpoint.tensors) {
+    if (tensor.dtype != DType::kU8) continue;
+    const std::string_view text = find(name);
+    if (text.empty())
+      return unsupported(source,
+                         printable(name) + ": dtype U8 without a description, expected F32, F16 or BF16");
+    if (!describe(text, tensor))
+      return bad_file(source, printable(name) + ": " + std::to_string(tensor.bytes) + " bytes are not " +
+                                  printable(text));
+  }
+  return Done{};
+}
+
+}  // namespace rwkv

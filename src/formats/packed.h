@@ -1,0 +1,28 @@
+// Our own packed files: safetensors with matrices in kernel layout. model/conversion.h tells what their
+// metadata says; safetensors.cpp reads them.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "formats/checkpoint.h"
+
+namespace rwkv {
+
+constexpr uint64_t kPackedVersion = 1;
+constexpr const char* kPackedVersionKey = "rwkv_wasm_version";
+constexpr const char* kPackedQuantizationKey = "rwkv_wasm_quantization";
+constexpr const char* kPackedEpsKey = "rwkv_wasm_eps";
+constexpr const char* kPackedVocabularyKey = "rwkv_wasm_vocabulary";
+
+using Metadata = std::map<std::string, std::string, std::less<>>;
+
+// "q8 3072 768", "f16.T 64 768" (of the transpose, shape (768, 64)), "Q8_0 65536 768".
+std::string packed_description(DType dtype, const Shape& shape, bool is_transposed);
+
+// Makes of the U8 tensors what the metadata says they are, and of the checkpoint a packed one where it says
+// so. Errors: kBadFile (a description that does not fit the bytes), kUnsupported (a newer version, U8 tensors
+// without a description).
+Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint);
+
+}  // namespace rwkv

@@ -1,0 +1,105 @@
+#include "model/conversion.h"
+
+#include <bit>
+
+#include "formats/bytes.h"
+#include "formats/packed.h"
+
+namespace rwkv {
+namespace {
+
+std::string quoted(std::string_view text) { return std::string("\"").append(text).append("\""); }
+std::string metadata(std::string_view key, std::string_view value) {
+  return quoted(key) + ':' + quoted(value) + ',';
+}
+
+// An entry of the header; moves `offset` behind it.
+std::string entry(std::string_view name, std::string_view dtype, const Shape& shape, uint64_t bytes,
+                  uint64_t& offset) {
+  std::string sizes;
+  for (const int64_t size : shape) sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+  const std::string begin = std::to_string(offset), end = std::to_string(offset += bytes);
+  return quoted(name) + ":{\"dtype\":" + quoted(dtype) + ",\"shape\":[" + sizes + "],\"data_offsets\":[" +
+         begin + ',' + end + "]},";
+}
+
+Buffer copy_of(std::span<const std::byte> bytes) {
+  Buffer buffer(bytes.size());
+  if (buffer) std::copy(bytes.begin(), bytes.end(), buffer.as<std::byte>());
+  return buffer;
+}
+
+}  // namespace
+
+Result<Conversion> Conversion::start(const Checkpoint& checkpoint, Quantization quantization,
+                                     LoadProgress progress) {
+  auto plan = plan_model(checkpoint, quantization);
+  if (!plan) return plan.error();
+  Conversion conversion(checkpoint, std::move(*plan), quantization, std::move(progress));
+  conversion.header_ = conversion.header();
+  conversion.bytes_ = conversion.header_.size() + checkpoint.vocabulary.bytes;
+  for (const PlannedTensor& tensor : conversion.plan_.tensors) conversion.bytes_ += tensor.bytes;
+  return conversion;
+}
+
+// u64 length, then JSON; blanks behind it make the data start at a multiple of 64 bytes.
+std::string Conversion::header() const {
+  const EmbeddedVocabulary& vocabulary = checkpoint_->vocabulary;
+  std::string about =
+      metadata("format", "rwkv-wasm") + metadata(kPackedVersionKey, std::to_string(kPackedVersion)) +
+      metadata(kPackedQuantizationKey, quantization_name(quantization_)) +
+      metadata(kPackedEpsKey, std::to_string(std::bit_cast<uint32_t>(plan_.config.group_norm_eps)));
+  std::string entries;
+  uint64_t offset = 0;
+  for (const PlannedTensor& tensor : plan_.tensors) {
+    if (block_size(tensor.dtype).bytes == 2 || tensor.dtype == DType::kF32) {
+      entries += entry(tensor.name, dtype_name(tensor.dtype), tensor.shape, tensor.bytes, offset);
+    } else {
+      about += metadata(tensor.name, packed_description(tensor.dtype, tensor.shape,
+                                                        tensor.kind == PlannedTensor::Kind::kTransposed));
+      entries += entry(tensor.name, "U8", {int64_t(tensor.bytes)}, tensor.bytes, offset);
+    }
+  }
+  if (!vocabulary.kind.empty()) {
+    about += metadata(kPackedVocabularyKey, vocabulary.kind + ' ' + std::to_string(vocabulary.count));
+    entries += entry(kPackedVocabularyKey, "U8", {int64_t(vocabulary.bytes)}, vocabulary.bytes, offset);
+  }
+  about.pop_back(), entries.pop_back();  // the last commas
+  std::string json = "{\"__metadata__\":{" + about + "}," + entries + '}';
+  json.resize((8 + json.size() + 63) / 64 * 64 - 8, ' ');
+  const auto length = std::bit_cast<std::array<char, 8>>(uint64_t(json.size()));
+  return std::string(length.begin(), length.end()) + json;
+}
+
+Buffer Conversion::read(const PlannedTensor& planned) {
+  const int rows = planned.shape.size() == 2 ? int(planned.shape[0]) : 0,
+            cols = rows ? int(planned.shape[1]) : 0;
+  switch (planned.kind) {
+    case PlannedTensor::Kind::kVector: {
+      const Vector values = reader_.vector(planned.name, planned.shape);
+      return copy_of(std::as_bytes(std::span(values)));
+    }
+    case PlannedTensor::Kind::kMatrix:
+      return std::move(reader_.matrix(planned.name, rows, cols).data);
+    case PlannedTensor::Kind::kTransposed:
+      return std::move(reader_.transposed(planned.name, cols, rows).data);
+    case PlannedTensor::Kind::kEmbedding:
+      return std::move(reader_.embedding(planned.name, rows, cols).data);
+  }
+  return {};
+}
+
+Result<Buffer> Conversion::next() {
+  const size_t turn = next_++;
+  if (turn == 0) return copy_of(std::as_bytes(std::span(header_)));
+  if (turn <= plan_.tensors.size()) {
+    Buffer buffer = read(plan_.tensors[turn - 1]);
+    if (reader_.error()) return *reader_.error();
+    return buffer;
+  }
+  const EmbeddedVocabulary& vocabulary = checkpoint_->vocabulary;
+  if (turn > plan_.tensors.size() + 1 || vocabulary.kind.empty()) return Buffer(0);
+  return read_range(*checkpoint_->source, vocabulary.offset, vocabulary.bytes);
+}
+
+}  // namespace rwkv

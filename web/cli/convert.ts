@@ -1,0 +1,57 @@
+// rwkv-wasm convert: any model file in, a packed file out.
+import { open, rename, rm } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { type Quantization, RWKV } from '../node.js';
+import { checkConvertOptions } from '../options.js';
+import { interruptSignal, megabytes, progressLine, quantizationHelp } from './terminal.js';
+
+interface Flags {
+  readonly quantization?: Quantization;
+}
+
+const examples = `
+The packed file holds the weights quantised and laid out as the kernels want them, so it loads fastest of all. It is a
+.safetensors file that this program reads, and no other.
+
+Examples:
+  rwkv-wasm convert ./rwkv7-g1-0.1b.pth ./rwkv7-g1-0.1b-q8.safetensors
+  rwkv-wasm convert ./model.gguf ./model-q4.safetensors --quantization q4`;
+
+/** Adds the command to the program. */
+export function convertCommand(program: Command): void {
+  program
+    .command('convert')
+    .description('make a packed file of a model file')
+    .argument('<file>', 'path or URL of a model')
+    .argument('<out>', 'path of the packed file; replaced when all of it is written')
+    .option('-q, --quantization <type>', quantizationHelp)
+    .addHelpText('after', examples)
+    .action(convert);
+}
+
+async function convert(file: string, out: string, { quantization }: Flags): Promise<void> {
+  const signal = interruptSignal();
+  const progress = progressLine();
+  const options = { quantization, signal, onProgress: progress.show };
+  checkConvertOptions(options); // before anything is written
+  const partial = `${out}.${process.pid}.part`;
+  const target = await open(partial, 'wx');
+  let written = 0;
+  try {
+    for await (const piece of RWKV.convert(file, options)) {
+      await target.writeFile(piece);
+      written += piece.length;
+    }
+    await target.close();
+    await rename(partial, out);
+  } catch (error) {
+    await target.close().catch(() => {});
+    await rm(partial, { force: true });
+    if (!signal.aborted) throw error;
+    process.exitCode = 130;
+    return;
+  } finally {
+    progress.clear();
+  }
+  process.stderr.write(`${out}: ${megabytes(written)}\n`);
+}

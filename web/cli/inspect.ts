@@ -1,0 +1,53 @@
+// rwkv-wasm inspect: what a model file holds, told without reading its weights.
+import type { Command } from 'commander';
+import { type ModelFile, RWKV } from '../node.js';
+import { interruptSignal, megabytes } from './terminal.js';
+
+const examples = `
+Examples:
+  rwkv-wasm inspect ./rwkv7-g1-0.1b.pth
+  rwkv-wasm inspect ./model.gguf --json`;
+
+/** Adds the command to the program. */
+export function inspectCommand(program: Command): void {
+  program
+    .command('inspect')
+    .description('tell what a model file holds and how much memory it would take')
+    .argument('<file>', 'path or URL of a model: .pth, .safetensors, .gguf, or .bin of rwkv.cpp')
+    .option('--json', 'print one JSON object', false)
+    .addHelpText('after', examples)
+    .action(inspect);
+}
+
+async function inspect(file: string, { json }: { readonly json: boolean }): Promise<void> {
+  const model = await RWKV.inspect(file, { signal: interruptSignal() });
+  process.stdout.write(json ? `${JSON.stringify(model)}\n` : table(rows(model)));
+}
+
+function rows(model: ModelFile): [string, string][] {
+  const { heads, headSize, quantization, memory } = model;
+  const types = Object.entries(model.dtypes).map(([name, bytes]) => `${name} ${megabytes(bytes)}`);
+  return [
+    ['file', `${model.name}, ${model.format}, ${megabytes(model.fileBytes)}`],
+    ['version', `RWKV-${model.version}`],
+    ['parameters', `${(model.parameters / 1e6).toFixed(1)} million in ${model.tensors} tensors`],
+    ['layers', String(model.layers)],
+    ['channels', `${model.channels}${heads > 1 ? `, ${heads} heads of ${headSize}` : ''}`],
+    ['channel mix', String(model.hidden)],
+    ['vocabulary', `${model.vocabulary} tokens`],
+    ['tokenizer', model.tokenizer === null ? 'not in the file' : `in the file (${model.tokenizer})`],
+    ['weights', types.join(', ')],
+    ...(quantization === null ? [] : [['packed as', quantization] satisfies [string, string]]),
+    [
+      'memory',
+      Object.entries(memory)
+        .map(([name, bytes]) => `${name} ${megabytes(bytes)}`)
+        .join(', '),
+    ],
+  ];
+}
+
+function table(lines: readonly [string, string][]): string {
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
+}
