@@ -8,6 +8,7 @@
 #include "dtype.h"
 #include "formats/bytes.h"
 #include "formats/checkpoint.h"
+#include "quant.h"
 
 namespace rwkv {
 
@@ -18,10 +19,23 @@ inline std::optional<uint64_t> elements_in(DType dtype, uint64_t bytes) {
   return bytes / block.bytes * block.elements;
 }
 
+// Whole groups of rows; a turned matrix is one whose transpose is packed.
+inline bool is_packed_matrix(const Tensor& tensor) {
+  const bool is_turned = !tensor.strides.empty();
+  if (tensor.shape.size() != 2) return false;
+  const int64_t rows = tensor.shape[is_turned], cols = tensor.shape[!is_turned];
+  if (rows < 1 || cols < 1 || rows > INT32_MAX || cols > INT32_MAX) return false;
+  if (is_turned && tensor.strides != Shape{1, cols}) return false;
+  const Quantization format = format_of(tensor.dtype);
+  const auto groups = __int128(rows + kGroup - 1) / kGroup;
+  return format_for(format, int(cols)) == format &&
+         groups * Matrix::group_bytes(format, int(cols)) == tensor.bytes;
+}
+
 // The bytes hold the shape's elements and nothing else; or, seen through strides, each of them and not more
 // elements than there are, whatever the numbers: all arithmetic here is wide.
 inline bool fits_its_bytes(const Tensor& tensor) {
-  if (is_packed(tensor.dtype)) return tensor.shape.size() == 2 && tensor.strides.empty();
+  if (is_packed(tensor.dtype)) return is_packed_matrix(tensor);
   const std::optional<uint64_t> held = elements_in(tensor.dtype, tensor.bytes);
   if (!held) return false;
   __int128 count = 1;
@@ -54,6 +68,10 @@ inline std::string broken_promise(const Result<Checkpoint>& file, const Source& 
   if (!file) return broken_promise(file.error(), source);
   if (file->source != &source) return "a checkpoint of another source";
   if (file->tensors.empty()) return "a checkpoint without tensors";
+  const EmbeddedVocabulary& vocabulary = file->vocabulary;
+  if (vocabulary.offset > source.size() || vocabulary.bytes > source.size() - vocabulary.offset)
+    return "a vocabulary outside the file";
+  if (!(file->group_norm_eps > 0 && file->group_norm_eps < 1)) return "an eps that is none";
   Buffer buffer;
   for (const auto& [name, tensor] : file->tensors) {
     const auto broken = [&name = name](const char* what) { return printable(name) + ": " + what; };

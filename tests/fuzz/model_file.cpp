@@ -4,11 +4,12 @@
 
 #include "formats/promises.h"
 #include "fuzz/memory.h"
-#include "model/weights.h"
+#include "model/conversion.h"
 
 namespace rwkv::fuzz {
 namespace {
 
+constexpr Quantization kQuantizations[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8};
 constexpr uint64_t kSmallElements = 1 << 16;  // of all tensors together: enough for every seed, and fast
 
 // The floats of a tensor with each of its dimensions padded to whole groups: no quantization takes more.
@@ -39,24 +40,39 @@ void read_a_token(const Model& model) {
   forward(model, {&slice, 1}, arena);
 }
 
+// What load_model did with a file: it gave a model, which can be run, or an error that tells the file's name.
+std::string broken_promise(const Result<Model>& model, const Source& source) {
+  if (model) return read_a_token(*model), "";
+  if (model.error().kind != ErrorKind::kBadModel) return rwkv::broken_promise(model.error(), source);
+  return model.error().message.starts_with(source.name() + ": ") ? "" : "an error without the name";
+}
+
+// Whatever can be loaded can be converted, and the packed file loaded in its place.
+std::string broken_promise_of_converting(const Checkpoint& file, Quantization quantization) {
+  const Bytes bytes = packed_file(file, quantization);
+  const MemorySource source("packed", bytes);
+  const Result<Checkpoint> packed = open_checkpoint(source);
+  if (!packed) return packed.error().message;
+  if (std::string broken = rwkv::broken_promise(packed, source); !broken.empty()) return "packed: " + broken;
+  const Result<Model> model = load_model(*packed, quantization);
+  return model ? "" : model.error().message;
+}
+
 std::string broken_promise_of_loading(const Checkpoint& file, bool& good) {
   uint64_t packed = 0, largest = 0;
   for (const auto& [name, tensor] : file.tensors) {
     packed += padded_elements(tensor) * sizeof(float);
     largest = std::max(largest, padded_elements(tensor) * sizeof(float));
   }
-  for (const Quantization quantization : {Quantization::kF32, Quantization::kF16, Quantization::kQ8}) {
+  for (const Quantization quantization : kQuantizations) {
     const MemoryMeter meter;
     const Result<Model> model = load_model(file, quantization);
     // Beside the packed model and the largest tensor a few rows and the tables of the layers.
     if (std::string broken = broken_promise(meter, twice(packed + largest)); !broken.empty()) return broken;
-    if (model) {
-      read_a_token(*model);
-      continue;
-    }
-    if (file.find("emb.weight")) good = false;
-    if (model.error().kind == ErrorKind::kBadModel) continue;
-    if (std::string broken = broken_promise(model.error(), *file.source); !broken.empty()) return broken;
+    if (std::string broken = broken_promise(model, *file.source); !broken.empty()) return broken;
+    if (!model && file.find("emb.weight")) good = false;
+    if (!model) continue;
+    if (std::string broken = broken_promise_of_converting(file, quantization); !broken.empty()) return broken;
   }
   return {};
 }
@@ -73,6 +89,17 @@ std::string broken_promise(Result<Checkpoint> (*open)(const Source&), std::span<
   if (std::string broken = rwkv::broken_promise(file, source); !broken.empty()) return broken;
   good = file.ok();
   return file && is_small(*file) ? broken_promise_of_loading(*file, good) : "";
+}
+
+Bytes packed_file(const Checkpoint& checkpoint, Quantization quantization) {
+  Bytes bytes;
+  Result<Conversion> conversion = Conversion::start(checkpoint, quantization);
+  while (conversion) {
+    const Result<Buffer> piece = conversion->next();
+    if (!piece || piece->bytes() == 0) return conversion->bytes() == bytes.size() ? bytes : Bytes();
+    bytes.insert(bytes.end(), piece->span().begin(), piece->span().end());
+  }
+  return bytes;
 }
 
 }  // namespace rwkv::fuzz

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "formats/checkpoint.h"
+#include "quant.h"
+#include "support.h"
 
 namespace rwkv::fuzz {
 
@@ -17,5 +19,8 @@ constexpr uint64_t kPickleFactor = 32;
 // the file could be read, and loaded where it holds a model.
 std::string broken_promise(Result<Checkpoint> (*open)(const Source&), std::span<const std::byte> bytes,
                            uint64_t table_factor, bool& good);
+
+// A model in our own packed format; empty where the checkpoint holds none.
+Bytes packed_file(const Checkpoint& checkpoint, Quantization quantization);
 
 }  // namespace rwkv::fuzz

@@ -38,14 +38,14 @@ constexpr Row kVersion7Upper[] = {{"att.v0", "C"}, {"att.v1", "Cr"}, {"att.v2", 
 }  // namespace
 
 std::vector<TinyTensor> tiny_model(Version version, int C, int layers) {
-  constexpr int kHeads = 2, kRank = 2;
-  std::vector<TinyTensor> tensors = {{"emb.weight", {C + 1, C}}, {"blocks.0.ln0.weight", {C}},
+  constexpr int kVocabulary = 9, kHidden = 9, kHeads = 2, kRank = 2;
+  std::vector<TinyTensor> tensors = {{"emb.weight", {kVocabulary, C}}, {"blocks.0.ln0.weight", {C}},
                                      {"blocks.0.ln0.bias", {C}}, {"ln_out.weight", {C}},
-                                     {"ln_out.bias", {C}},       {"head.weight", {C + 1, C}}};
+                                     {"ln_out.bias", {C}},       {"head.weight", {kVocabulary, C}}};
   const auto size = [&](char letter) -> int64_t {
     switch (letter) {
       case 'F':
-        return C + 1;
+        return kHidden;
       case 'H':
         return kHeads;
       case 'N':
@@ -86,6 +86,28 @@ Bytes tiny_halves(uint64_t count) {
   Bytes bytes;
   for (uint64_t i = 0; i < count; ++i) put_le(bytes, float_to_half(float(i * 37 % 101) / 101 - 0.5f));
   return bytes;
+}
+
+Bytes safetensors_of(std::string_view header, uint64_t data_bytes) {
+  Bytes file;
+  put_le(file, uint64_t{header.size()});
+  put(file, header);
+  const Bytes data = tiny_halves((data_bytes + 1) / 2);
+  file.insert(file.end(), data.begin(), data.begin() + ptrdiff_t(data_bytes));
+  return file;
+}
+
+Bytes tiny_safetensors(const std::vector<TinyTensor>& tensors) {
+  std::string header;
+  uint64_t end = 0;
+  for (const TinyTensor& tensor : tensors) {
+    std::string shape, offsets = std::to_string(end) + ',' + std::to_string(end + 2 * tensor.count());
+    for (const int64_t size : tensor.shape) shape += (shape.empty() ? "" : ",") + std::to_string(size);
+    header += (header.empty() ? "{\"" : ",\"") + tensor.name + R"(":{"dtype":"F16","shape":[)" + shape +
+              R"(],"data_offsets":[)" + offsets + "]}";
+    end += 2 * tensor.count();
+  }
+  return safetensors_of(header + "}", end);
 }
 
 }  // namespace rwkv::fuzz

@@ -19,8 +19,13 @@ struct TinyTensor {
   }
 };
 
-// All tensors of a model with sizes C channels, V = F = C + 1, two heads, rank 2, as many layers.
+// All tensors of a model with C channels, V = F = 9, two heads and rank 2.
 std::vector<TinyTensor> tiny_model(Version version, int C = 8, int layers = 1);
+
+// A header and its data.
+Bytes safetensors_of(std::string_view header, uint64_t data_bytes);
+// The model in the form that every tool reads: a safetensors file of halves.
+Bytes tiny_safetensors(const std::vector<TinyTensor>& tensors);
 
 // `count` halves from -0.5 to 0.5, which are as good as weights.
 Bytes tiny_halves(uint64_t count);
