@@ -19,9 +19,11 @@ struct Reader {
   std::string (*broken_promise)(std::span<const std::byte> bytes, bool& good);
 };
 
-extern const Reader json, packed, pickle, pth, python_literal, safetensors, utf8, vocabulary, zip;
+extern const Reader json, packed, pickle, pth, pth_dict, python_literal, safetensors, safetensors_header,
+    utf8, vocabulary, zip;
 
-inline constexpr const Reader* kReaders[] = {&json,        &packed, &pickle,     &pth, &python_literal,
-                                             &safetensors, &utf8,   &vocabulary, &zip};
+inline constexpr const Reader* kReaders[] = {&json,     &packed,         &pickle,      &pth,
+                                             &pth_dict, &python_literal, &safetensors, &safetensors_header,
+                                             &utf8,     &vocabulary,     &zip};
 
 }  // namespace rwkv::fuzz

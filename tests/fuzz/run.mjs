@@ -48,7 +48,10 @@ function run(name, args) {
     ...(existsSync(dictionary) ? [`-dict=${dictionary}`] : []),
     `-artifact_prefix=${join(built, 'found', name)}-`,
   ];
-  const program = spawn(join(programs, `fuzz_${name}`), [...options, ...args], { signal: stop.signal });
+  const program = spawn(join(programs, `fuzz_${name}`), [...options, ...args], {
+    env: { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1' },
+    signal: stop.signal,
+  });
   let text = '';
   program.stderr.on('data', (chunk) => {
     text += chunk;

@@ -1,3 +1,4 @@
+#include "formats/bytes.h"
 #include "fuzz/model_file.h"
 #include "fuzz/reader.h"
 #include "fuzz/tiny_models.h"
@@ -22,8 +23,23 @@ std::string check(std::span<const std::byte> bytes, bool& good) {
   return broken_promise(open_checkpoint, bytes, 8, good);
 }
 
+// The same without the header's length and the data: a header that is made into a file here.
+std::vector<Bytes> header_seeds() {
+  std::vector<Bytes> headers;
+  for (const Bytes& file : seeds()) {
+    const auto begin = file.begin() + 8;
+    headers.emplace_back(begin, begin + ptrdiff_t(load_le<uint64_t>(file.data())));
+  }
+  return headers;
+}
+
+std::string check_header(std::span<const std::byte> bytes, bool& good) {
+  return check(safetensors_of(as_text(bytes), 2000), good);
+}
+
 }  // namespace
 
 const Reader safetensors = {"safetensors", seeds, check};
+const Reader safetensors_header = {"safetensors_header", header_seeds, check_header};
 
 }  // namespace rwkv::fuzz

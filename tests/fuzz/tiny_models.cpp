@@ -39,9 +39,9 @@ constexpr Row kVersion7Upper[] = {{"att.v0", "C"}, {"att.v1", "Cr"}, {"att.v2", 
 
 std::vector<TinyTensor> tiny_model(Version version, int C, int layers) {
   constexpr int kVocabulary = 9, kHidden = 9, kHeads = 2, kRank = 2;
-  std::vector<TinyTensor> tensors = {{"emb.weight", {kVocabulary, C}}, {"blocks.0.ln0.weight", {C}},
-                                     {"blocks.0.ln0.bias", {C}}, {"ln_out.weight", {C}},
-                                     {"ln_out.bias", {C}},       {"head.weight", {kVocabulary, C}}};
+  std::vector<TinyTensor> tensors = {
+      {"emb.weight", {kVocabulary, C}}, {"blocks.0.ln0.weight", {C}}, {"blocks.0.ln0.bias", {C}},
+      {"ln_out.weight", {C}},           {"ln_out.bias", {C}},         {"head.weight", {kVocabulary, C}}};
   const auto size = [&](char letter) -> int64_t {
     switch (letter) {
       case 'F':

@@ -24,23 +24,24 @@ std::string broken_round_trip(const Tokenizer& tokenizer, std::string_view text)
 std::string check(std::span<const std::byte> bytes, bool& good) {
   const std::string_view text = as_text(bytes);
   const MemoryMeter meter;
-  const auto tokenizer = make_world_tokenizer("vocabulary", text);
+  const auto made = make_world_tokenizer("vocabulary", text);
   // Eight bytes for each id up to the largest, while the tables grow; a line, which has eight bytes at least,
   // may be a record of twelve and two nodes of a trie.
   const uint64_t ids = (uint64_t(1) << 20) * 8 * 2;
   if (std::string broken = broken_promise(meter, ids + twice(16 * bytes.size())); !broken.empty())
     return broken;
-  if (!tokenizer) {
-    const auto& [kind, message] = tokenizer.error();
+  if (!made) {
+    const auto& [kind, message] = made.error();
     if (!message.starts_with("vocabulary")) return "an error without the name: " + message;
     return kind == ErrorKind::kBadVocabulary ? "" : "an error of another kind: " + message;
   }
   good = true;
+  const Tokenizer& tokenizer = **made;
   std::string all;
-  for (Token id = 0; id < (*tokenizer)->size(); ++id) all += (*tokenizer)->bytes(id);
+  for (Token id = 0, size = tokenizer.size(); id < size; ++id) all += tokenizer.bytes(id);
   if (all.empty()) return "a vocabulary without tokens";
-  if (std::string broken = broken_round_trip(**tokenizer, all); !broken.empty()) return broken;
-  return broken_round_trip(**tokenizer, text);
+  if (std::string broken = broken_round_trip(tokenizer, all); !broken.empty()) return broken;
+  return broken_round_trip(tokenizer, text);
 }
 
 }  // namespace
