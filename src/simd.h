@@ -21,6 +21,7 @@ using f32x4 = xsimd::batch<float, xsimd::emulated<128>>;
 using f32x4 = xsimd::make_sized_batch_t<float, kLanes>;
 #endif
 using i32x4 = xsimd::batch<int32_t, f32x4::arch_type>;
+using u32x4 = xsimd::batch<uint32_t, f32x4::arch_type>;
 
 inline f32x4 load(const float* p) { return f32x4::load_unaligned(p); }
 inline void store(float* p, f32x4 v) { v.store_unaligned(p); }
@@ -65,7 +66,8 @@ inline i32x4 round_to_int(f32x4 v) {
 }
 
 // e^v, relative error below 2e-7 for -87.3 <= v <= 88.3; clamped outside, so it never overflows, and 0 is
-// 1e-38. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7.
+// 1e-38. Of NaN it is anything. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor
+// polynomial of degree 7.
 inline f32x4 exp(f32x4 v) {
   v = xsimd::min(xsimd::max(v, splat(-87.3f)), splat(88.3f));
   const f32x4 shifted = v * splat(1.44269504f) + splat(kRoundingMagic);
@@ -80,8 +82,8 @@ inline f32x4 exp(f32x4 v) {
   p = p * r + splat(0.5f);
   p = p * r + splat(1.0f);
   p = p * r + splat(1.0f);
-  const i32x4 exponent = (xsimd::bitwise_cast<int32_t>(shifted) - i32x4(0x4B400000)) << 23;
-  return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<int32_t>(p) + exponent);
+  const u32x4 exponent = (xsimd::bitwise_cast<uint32_t>(shifted) - u32x4(0x4B400000)) << 23;
+  return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<uint32_t>(p) + exponent);
 }
 
 // Eight halves as two vectors, stored so that 32-bit lane i holds element i below and element 4 + i above.
