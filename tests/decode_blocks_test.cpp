@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "dtype.h"
+#include "formats/block_writer.h"
 #include "reference.h"
 #include "support.h"
 
@@ -158,4 +159,25 @@ TEST_CASE("known blocks decode to known values") {
   CHECK(values[0] == -2 * (4 + 32 - 32));
   CHECK(values[255] == 2 * 3 * 4);
   CHECK(values[239] == -8);
+}
+
+TEST_CASE("written values decode to within half a step of their block") {
+  const auto values = reference::random_floats(4 * 256, -3, 2, 9);
+  // Steps: the range -3..2 in 2^bits - 1 of them, or twice the magnitude 3; scales of K-types are rounded in
+  // turn.
+  const struct {
+    DType dtype;
+    double step;
+  } types[] = {{DType::kQ4_0, 3.0 / 8},  {DType::kQ4_1, 5.0 / 15},        {DType::kQ5_0, 3.0 / 16},
+               {DType::kQ5_1, 5.0 / 31}, {DType::kQ4_K, 5.0 / 15 * 1.25}, {DType::kQ5_K, 5.0 / 31 * 1.25},
+               {DType::kQ6_K, 3.0 / 31}};
+  for (const auto& [dtype, step] : types) {
+    INFO(dtype_name(dtype));
+    const Bytes bytes = encode_as(dtype, values);
+    std::vector<float> read(values.size());
+    decode(dtype, bytes.data(), read);
+    // At the positive end Q4_0 and Q5_0 have a step less than at the negative one; here 2 needs none of it.
+    CHECK(reference::max_difference(values, read) < 0.52 * step);
+    CHECK(reference::max_difference(values, read) > 0.25 * step);
+  }
 }

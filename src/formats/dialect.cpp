@@ -33,7 +33,9 @@ Status add_by_rule(const Rule& rule, const std::string& prefix, int64_t head_siz
       view = transposed(std::move(view));
       break;
     case Form::kHeads:
-      if (head_size < 1 || count % head_size != 0) return bad("heads of " + std::to_string(head_size));
+      if (head_size < 1 || count % head_size != 0 ||
+          uint64_t(head_size) % block_size(tensor.dtype).elements != 0)
+        return bad("heads of " + std::to_string(head_size) + ", each of whole blocks");
       view.shape = {count / head_size, head_size};
       break;
     case Form::kFlat:
