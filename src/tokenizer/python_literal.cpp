@@ -108,4 +108,16 @@ std::string take_python_literal(std::string_view& source, std::string& bytes) {
   return "no closing quotation mark";
 }
 
+std::string unescape_bytes(std::string_view source, std::string& bytes) {
+  while (!source.empty()) {
+    const std::string_view plain = source.substr(0, source.find('\\'));
+    bytes += plain;
+    source.remove_prefix(plain.size());
+    if (source.empty()) break;
+    source.remove_prefix(1);
+    if (std::string wrong = take_escape(source, /*is_bytes=*/true, bytes); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+
 }  // namespace rwkv

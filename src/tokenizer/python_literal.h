@@ -13,4 +13,8 @@ namespace rwkv {
 // have grown even so.
 std::string take_python_literal(std::string_view& source, std::string& bytes);
 
+// The same for what stands between the quotation marks of a bytes literal: all of `source`. Bytes beyond
+// ASCII are taken as they are.
+std::string unescape_bytes(std::string_view source, std::string& bytes);
+
 }  // namespace rwkv

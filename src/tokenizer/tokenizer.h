@@ -34,6 +34,18 @@ class Tokenizer {
 // Errors: kBadVocabulary with the file's name, the line and what is wrong in it.
 Result<std::unique_ptr<Tokenizer>> make_world_tokenizer(std::string_view file_name, std::string_view file);
 
+// The same from a vocabulary as GGUF files hold it: `count` strings, each a u64 length (low byte first) and
+// so many bytes, the index being the id. A string is the inside of a Python bytes literal, which is how
+// llama.cpp's conversion escapes tokens; it fills ids that have no token with strings [PADn], n being the id.
+// Errors: kBadVocabulary with the file's name, the id and what is wrong with it.
+Result<std::unique_ptr<Tokenizer>> make_escaped_tokenizer(std::string_view file_name,
+                                                          std::string_view strings, uint64_t count);
+
+// For texts that are encoded elsewhere: the bytes of the ids alone, from strings laid out in the same way and
+// not escaped. Its encode() is an error, kUnsupported. Errors: as above.
+Result<std::unique_ptr<Tokenizer>> make_decoder(std::string_view file_name, std::string_view strings,
+                                                uint64_t count);
+
 // One token per byte, id = byte value, 256 tokens; byte 0 is the end of text and has no text.
 std::unique_ptr<Tokenizer> make_byte_tokenizer();
 

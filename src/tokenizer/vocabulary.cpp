@@ -7,12 +7,6 @@
 namespace rwkv {
 namespace {
 
-// Far above every known vocabulary (1.1 MB, 65529 tokens, the longest of 128 bytes), and low enough that a
-// hostile file cannot take much memory, nor make the longest match slow.
-constexpr size_t kMaxFileBytes = 16 << 20;
-constexpr uint32_t kMaxId = (1 << 20) - 1;
-constexpr size_t kMaxTokenBytes = 1024;
-
 struct Line {
   uint32_t id = 0;
   uint32_t start = 0, length = 0;  // its bytes, in the order of the file
@@ -96,8 +90,8 @@ Result<Vocabulary> read_vocabulary(std::string_view file_name, std::string_view 
   constexpr std::string_view kBlank = " \t\r\n";
   file = file.substr(0, file.find_last_not_of(kBlank) + 1);
   if (file.empty()) return bad(name + ": the vocabulary is empty");
-  if (file.size() > kMaxFileBytes)
-    return bad(name + ": expected at most " + std::to_string(kMaxFileBytes) + " bytes, the file has " +
+  if (file.size() > kMaxVocabularyBytes)
+    return bad(name + ": expected at most " + std::to_string(kMaxVocabularyBytes) + " bytes, the file has " +
                std::to_string(file.size()));
   // What a server sends in place of a file that it does not have.
   if (file[file.find_first_not_of(kBlank)] == '<')

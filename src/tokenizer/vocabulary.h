@@ -11,6 +11,12 @@
 
 namespace rwkv {
 
+// Far above every known vocabulary (1.1 MB, 65529 tokens, the longest of 128 bytes), and low enough that a
+// hostile one cannot take much memory, nor make the longest match slow.
+constexpr size_t kMaxVocabularyBytes = 16 << 20;
+constexpr uint32_t kMaxId = (1 << 20) - 1;
+constexpr size_t kMaxTokenBytes = 1024;
+
 // All tokens' bytes in one string, in the order of the ids.
 struct Vocabulary {
   std::string text;

@@ -2,6 +2,7 @@
 #include <array>
 #include <cassert>
 
+#include "tokenizer/strings.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
 
@@ -87,9 +88,9 @@ std::string hexadecimal(char byte) {
   return {'0', 'x', kDigits[uint8_t(byte) >> 4], kDigits[uint8_t(byte) & 15]};
 }
 
-class WorldTokenizer final : public Tokenizer {
+class TrieTokenizer final : public Tokenizer {
  public:
-  WorldTokenizer(Vocabulary vocabulary, const std::vector<Token>& ids)
+  TrieTokenizer(Vocabulary vocabulary, const std::vector<Token>& ids)
       : vocabulary_(std::move(vocabulary)), trie_(vocabulary_, ids) {}
 
   Status encode(std::string_view text, std::vector<Token>& ids) const override {
@@ -116,16 +117,18 @@ class WorldTokenizer final : public Tokenizer {
   Trie trie_;
 };
 
-}  // namespace
-
-Result<std::unique_ptr<Tokenizer>> make_world_tokenizer(std::string_view file_name, std::string_view file) {
-  Result<Vocabulary> read = read_vocabulary(file_name, file);
-  if (!read) return read.error();
-  const auto bytes = [&](Token id) { return read->bytes(id); };
+Result<std::unique_ptr<Tokenizer>> make_trie_tokenizer(std::string_view file_name,
+                                                       Result<Vocabulary> vocabulary) {
+  if (!vocabulary) return vocabulary.error();
+  const auto bad = [&](const std::string& what) {
+    return Error{ErrorKind::kBadVocabulary, std::string(file_name) + ": " + what};
+  };
+  const auto bytes = [&](Token id) { return vocabulary->bytes(id); };
 
   std::vector<Token> ids;
-  for (Token id = 0; id < read->size(); ++id)
+  for (Token id = 0; id < vocabulary->size(); ++id)
     if (!bytes(id).empty()) ids.push_back(id);
+  if (ids.empty()) return bad("the vocabulary is empty");
   // By a heap, which is 10 KB of WebAssembly less than std::sort and as fast there.
   const auto precedes = [&](Token a, Token b) { return bytes(a) < bytes(b); };
   std::make_heap(ids.begin(), ids.end(), precedes);
@@ -133,10 +136,20 @@ Result<std::unique_ptr<Tokenizer>> make_world_tokenizer(std::string_view file_na
   const auto twin =
       std::adjacent_find(ids.begin(), ids.end(), [&](Token a, Token b) { return bytes(a) == bytes(b); });
   if (twin != ids.end())
-    return Error{ErrorKind::kBadVocabulary,
-                 std::string(file_name) + ": ids " + std::to_string(std::min(twin[0], twin[1])) + " and " +
-                     std::to_string(std::max(twin[0], twin[1])) + " have the same bytes"};
-  return std::unique_ptr<Tokenizer>(std::make_unique<WorldTokenizer>(std::move(*read), ids));
+    return bad("ids " + std::to_string(std::min(twin[0], twin[1])) + " and " +
+               std::to_string(std::max(twin[0], twin[1])) + " have the same bytes");
+  return std::unique_ptr<Tokenizer>(std::make_unique<TrieTokenizer>(std::move(*vocabulary), ids));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Tokenizer>> make_world_tokenizer(std::string_view file_name, std::string_view file) {
+  return make_trie_tokenizer(file_name, read_vocabulary(file_name, file));
+}
+
+Result<std::unique_ptr<Tokenizer>> make_escaped_tokenizer(std::string_view file_name,
+                                                          std::string_view strings, uint64_t count) {
+  return make_trie_tokenizer(file_name, read_strings(file_name, strings, count, Spelling::kEscaped));
 }
 
 }  // namespace rwkv

@@ -29,9 +29,11 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'] },
   session: { files: /^src\/session\.(h|cpp)$/, sees: ['model', 'tokenizer', 'sampler', 'result'] },
+  // The tokenizer that a model file brings along.
+  embedded: { files: /^src\/embedded_tokenizer\.(h|cpp)$/, sees: ['formats', 'tokenizer', 'result'] },
   bindings: {
     files: /^wasm\/bindings\.cpp$/,
-    sees: ['session', 'loading', 'formats', 'tokenizer', 'result'],
+    sees: ['session', 'loading', 'formats', 'embedded', 'tokenizer', 'result'],
   },
 
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
