@@ -23,7 +23,10 @@ class Session {
  public:
   // The model and the tokenizer (nullptr: token ids only, all texts empty) must outlive it.
   Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed)
-      : model_(model), tokenizer_(tokenizer), state_(model.config), sampler_(seed) {}
+      : Session(model, tokenizer, seed, model.initial_state) {}
+  // Starts from `initial`, made for the model, instead of the model's own initial state.
+  Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed, const InitialState& initial)
+      : model_(model), tokenizer_(tokenizer), state_(model.config, initial), sampler_(seed) {}
 
   // Queues a prompt. An empty one starts a fresh session from kEndOfText and leaves a used one as it is.
   // Errors: kInvalidArgument for an id outside [0, V); nothing is queued then.

@@ -24,6 +24,10 @@ struct Norm {
 // a block.
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena);
 
+// y = x E for each of R rows with a matrix of its own. x (R, K), E (R, K M) as [row][k][m], y (R, M).
+// REQUIRES: y apart.
+void matmul_each(Rows x, Rows E, Rows y);
+
 // ---- pointwise.cpp: outputs may be inputs ----
 
 // out = x + (prev - x) mu. x, prev, out (R, C), mu (C).

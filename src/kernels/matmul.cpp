@@ -100,4 +100,16 @@ void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
             [&]<int T>(const std::byte* group, int r, F32x8* ys) { q8_tile<T>(group, xq, r, ys); });
 }
 
+void matmul_each(Rows x, Rows E, Rows y) {
+  assert(E.width == x.width * y.width && x.count == E.count && y.count == E.count);
+  std::fill_n(y.data, y.size(), 0.0f);
+  for (int r = 0; r < x.count; ++r)
+    for (int k = 0; k < x.width; ++k) {
+      const f32x4 x_k = splat(x.row(r)[k]);
+      map(
+          y.width, y.row(r), [&](f32x4 e, f32x4 sum) { return madd(e, x_k, sum); },
+          E.row(r) + size_t(k) * y.width, y.row(r));
+    }
+}
+
 }  // namespace rwkv

@@ -11,36 +11,66 @@ Error fail(const Checkpoint& checkpoint, ErrorKind kind, const std::string& what
 
 constexpr int64_t kMaxSize =
     1 << 20;  // no dimension of a model comes near it; products stay far from overflow
+constexpr int64_t kMaxHeadSize = 1 << 10;  // a layer's state is C times as many floats
+
+// "blocks.3.att.key.weight" as 3 and "att.key.weight"; -1 where the name is none of a layer.
+struct LayerName {
+  int layer = -1;
+  std::string_view rest = {};
+};
+LayerName layer_name(std::string_view name) {
+  constexpr std::string_view kPrefix = "blocks.";
+  LayerName result;
+  if (!name.starts_with(kPrefix)) return result;
+  const auto [end, error] =
+      std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), result.layer);
+  if (error != std::errc() || result.layer < 0 || result.layer >= kMaxSize) return {};
+  result.rest = name.substr(size_t(end - name.data()));
+  if (result.rest.starts_with('.')) result.rest.remove_prefix(1);
+  return result;
+}
 
 // Layers are numbered from 0 without a gap: one more than the largest number in blocks.N.*.
 int count_layers(const Checkpoint& checkpoint) {
   int layers = 0;
-  for (const auto& [name, tensor] : checkpoint.tensors) {
-    constexpr std::string_view kPrefix = "blocks.";
-    if (!name.starts_with(kPrefix)) continue;
-    int layer = -1;
-    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), layer);
-    if (layer >= layers && layer < kMaxSize) layers = layer + 1;
-  }
+  for (const auto& [name, tensor] : checkpoint.tensors) layers = std::max(layers, layer_name(name).layer + 1);
   return layers;
 }
 
-// A relative of RWKV that is recognised but not run, or nullptr.
-const char* unsupported_relative(const Checkpoint& checkpoint) {
-  struct Sign {
-    const char *tensor, *name;
-  };
-  constexpr Sign kSigns[] = {
-      {"blocks.0.ffn.enn.weight", "RWKV-8 (ffn.enn)"},
-      {"blocks.0.qkv.q.weight", "RWKV-7b, whose memory grows with the text (qkv)"},
-      {"blocks.0.ffn.s_emb.weight", "RWKV-7a, DeepEmbed (ffn.s_emb)"},
-      {"blk.0.attn_norm.weight", "tensors named as in GGUF"},
-      {"model.embeddings.weight", "tensors named as in Hugging Face's RWKV-7"},
-  };
-  for (const Sign& sign : kSigns)
-    if (checkpoint.find(sign.tensor)) return sign.name;
+bool in_any_layer(const Checkpoint& checkpoint, std::string_view start) {
   for (const auto& [name, tensor] : checkpoint.tensors)
-    if (name.find(".qkv.") != std::string::npos) return "RWKV-7b, whose memory grows with the text (qkv)";
+    if (layer_name(name).rest.starts_with(start)) return true;
+  return false;
+}
+
+// Relatives of RWKV, and files around it, that are recognised but not run.
+struct Sign {
+  const char *start, *what;
+};
+constexpr Sign kInLayers[] = {
+    {"ffn.enn.", "RWKV-8 (ffn.enn)"},
+    {"rosa.", "RWKV-8 ROSA (rosa)"},
+    {"qkv.", "RWKV-7b, whose memory grows with the text (qkv)"},
+};
+constexpr Sign kOutside[] = {
+    {"blk.", "tensors named as in GGUF"},
+    {"model.embeddings.", "tensors named as in Hugging Face's RWKV-7"},
+    {"rwkv.embeddings.", "tensors named as in Hugging Face's RWKV-4 to 6"},
+    {"model.embed_tokens.", "a transformer, or a hybrid of one with RWKV (model.embed_tokens)"},
+    {"embed_tokens.", "a transformer, or a hybrid of one with RWKV (embed_tokens)"},
+};
+
+// What kind of file this is, or nullptr.
+const char* unsupported_relative(const Checkpoint& checkpoint) {
+  for (const Sign& sign : kInLayers)
+    if (in_any_layer(checkpoint, sign.start)) return sign.what;
+  for (const Sign& sign : kOutside) {
+    const auto first = checkpoint.tensors.lower_bound(std::string_view(sign.start));
+    if (first != checkpoint.tensors.end() && first->first.starts_with(sign.start)) return sign.what;
+  }
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    if (name.find(".lora_A") != std::string::npos)
+      return "a LoRA (lora_A), to be merged into its model first";
   return nullptr;
 }
 
@@ -58,6 +88,9 @@ Result<Config> detect_config(const Checkpoint& checkpoint) {
   };
   const Tensor* emb = checkpoint.find("emb.weight");
   const Tensor* ffn_key = checkpoint.find("blocks.0.ffn.key.weight");
+  if (!emb && in_any_layer(checkpoint, "att.time_state"))
+    return fail(checkpoint, ErrorKind::kBadModel,
+                "an initial state (att.time_state), not a model; sessions of its model can start from it");
   if (!emb) return missing("emb.weight");
   if (!ffn_key) return missing("blocks.0.ffn.key.weight");
   for (const Tensor* tensor : {emb, ffn_key})
@@ -68,7 +101,7 @@ Result<Config> detect_config(const Checkpoint& checkpoint) {
   const Tensor* heads = nullptr;  // the tensor whose first dimension is H
   Version version;
   if ((heads = checkpoint.find("blocks.0.att.r_k"))) {
-    version = Version::k7;
+    version = in_any_layer(checkpoint, "ffn.s_emb") ? Version::k7a : Version::k7;
   } else if (has("blocks.0.att.time_maa_x")) {
     version = Version::k6;
     heads = checkpoint.find("blocks.0.att.time_faaaa");
@@ -91,10 +124,11 @@ Result<Config> detect_config(const Checkpoint& checkpoint) {
       return fail(
           checkpoint, ErrorKind::kBadModel,
           "expected sizes from 1 to " + std::to_string(kMaxSize) + ", file has " + std::to_string(size));
-  if (C % H != 0 || (heads && C / H % 4 != 0))
+  if (C % H != 0 || (heads && (C / H % 4 != 0 || C / H > kMaxHeadSize)))
     return fail(checkpoint, ErrorKind::kBadModel,
                 heads->name + ": expected a number of heads that divides " + std::to_string(C) +
-                    " channels into multiples of 4, file has " + to_string(heads->shape));
+                    " channels into multiples of 4 up to " + std::to_string(kMaxHeadSize) + ", file has " +
+                    to_string(heads->shape));
   return Config{version, count_layers(checkpoint), int(C), int(H), int(C / H), int(F),
                 int(V),  checkpoint.group_norm_eps};
 }

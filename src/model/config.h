@@ -9,11 +9,11 @@
 namespace rwkv {
 
 // Versions under the authors' names (ChatRWKV): 5.0 has no gate, 5.1 a gate and one decay a head, 5.2 one a
-// channel.
-enum class Version : uint8_t { k4, k5_0, k5_1, k5_2, k6, k7 };
+// channel; 7a is 7 with a DeepEmbed in each channel mix.
+enum class Version : uint8_t { k4, k5_0, k5_1, k5_2, k6, k7, k7a };
 
 constexpr const char* version_name(Version version) {
-  constexpr const char* kNames[] = {"4", "5.0", "5.1", "5.2", "6", "7"};
+  constexpr const char* kNames[] = {"4", "5.0", "5.1", "5.2", "6", "7", "7a"};
   return kNames[int(version)];
 }
 

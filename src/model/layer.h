@@ -15,6 +15,7 @@ namespace rwkv {
 struct Sequence {
   State* state;
   int first, count;
+  const int32_t* tokens;  // (count)
 
   Rows of(Rows x) const { return {x.row(first), count, x.width}; }
 };
@@ -26,8 +27,20 @@ struct LayerInput {
   std::span<const Sequence> sequences;
   const Config& config;
   int layer;
-  Rows v_first;  // (R, C), version 7 only: v of layer 0, written there and read by the layers above
+  Rows v_first;    // (R, C), version 7 only: v of layer 0, written there and read by the layers above
+  Rows embedding;  // (R, C): ln0(emb[token])
   Arena& arena;
+};
+
+// A table (V, K) of which each token reads one row, so it is kept in a format of files.
+struct Embedding {
+  DType dtype = DType::kF32;
+  Buffer data;
+
+  // out (K) = row `token`.
+  void row(int32_t token, std::span<float> out) const {
+    decode(dtype, data.as<std::byte>() + bytes_of(dtype, out.size()) * uint64_t(token), out);
+  }
 };
 
 // x -> up f(down x): (C) -> (rank) -> (C).
@@ -70,10 +83,20 @@ struct TimeMix7 {
   Norm ln_x;                                  // (C)
 };
 
+// What version 7a has its channel mix scaled by: a matrix (D, D) of each token's own, between a low-rank
+// pair.
+struct DeepEmbed {
+  Embedding s_emb;  // (V, D D)
+  Matrix s_emb_x;   // (D D, C): what the matrix takes from the token's embedding
+  LowRank s;        // (D, C), (F, D)
+  Vector s0;        // (F)
+};
+
 struct ChannelMix {
   Vector mu_k, mu_r;  // (C); mu_r is empty in version 7
   Matrix K, V;        // (F, C), (C, F)
   Matrix R;           // (C, C), empty in version 7
+  DeepEmbed deep;     // empty but for version 7a
 };
 
 // out (R, C) = what the half adds to the residual stream; moves the states of in.sequences on.

@@ -5,12 +5,9 @@ namespace {
 
 // x = ln0(emb[token]), (R, C).
 void embed(const Model& model, std::span<const Slice> slices, Rows x) {
-  const uint64_t row_bytes = bytes_of(model.embedding.dtype, x.width);
   int row = 0;
   for (const Slice& slice : slices)
-    for (const int32_t token : slice.tokens)
-      decode(model.embedding.dtype, model.embedding.data.as<std::byte>() + row_bytes * token,
-             {x.row(row++), size_t(x.width)});
+    for (const int32_t token : slice.tokens) model.embedding.row(token, {x.row(row++), size_t(x.width)});
   layer_norm(x, model.ln0, kNormEps, x);
 }
 
@@ -63,18 +60,19 @@ void forward(const Model& model, std::span<const Slice> slices, Arena& arena) {
   std::vector<Sequence> sequences;
   int R = 0;
   for (const Slice& slice : slices) {
-    sequences.push_back({slice.state, R, int(slice.tokens.size())});
+    sequences.push_back({slice.state, R, int(slice.tokens.size()), slice.tokens.data()});
     R += int(slice.tokens.size());
   }
 
   const int C = model.config.channels;
   const Rows x = arena.rows(R, C), h = arena.rows(R, C), prev = arena.rows(R, C), out = arena.rows(R, C);
-  const Rows v_first = arena.rows(R, C);
-  embed(model, slices, x);
+  const Rows v_first = arena.rows(R, C), embedding = arena.rows(R, C);
+  embed(model, slices, embedding);
+  std::copy_n(embedding.data, embedding.size(), x.data);
   for (int i = 0; i < model.config.layers; ++i) {
     const Layer& layer = model.layers[i];
     const ArenaScope layer_scope(arena);
-    const LayerInput in{h, prev, sequences, model.config, i, v_first, arena};
+    const LayerInput in{h, prev, sequences, model.config, i, v_first, embedding, arena};
 
     layer_norm(x, layer.ln1, kNormEps, h);
     shift(h, sequences, &State::time_shift, i, prev);

@@ -15,20 +15,15 @@ struct Layer {
   ChannelMix channel_mix = {};
 };
 
-// The embedding (V, C): read one row a token, so it is kept in a format of files.
-struct Embedding {
-  DType dtype;
-  Buffer data;
-};
-
 struct Model {
   Config config;
   Quantization quantization = Quantization::kF32;
-  Embedding embedding;
-  Norm ln0;  // applied to the embedding
+  Embedding embedding;  // (V, C)
+  Norm ln0;             // applied to the embedding
   std::vector<Layer> layers = {};
   Norm ln_out = {};
-  Matrix head = {};  // (V, C)
+  Matrix head = {};                 // (V, C)
+  InitialState initial_state = {};  // what fresh sessions start from
 
   uint64_t parameters = 0;
   uint64_t bytes = 0;  // of memory that the weights take

@@ -21,6 +21,8 @@ class WeightReader {
 
   const std::optional<Error>& error() const { return error_; }
   uint64_t bytes() const { return bytes_; }  // of memory that the answers take so far, planned or real
+  // Makes it an error, unless there was one before.
+  void fail(ErrorKind kind, const std::string& what);
   // What a user should know of the weights: values that are not finite.
   std::vector<std::string> take_warnings() { return std::move(warnings_); }
 
@@ -64,7 +66,6 @@ class WeightReader {
   Matrix pack(PlannedTensor::Kind kind, const Tensor& tensor, const Tensor& view, Quantization format);
   void keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dtype, uint64_t bytes);
   void warn_of(const Tensor& tensor, size_t not_finite);
-  void fail(ErrorKind kind, const std::string& what);
   void fail_memory(uint64_t bytes);
 
   const Checkpoint& checkpoint_;

@@ -67,6 +67,24 @@ TEST_CASE("matmul equals the reference in q8 on the rounded operands") {
       }
 }
 
+TEST_CASE("a matrix of each row's own is multiplied as the reference does") {
+  for (const int K : {1, 3, 32})
+    for (const int M : {1, 2, 3, 4, 5, 8, 9, 32})
+      for (const int R : {1, 2, 5}) {
+        auto x = reference::random_floats(size_t(R) * K, -1, 1, K),
+             E = reference::random_floats(size_t(R) * K * M, -1, 1, M);
+        std::vector<float> y(size_t(R) * M, NAN);
+        matmul_each({x.data(), R, K}, {E.data(), R, K * M}, {y.data(), R, M});
+        reference::Doubles expected(y.size());
+        for (int r = 0; r < R; ++r)
+          for (int k = 0; k < K; ++k)
+            for (int m = 0; m < M; ++m)
+              expected[size_t(r) * M + m] += double(x[size_t(r) * K + k]) * E[(size_t(r) * K + k) * M + m];
+        INFO("K " << K << " M " << M << " R " << R);
+        REQUIRE(reference::max_difference(y, expected) < 1e-5);
+      }
+}
+
 TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bit") {
   const int M = 20, K = 96, R = 11;
   const auto W = reference::random_floats(size_t(M) * K, -1, 1, 1),

@@ -35,6 +35,10 @@ TEST_CASE("the version is told by the tensors and their shapes") {
                          {"blocks.0.att.time_maa_x", {1, 1, 64}},
                          {"blocks.0.att.time_faaaa", {2, 32}}})) == Version::k6);
   CHECK(version_of(with({{"blocks.0.att.r_k", {1, 64}}})) == Version::k7);
+  CHECK(version_of(with({{"blocks.0.att.r_k", {1, 64}}, {"blocks.0.ffn.s_emb.weight", {256, 1024}}})) ==
+        Version::k7a);
+  CHECK(version_of(with({{"blocks.0.att.r_k", {1, 64}}, {"blocks.5.ffn.s_emb.weight", {256, 1024}}})) ==
+        Version::k7a);
 }
 
 TEST_CASE("sizes come from the shapes") {
@@ -56,9 +60,18 @@ TEST_CASE("relatives that are not supported are named") {
     CHECK(config.error().kind == ErrorKind::kUnsupported);
     CHECK(config.error().message.find(what) != std::string::npos);
   };
-  refused(with({{"blocks.0.att.r_k", {1, 64}}, {"blocks.0.ffn.s_emb.weight", {256, 64}}}), "RWKV-7a");
-  refused(with({{"blocks.0.att.r_k", {1, 64}}, {"blocks.0.qkv.q.weight", {64, 64}}}), "RWKV-7b");
-  refused(with({{"blocks.0.att.r_k", {1, 64}}, {"blocks.0.ffn.enn.weight", {256, 64}}}), "RWKV-8");
+  refused(with({{"blocks.0.att.r_k", {1, 64}},
+                {"blocks.0.ffn.s_emb.weight", {256, 1024}},
+                {"blocks.0.qkv.qq.weight", {256, 64}}}),
+          "RWKV-7b");
+  refused(with({{"blocks.0.att.r_k", {1, 64}}, {"blocks.3.ffn.enn.weight", {256, 64}}}), "RWKV-8 (ffn.enn)");
+  refused(with({{"blocks.0.rosa.q.weight", {64, 64}}}), "RWKV-8 ROSA");
+  refused(with({{"model.embed_tokens.weight", {256, 64}}, {"model.layers.0.self_attn.r_k", {1, 64}}}),
+          "a hybrid");
+  refused(with({{"embed_tokens.weight", {256, 64}}}), "a transformer");
+  refused(with({{"rwkv.embeddings.weight", {256, 64}}}), "Hugging Face's RWKV-4 to 6");
+  refused(with({{"blk.0.attn_norm.weight", {64}}}), "as in GGUF");
+  refused(with({{"blocks.0.att.key.lora_A", {8, 64}}}), "a LoRA");
 }
 
 TEST_CASE("what is no RWKV model, or has impossible sizes, is refused") {
@@ -73,6 +86,7 @@ TEST_CASE("what is no RWKV model, or has impossible sizes, is refused") {
   refused(with({{"blocks.0.att.r_k", {0, 64}}}));
   refused(with({{"blocks.0.att.r_k", {7, 64}}}));
   refused(with({{"blocks.0.att.r_k", {32, 2}}}));
+  refused(with({{"emb.weight", {256, 2048}}, {"blocks.0.att.r_k", {1, 2048}}}));
   refused(with({{"blocks.0.att.r_k", {}}}));
   refused(with({{"emb.weight", {int64_t(1) << 40, 64}}, {"blocks.0.att.r_k", {1, 64}}}));
   refused(with({{"emb.weight", {256}}, {"blocks.0.att.r_k", {1, 64}}}));
