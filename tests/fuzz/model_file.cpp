@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "embedded_tokenizer.h"
 #include "formats/promises.h"
 #include "fuzz/memory.h"
 #include "model/conversion.h"
@@ -58,6 +59,17 @@ std::string broken_promise_of_converting(const Checkpoint& file, Quantization qu
   return model ? "" : model.error().message;
 }
 
+std::string broken_promise_of_vocabulary(const Checkpoint& file) {
+  std::vector<std::string> warnings;
+  const MemoryMeter meter;
+  const auto made = embedded_tokenizer(file, warnings);
+  if (std::string broken = broken_promise(meter, twice(16 * file.vocabulary.bytes)); !broken.empty())
+    return broken;
+  if (!made && !made.error().message.starts_with(file.source->name() + ": "))
+    return "an error without the name";
+  return made || made.error().kind == ErrorKind::kBadVocabulary ? "" : "an error of another kind";
+}
+
 std::string broken_promise_of_loading(const Checkpoint& file, bool& good) {
   uint64_t packed = 0, largest = 0;
   for (const auto& [name, tensor] : file.tensors) {
@@ -88,6 +100,7 @@ std::string broken_promise(Result<Checkpoint> (*open)(const Source&), std::span<
     return broken;
   if (std::string broken = rwkv::broken_promise(file, source); !broken.empty()) return broken;
   good = file.ok();
+  if (std::string broken = file ? broken_promise_of_vocabulary(*file) : ""; !broken.empty()) return broken;
   return file && is_small(*file) ? broken_promise_of_loading(*file, good) : "";
 }
 

@@ -6,22 +6,13 @@
 namespace rwkv::fuzz {
 namespace {
 
+Bytes packed_of(Version version, int C, Quantization quantization) {
+  return packed_file(OpenFile(safetensors_of(tiny_model(version, C))).checkpoint, quantization);
+}
+
 std::vector<Bytes> seeds() {
-  std::vector<Bytes> files;
-  const auto add = [&](const std::vector<TinyTensor>& tensors, Quantization quantization) {
-    const Bytes file = tiny_safetensors(tensors);
-    const MemorySource source("model", file);
-    if (const auto checkpoint = open_checkpoint(source))
-      files.push_back(packed_file(*checkpoint, quantization));
-  };
-  add(tiny_model(Version::k4), Quantization::kF16);
-  add(tiny_model(Version::k7), Quantization::kF16);
-  add(tiny_model(Version::k6), Quantization::kF32);
-  add(tiny_model(Version::k4, 32), Quantization::kQ8);
-  files.push_back(safetensors_of(R"({"__metadata__":{"a":"Q8_0 2 32"},"a":{"dtype":"U8","shape":[68],)"
-                                 R"("data_offsets":[0,68]}})",
-                                 68));
-  return files;
+  return {packed_of(Version::k4, 8, Quantization::kF16), packed_of(Version::k7, 8, Quantization::kF16),
+          packed_of(Version::k6, 8, Quantization::kF32), packed_of(Version::k4, 32, Quantization::kQ8)};
 }
 
 std::string check(std::span<const std::byte> bytes, bool& good) {

@@ -9,10 +9,10 @@ namespace rwkv::fuzz {
 namespace {
 
 // The dict of tensors that all begin where the only storage begins, which keeps the file small.
-Bytes dict_of(const std::vector<TinyTensor>& tensors, int64_t elements,
+Bytes dict_of(const std::vector<SafetensorsPart>& tensors, int64_t elements,
               std::string_view storage = "HalfStorage") {
   std::vector<TensorPickle> items;
-  for (const TinyTensor& tensor : tensors)
+  for (const SafetensorsPart& tensor : tensors)
     items.push_back({.name = tensor.name,
                      .storage = std::string(storage),
                      .elements = elements,
@@ -21,10 +21,11 @@ Bytes dict_of(const std::vector<TinyTensor>& tensors, int64_t elements,
   return PickleWriter::dict(items);
 }
 
-Bytes pth_of(const std::vector<TinyTensor>& tensors, std::string_view storage = "HalfStorage",
+Bytes pth_of(const std::vector<SafetensorsPart>& tensors, std::string_view storage = "HalfStorage",
              const ZipLayout& layout = {}) {
   uint64_t elements = 1;
-  for (const TinyTensor& tensor : tensors) elements = std::max(elements, tensor.count());
+  for (const SafetensorsPart& tensor : tensors)
+    elements = std::max(elements, Tensor{.shape = tensor.shape}.count());
   Bytes data = tiny_halves(elements);
   if (storage == "FloatStorage") data.resize(2 * data.size());
   return zip_of({{"m/data.pkl", dict_of(tensors, int64_t(elements), storage)},
@@ -34,13 +35,17 @@ Bytes pth_of(const std::vector<TinyTensor>& tensors, std::string_view storage = 
 }
 
 std::vector<Bytes> seeds() {
-  std::vector<Bytes> files = {pth_of({{"w", {2, 3}}}), pth_of({{"a", {4}}, {"b", {}}}, "FloatStorage"),
-                              pth_of({{"w", {1, 1, 4}}}, "BFloat16Storage", {.zip64 = true})};
+  std::vector<Bytes> files = {
+      pth_of({{.name = "w", .shape = {2, 3}}}),
+      pth_of({{.name = "a", .shape = {4}}, {.name = "b"}}, "FloatStorage"),
+      pth_of({{.name = "w", .shape = {1, 1, 4}}}, "BFloat16Storage", {.zip64 = true})};
   for (const Version version :
-       {Version::k4, Version::k5_0, Version::k5_1, Version::k5_2, Version::k6, Version::k7})
+       {Version::k4, Version::k5_0, Version::k5_1, Version::k5_2, Version::k6, Version::k7, Version::k7a})
     files.push_back(pth_of(tiny_model(version)));
   files.push_back(pth_of(tiny_model(Version::k4, 32)));  // quantised in blocks
-  files.push_back(pth_of(tiny_model(Version::k7, 8, 2)));
+  std::vector<SafetensorsPart> tuned = tiny_model(Version::k7, 8, 2), states = tiny_states(8, 2);
+  tuned.insert(tuned.end(), states.begin(), states.end());
+  files.push_back(pth_of(tuned));
   return files;
 }
 
@@ -50,18 +55,19 @@ std::string check(std::span<const std::byte> bytes, bool& good) {
 
 // The same without the zip, which tells the pickle's size and place in many places: a pickle that is made
 // into a .pth file here.
-constexpr int64_t kDictElements = 72;
+constexpr int64_t kDictElements = 80;
 
 std::vector<Bytes> dict_seeds() {
-  std::vector<Bytes> pickles = {dict_of({{"a", {4}}, {"b", {}}}, 36, "FloatStorage"),
-                                dict_of({{"w", {1, 1, 4}}}, kDictElements, "BFloat16Storage")};
+  std::vector<Bytes> pickles = {
+      dict_of({{.name = "a", .shape = {4}}, {.name = "b"}}, 36, "FloatStorage"),
+      dict_of({{.name = "w", .shape = {1, 1, 4}}}, kDictElements, "BFloat16Storage")};
   for (const Version version :
        {Version::k4, Version::k5_0, Version::k5_1, Version::k5_2, Version::k6, Version::k7})
     pickles.push_back(dict_of(tiny_model(version), kDictElements));
-  const TensorPickle turned{.name = "", .elements = 72, .offset = 3, .shape = {2, 8}, .strides = {1, 2}};
+  const TensorPickle inner{.name = "", .elements = 72, .offset = 3, .shape = {2, 8}, .strides = {8, 1}};
   PickleWriter parameter;
   parameter.global("collections", "OrderedDict").raw(")R(").string("w");
-  parameter.global("torch._utils", "_rebuild_parameter").raw("(").tensor(turned).raw("\x88");
+  parameter.global("torch._utils", "_rebuild_parameter").raw("(").tensor(inner).raw("\x88");
   parameter.global("collections", "OrderedDict").raw(")RtR").string("epoch").raw("K\7u.");
   pickles.push_back(parameter.bytes());
   PickleWriter untyped;

@@ -19,11 +19,16 @@ struct Reader {
   std::string (*broken_promise)(std::span<const std::byte> bytes, bool& good);
 };
 
-extern const Reader json, packed, pickle, pth, pth_dict, python_literal, safetensors, safetensors_header,
-    utf8, vocabulary, zip;
+extern const Reader ggml, gguf, json, packed, pickle, pth, pth_dict, python_literal, safetensors,
+    safetensors_header, state, utf8, vocabulary, vocabulary_strings, zip;
 
-inline constexpr const Reader* kReaders[] = {&json,     &packed,         &pickle,      &pth,
-                                             &pth_dict, &python_literal, &safetensors, &safetensors_header,
-                                             &utf8,     &vocabulary,     &zip};
+inline constexpr const Reader* kReaders[] = {&ggml,        &gguf,
+                                             &json,        &packed,
+                                             &pickle,      &pth,
+                                             &pth_dict,    &python_literal,
+                                             &safetensors, &safetensors_header,
+                                             &state,       &utf8,
+                                             &vocabulary,  &vocabulary_strings,
+                                             &zip};
 
 }  // namespace rwkv::fuzz

@@ -14,7 +14,7 @@ const home = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const built = join(home, 'build/fuzz');
 const programs = join(built, 'tests/fuzz');
 // A file of the corpus is small, so any step of its reading that takes a second or 64 MB is a bug.
-const limits = ['-timeout=1', '-malloc_limit_mb=64', '-rss_limit_mb=2048', '-max_len=16384'];
+const limits = ['-timeout=1', '-malloc_limit_mb=64', '-rss_limit_mb=2048', '-max_len=32768'];
 
 const stop = new AbortController(); // ends the fuzzers that still run when one has failed
 

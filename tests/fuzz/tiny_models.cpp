@@ -5,11 +5,14 @@
 namespace rwkv::fuzz {
 namespace {
 
-// A tensor of a layer, its shape in letters: C, F, r (the rank), 5 (the number), H, N.
+// A tensor, its shape in letters: C, F, H, N, V, r (the rank), R (five ranks), 5 (the number), D (7a's 32), E
+// (D D).
 struct Row {
   const char *name, *shape;
 };
 
+constexpr Row kOutside[] = {{"emb.weight", "VC"},   {"blocks.0.ln0.weight", "C"}, {"blocks.0.ln0.bias", "C"},
+                            {"ln_out.weight", "C"}, {"ln_out.bias", "C"},         {"head.weight", "VC"}};
 constexpr Row kNorms[] = {{"ln1.weight", "C"}, {"ln1.bias", "C"}, {"ln2.weight", "C"}, {"ln2.bias", "C"}};
 constexpr Row kMatrices[] = {{"att.receptance.weight", "CC"}, {"att.key.weight", "CC"},
                              {"att.value.weight", "CC"},      {"att.output.weight", "CC"},
@@ -34,24 +37,32 @@ constexpr Row kVersion7[] = {{"att.x_r", "C"},  {"att.x_w", "C"}, {"att.x_k", "C
                              {"att.g1", "Cr"},  {"att.g2", "rC"}, {"att.k_k", "C"}, {"att.k_a", "C"},
                              {"att.r_k", "HN"}, {"ffn.x_k", "C"}};
 constexpr Row kVersion7Upper[] = {{"att.v0", "C"}, {"att.v1", "Cr"}, {"att.v2", "rC"}};
+constexpr Row kDeepEmbed[] = {{"ffn.s_emb.weight", "VE"},
+                              {"ffn.s_emb_x.weight", "EC"},
+                              {"ffn.s0", "F"},
+                              {"ffn.s1", "CD"},
+                              {"ffn.s2", "DF"}};
 
 }  // namespace
 
-std::vector<TinyTensor> tiny_model(Version version, int C, int layers) {
+std::vector<SafetensorsPart> tiny_model(Version version, int C, int layers) {
   constexpr int kVocabulary = 9, kHidden = 9, kHeads = 2, kRank = 2;
-  std::vector<TinyTensor> tensors = {
-      {"emb.weight", {kVocabulary, C}}, {"blocks.0.ln0.weight", {C}}, {"blocks.0.ln0.bias", {C}},
-      {"ln_out.weight", {C}},           {"ln_out.bias", {C}},         {"head.weight", {kVocabulary, C}}};
   const auto size = [&](char letter) -> int64_t {
     switch (letter) {
       case 'F':
         return kHidden;
+      case 'V':
+        return kVocabulary;
       case 'H':
         return kHeads;
       case 'N':
         return C / kHeads;
       case 'r':
         return kRank;
+      case 'D':
+        return 32;
+      case 'E':
+        return 32 * 32;
       case 'R':
         return 5 * kRank;
       case '5':
@@ -59,13 +70,19 @@ std::vector<TinyTensor> tiny_model(Version version, int C, int layers) {
     }
     return C;
   };
+  std::vector<SafetensorsPart> tensors;
+  const auto add_to = [&](const std::string& prefix, std::span<const Row> rows) {
+    for (const Row& row : rows) {
+      Shape shape;
+      for (const char* letter = row.shape; *letter; ++letter) shape.push_back(size(*letter));
+      const uint64_t count = Tensor{.shape = shape}.count();
+      tensors.push_back({prefix + row.name, DType::kF16, shape, tiny_halves(count)});
+    }
+  };
+  add_to("", kOutside);
   for (int layer = 0; layer < layers; ++layer) {
     const auto add = [&](std::span<const Row> rows) {
-      for (const Row& row : rows) {
-        Shape shape;
-        for (const char* letter = row.shape; *letter; ++letter) shape.push_back(size(*letter));
-        tensors.push_back({"blocks." + std::to_string(layer) + "." + row.name, shape});
-      }
+      add_to("blocks." + std::to_string(layer) + ".", rows);
     };
     add(kNorms);
     add(kMatrices);
@@ -76,8 +93,9 @@ std::vector<TinyTensor> tiny_model(Version version, int C, int layers) {
     if (version == Version::k5_2) add(kDecay52);
     if (version == Version::k5_1 || version == Version::k5_2) add(kGate5);
     if (version == Version::k6) add(kGate), add(kVersion6);
-    if (version == Version::k7) add(kVersion7);
-    if (version == Version::k7 && layer > 0) add(kVersion7Upper);
+    if (version >= Version::k7) add(kVersion7);
+    if (version >= Version::k7 && layer > 0) add(kVersion7Upper);
+    if (version == Version::k7a) add(kDeepEmbed);
   }
   return tensors;
 }
@@ -88,26 +106,20 @@ Bytes tiny_halves(uint64_t count) {
   return bytes;
 }
 
-Bytes safetensors_of(std::string_view header, uint64_t data_bytes) {
-  Bytes file;
-  put_le(file, uint64_t{header.size()});
-  put(file, header);
-  const Bytes data = tiny_halves((data_bytes + 1) / 2);
-  file.insert(file.end(), data.begin(), data.begin() + ptrdiff_t(data_bytes));
-  return file;
+std::vector<SafetensorsPart> tiny_states(int C, int layers) {
+  std::vector<SafetensorsPart> states;
+  for (int layer = 0; layer < layers; ++layer)
+    states.push_back({"blocks." + std::to_string(layer) + ".att.time_state",
+                      DType::kF16,
+                      {2, C / 2, C / 2},
+                      tiny_halves(uint64_t(C * C / 2))});
+  return states;
 }
 
-Bytes tiny_safetensors(const std::vector<TinyTensor>& tensors) {
-  std::string header;
-  uint64_t end = 0;
-  for (const TinyTensor& tensor : tensors) {
-    std::string shape, offsets = std::to_string(end) + ',' + std::to_string(end + 2 * tensor.count());
-    for (const int64_t size : tensor.shape) shape += (shape.empty() ? "" : ",") + std::to_string(size);
-    header += (header.empty() ? "{\"" : ",\"") + tensor.name + R"(":{"dtype":"F16","shape":[)" + shape +
-              R"(],"data_offsets":[)" + offsets + "]}";
-    end += 2 * tensor.count();
-  }
-  return safetensors_of(header + "}", end);
+OpenFile::OpenFile(Bytes file) : bytes(std::move(file)), source("model", bytes) {
+  Result<Checkpoint> opened = open_checkpoint(source);
+  if (!opened) std::abort();
+  checkpoint = std::move(*opened);
 }
 
 }  // namespace rwkv::fuzz

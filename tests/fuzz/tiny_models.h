@@ -1,33 +1,32 @@
 // Models of every version in a few kilobytes, to write into files of every format.
 #pragma once
 
+#include <span>
+#include <string_view>
 #include <vector>
 
+#include "formats/safetensors_writer.h"
 #include "model/config.h"
-#include "support.h"
 
 namespace rwkv::fuzz {
 
-struct TinyTensor {
-  std::string name;  // the authors'
-  Shape shape;
+// All tensors of a model in the authors' names, as halves: C channels, V = F = 9, two heads, rank 2.
+std::vector<SafetensorsPart> tiny_model(Version version, int C = 8, int layers = 1);
 
-  uint64_t count() const {
-    uint64_t count = 1;
-    for (const int64_t size : shape) count *= uint64_t(size);
-    return count;
-  }
-};
-
-// All tensors of a model with C channels, V = F = 9, two heads and rank 2.
-std::vector<TinyTensor> tiny_model(Version version, int C = 8, int layers = 1);
-
-// A header and its data.
-Bytes safetensors_of(std::string_view header, uint64_t data_bytes);
-// The model in the form that every tool reads: a safetensors file of halves.
-Bytes tiny_safetensors(const std::vector<TinyTensor>& tensors);
+// blocks.N.att.time_state for the same sizes.
+std::vector<SafetensorsPart> tiny_states(int C = 8, int layers = 1);
 
 // `count` halves from -0.5 to 0.5, which are as good as weights.
 Bytes tiny_halves(uint64_t count);
+
+// A file that is open as long as this lives. REQUIRES: a good one.
+struct OpenFile {
+  explicit OpenFile(Bytes file);
+  OpenFile(const OpenFile&) = delete;
+
+  Bytes bytes;
+  MemorySource source;
+  Checkpoint checkpoint;
+};
 
 }  // namespace rwkv::fuzz

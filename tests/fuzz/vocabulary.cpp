@@ -1,6 +1,7 @@
 #include "formats/bytes.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"
+#include "tokenizer/spelling.h"
 #include "tokenizer/tokenizer.h"
 
 namespace rwkv::fuzz {
@@ -12,7 +13,7 @@ std::vector<Bytes> seeds() {
           to_bytes("9 'the' 3\n1 ' ' 1\n2 't' 1\n3 'h' 1\n4 'e' 1\n10 'there' 5\n11 ' the' 4\n12 'r' 1\n")};
 }
 
-// Whatever is encoded decodes to itself.
+// Whatever can be encoded decodes to itself.
 std::string broken_round_trip(const Tokenizer& tokenizer, std::string_view text) {
   std::vector<Token> ids;
   if (!tokenizer.encode(text, ids)) return ids.empty() ? "" : "ids of a text that has none";
@@ -21,15 +22,8 @@ std::string broken_round_trip(const Tokenizer& tokenizer, std::string_view text)
   return decoded == text ? "" : "a text that decodes to another";
 }
 
-std::string check(std::span<const std::byte> bytes, bool& good) {
-  const std::string_view text = as_text(bytes);
-  const MemoryMeter meter;
-  const auto made = make_world_tokenizer("vocabulary", text);
-  // Eight bytes for each id up to the largest, while the tables grow; a line, which has eight bytes at least,
-  // may be a record of twelve and two nodes of a trie.
-  const uint64_t ids = (uint64_t(1) << 20) * 8 * 2;
-  if (std::string broken = broken_promise(meter, ids + twice(16 * bytes.size())); !broken.empty())
-    return broken;
+// What a reader made of some bytes: a tokenizer, or an error of its kind that tells the file's name.
+std::string broken_promise(const Result<std::unique_ptr<Tokenizer>>& made, bool& good) {
   if (!made) {
     const auto& [kind, message] = made.error();
     if (!message.starts_with("vocabulary")) return "an error without the name: " + message;
@@ -39,13 +33,49 @@ std::string check(std::span<const std::byte> bytes, bool& good) {
   const Tokenizer& tokenizer = **made;
   std::string all;
   for (Token id = 0, size = tokenizer.size(); id < size; ++id) all += tokenizer.bytes(id);
-  if (all.empty()) return "a vocabulary without tokens";
-  if (std::string broken = broken_round_trip(tokenizer, all); !broken.empty()) return broken;
-  return broken_round_trip(tokenizer, text);
+  return broken_round_trip(tokenizer, all);
+}
+
+std::string check(std::span<const std::byte> bytes, bool& good) {
+  const MemoryMeter meter;
+  const auto made = make_world_tokenizer("vocabulary", as_text(bytes));
+  // Eight bytes for each id up to the largest, while the tables grow; a line, which has eight bytes at least,
+  // may be a record of twelve and two nodes of a trie.
+  const uint64_t ids = (uint64_t(1) << 20) * 8 * 2;
+  if (std::string broken = broken_promise(meter, ids + twice(16 * bytes.size())); !broken.empty())
+    return broken;
+  return broken_promise(made, good);
+}
+
+// Strings as GGUF holds them, behind a byte for their number.
+std::vector<Bytes> string_seeds() {
+  std::vector<Bytes> lists;
+  const auto add = [&](const std::vector<std::string>& strings) {
+    lists.push_back({std::byte(strings.size())});
+    put(lists.back(), string_list(strings));
+  };
+  add({"<s>", "a", "\\n", "\\xc3\\xa9", "ab", "it\\'s", "[PAD6]", "", "b"});
+  add({"", "caf\xC3\xA9", "\\\\"});
+  add({});
+  return lists;
+}
+
+std::string check_strings(std::span<const std::byte> bytes, bool& good) {
+  if (bytes.empty()) return {};
+  const std::string_view strings = as_text(bytes).substr(1);
+  const auto count = uint64_t(bytes[0]);
+  for (const auto make : {make_escaped_tokenizer, make_decoder}) {
+    const MemoryMeter meter;
+    const auto made = make("vocabulary", strings, count);
+    if (std::string broken = broken_promise(meter, twice(16 * bytes.size())); !broken.empty()) return broken;
+    if (std::string broken = broken_promise(made, good); !broken.empty()) return broken;
+  }
+  return {};
 }
 
 }  // namespace
 
 const Reader vocabulary = {"vocabulary", seeds, check};
+const Reader vocabulary_strings = {"vocabulary_strings", string_seeds, check_strings};
 
 }  // namespace rwkv::fuzz
