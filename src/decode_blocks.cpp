@@ -39,11 +39,10 @@ void decode_k4_k5(const uint8_t* p, bool five_bits, float* out) {
     const int s = part < 4 ? s_byte & 63 : (both & 15) | s_byte >> 6 << 4;
     const int m = part < 4 ? m_byte & 63 : both >> 4 | m_byte >> 6 << 4;
     const float scale = d * float(s), minimum = dmin * float(m);
-    for (int i = 0; i < 32; ++i) {
-      int q = low[part / 2 * 32 + i] >> part % 2 * 4 & 15;
-      if (five_bits) q |= (fifth[i] >> part & 1) << 4;
-      out[i] = scale * float(q) - minimum;
-    }
+    uint8_t q[32];  // apart from `out`, so that the compiler may take several at a time
+    for (int i = 0; i < 32; ++i) q[i] = low[part / 2 * 32 + i] >> part % 2 * 4 & 15;
+    for (int i = 0; five_bits && i < 32; ++i) q[i] |= (fifth[i] >> part & 1) << 4;
+    for (int i = 0; i < 32; ++i) out[i] = scale * float(q[i]) - minimum;
   }
 }
 
@@ -55,10 +54,11 @@ void decode_k6(const uint8_t* p, float* out) {
   for (int quarter = 0; quarter < 8; ++quarter, out += 32) {
     const int half = quarter / 4, within = quarter % 4;
     const uint8_t *low = p + 64 * half + 32 * (within & 1), *high = p + 128 + 32 * half;
-    for (int i = 0; i < 32; ++i) {
-      const int q = (low[i] >> within / 2 * 4 & 15) | (high[i] >> 2 * within & 3) << 4;
-      out[i] = d * float(int8_t(p[192 + 2 * quarter + i / 16])) * float(q - 32);
-    }
+    const float scales[] = {d * float(int8_t(p[192 + 2 * quarter])), d * float(int8_t(p[193 + 2 * quarter]))};
+    uint8_t q[32];
+    for (int i = 0; i < 32; ++i)
+      q[i] = uint8_t((low[i] >> within / 2 * 4 & 15) | (high[i] >> 2 * within & 3) << 4);
+    for (int i = 0; i < 32; ++i) out[i] = scales[i / 16] * float(q[i] - 32);
   }
 }
 

@@ -19,15 +19,20 @@ constexpr const char* quantization_name(Quantization q) {
 constexpr DType packed_type(Quantization format) { return DType(int(DType::kPackedF32) + int(format)); }
 constexpr Quantization format_of(DType packed) { return Quantization(int(packed) - int(DType::kPackedF32)); }
 
+constexpr int kGroup = 8;  // rows packed together
+
 // A weight matrix (M, K) in kernel layout. Rows are packed in groups of 8, the last group padded with zeros:
 //   f32  for each k: 8 floats
 //   f16  for each k: 8 halves, in 32-bit lanes of (row i, row 4 + i)
 //   q8   for each block of 32 k: 8 float scales, then for each 4 k: 16 bytes of rows 0-3, 16 bytes of rows
-//   4-7
+//        4-7. w = scale q, q in -127..127
+//   q4   for each block of 32 k: for each row a 32-bit lane of two bf16, minimum below and scale above, then
+//        for each 4 k: 16 bytes, rows 0-3 in the low nibbles and rows 4-7 in the high ones.
+//        w = scale q + minimum, q in 0..15
 struct Matrix {
   Quantization format = Quantization::kF32;
   int rows = 0;  // M
-  int cols = 0;  // K; a multiple of 32 for q8
+  int cols = 0;  // K; a multiple of 32 for q8 and q4
   Buffer data;
 
   bool empty() const { return rows == 0; }
@@ -36,32 +41,38 @@ struct Matrix {
   static constexpr size_t group_bytes(Quantization format, int cols) {
     switch (format) {
       case Quantization::kF32:
-        return size_t(cols) * 32;
+        return size_t(cols) * kGroup * 4;
       case Quantization::kF16:
-        return size_t(cols) * 16;
+        return size_t(cols) * kGroup * 2;
       case Quantization::kQ8:
-        return size_t(cols) / kBlock * 288;
+        return size_t(cols) / kBlock * kQ8BlockBytes;
+      case Quantization::kQ4:
+        return size_t(cols) / kBlock * kQ4BlockBytes;
     }
     return 0;
   }
+
+  static constexpr size_t kQ8BlockBytes = kGroup * (4 + kBlock);  // of 8 rows, 32 columns
+  static constexpr size_t kQ4BlockBytes = kGroup * (4 + kBlock / 2);
 };
 
-constexpr int kGroup = 8;  // rows packed together
-
-// What a matrix of K columns is packed as in a model of that quantization: blocks must be whole.
+// What a matrix of `cols` columns is packed as where `wanted` is asked for: q8 and q4 need whole blocks.
 constexpr Quantization format_for(Quantization wanted, int cols) {
-  return wanted > Quantization::kF16 && cols % kBlock != 0 ? Quantization::kF16 : wanted;
+  const bool in_blocks = wanted == Quantization::kQ8 || wanted == Quantization::kQ4;
+  return in_blocks && cols % kBlock ? Quantization::kF16 : wanted;
 }
 
 // An (M, K) matrix with memory but no content; empty() where there is not enough memory.
 Matrix make_matrix(Quantization format, int rows, int cols);
-// Fills rows [8 group, 8 group + 8) from `values` (8, K); rows beyond M must be zeros.
-void pack_group(Matrix& matrix, int group, const float* values);
-// The way back: the 8 rows of a packed group as `values` (8, K).
-void unpack_group(Quantization format, int cols, const std::byte* group, float* values);
+// Fills rows [8 group, 8 group + 8) from `values` (8, K); rows beyond M must be zeros. Answers how many
+// values are not finite: q8 and q4 take them for 0.
+size_t pack_group(Matrix& matrix, int group, const float* values);
+// The other way: `values` (8, K) as the kernels see them.
+void unpack_group(const Matrix& matrix, int group, float* values);
 
-// Activations for q8 weights: x (K) as integers -127..127 with one scale for each block of 32. x = scale * q.
+// Activations for q8 and q4 weights: x (K) as integers -127..127, x = scale q, with one scale for each block
+// of 32. Each 4 integers lie in the order 0, 2, 1, 3 (simd.h, RowDots); sums[block] = sum of scale q.
 // REQUIRES: K % 32 == 0.
-void quantize_activations(std::span<const float> x, int16_t* q, float* scales);
+void quantize_activations(std::span<const float> x, int16_t* q, float* scales, float* sums);
 
 }  // namespace rwkv

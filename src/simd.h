@@ -3,6 +3,7 @@
 // is here.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <xsimd/xsimd.hpp>
@@ -22,6 +23,8 @@ using f32x4 = xsimd::make_sized_batch_t<float, kLanes>;
 #endif
 using i32x4 = xsimd::batch<int32_t, f32x4::arch_type>;
 using u32x4 = xsimd::batch<uint32_t, f32x4::arch_type>;
+using i16x8 = xsimd::batch<int16_t, f32x4::arch_type>;
+using u16x8 = xsimd::batch<uint16_t, f32x4::arch_type>;
 
 inline f32x4 load(const float* p) { return f32x4::load_unaligned(p); }
 inline void store(float* p, f32x4 v) { v.store_unaligned(p); }
@@ -65,6 +68,12 @@ inline i32x4 round_to_int(f32x4 v) {
   return xsimd::bitwise_cast<int32_t>(v + splat(kRoundingMagic)) - i32x4(0x4B400000);
 }
 
+inline i32x4 bits_of(f32x4 v) { return xsimd::bitwise_cast<int32_t>(v); }
+inline f32x4 from_bits(i32x4 v) { return xsimd::bitwise_cast<float>(v); }
+
+// rows[i][j] <-> rows[j][i]
+inline void transpose(f32x4 (&rows)[kLanes]) { xsimd::transpose(rows, rows + kLanes); }
+
 // e^v, relative error below 2e-7 for -87.3 <= v <= 88.3; clamped outside, so it never overflows, and 0 is
 // 1e-38. Of NaN it is anything. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor
 // polynomial of degree 7.
@@ -98,42 +107,85 @@ inline F32x8 load_f16x8(const uint16_t* p) {
           xsimd::bitwise_cast<float>((w >> 3) & mask) * scale};
 }
 
-// Exact dot products of 4 rows of int8 weights with one row of activations, 4 columns at a time.
-class RowDots {
- public:
-  // w: 16 bytes, 4 columns of row 0, then of rows 1, 2, 3. x: 4 activations in -127..127.
-  void add(const int8_t* w, const int16_t* x);
-  // The four sums.
-  f32x4 total() const;
+// Eight lanes of two bf16: the upper ones and the lower ones, as floats.
+inline F32x8 load_upper(const std::byte* p) {
+  const auto* lanes = reinterpret_cast<const int32_t*>(p);
+  const i32x4 mask(int32_t(0xFFFF0000));
+  return {from_bits(i32x4::load_unaligned(lanes) & mask), from_bits(i32x4::load_unaligned(lanes + 4) & mask)};
+}
+inline F32x8 load_lower(const std::byte* p) {
+  const auto* lanes = reinterpret_cast<const int32_t*>(p);
+  return {from_bits(i32x4::load_unaligned(lanes) << 16), from_bits(i32x4::load_unaligned(lanes + 4) << 16)};
+}
 
- private:
+// The products of eight pairs, summed two by two: lane i = a[2i] b[2i] + a[2i+1] b[2i+1].
+inline i32x4 dot(i16x8 a, i16x8 b) {
 #if defined(__wasm_simd128__)
-  v128_t rows01_ = wasm_i32x4_const_splat(0), rows23_ = wasm_i32x4_const_splat(0);  // two partial sums a row
+  return wasm_i32x4_dot_i16x8(a, b);
+#elif defined(__SSE2__) && !defined(RWKV_EMULATED_SIMD)
+  return _mm_madd_epi16(a, b);
 #else
-  int32_t sums_[4] = {};
+  int16_t x[8], y[8];
+  int32_t lane[kLanes];
+  a.store_unaligned(x), b.store_unaligned(y);
+  for (int i = 0; i < kLanes; ++i) lane[i] = x[2 * i] * y[2 * i] + x[2 * i + 1] * y[2 * i + 1];
+  return i32x4::load_unaligned(lane);
 #endif
+}
+
+inline i16x8 signed_lanes(u16x8 v) { return xsimd::bitwise_cast<int16_t>(v); }
+
+// V8 builds a constant vector anew at each use; what came out of memory it keeps in a register.
+inline u16x8 splat_from_memory(uint16_t v) {
+  volatile uint16_t in_memory = v;
+  return u16x8(in_memory);
+}
+
+// Two neighbouring int16 in every 32-bit lane.
+inline i16x8 splat_pair(const int16_t* p) {
+  int32_t pair;
+  std::memcpy(&pair, p, sizeof pair);
+  return xsimd::bitwise_cast<int16_t>(i32x4(pair));
+}
+
+// The nearest half, ties to even, in the low 16 bits of each lane; as float_to_half (dtype.h).
+inline i32x4 to_half(f32x4 v) {
+  const i32x4 bits = bits_of(v), magnitude = bits & i32x4(0x7FFFFFFF);
+  const i32x4 normal = (magnitude + i32x4(0xFFF) + ((magnitude >> 13) & i32x4(1)) - i32x4(0x38000000)) >> 13;
+  const i32x4 subnormal = bits_of(from_bits(magnitude) + splat(0.5f)) - i32x4(0x3F000000);
+  i32x4 half = xsimd::select(magnitude < i32x4(0x38800000), subnormal, normal);
+  half = xsimd::select(magnitude >= i32x4(0x477FF000), i32x4(0x7C00), half);
+  half = xsimd::select(magnitude > i32x4(0x7F800000), i32x4(0x7E00), half);
+  return half | ((bits >> 16) & i32x4(0x8000));
+}
+
+// Exact dot products of 4 rows of 8-bit weights with one row of activations, 4 columns at a time.
+struct RowDots {
+  i32x4 sums = i32x4(0);
+
+  // w: 16 bytes, 4 columns of row 0, then of rows 1, 2, 3. x: 4 activations in -127..127, in the order 0, 2,
+  // 1, 3: even bytes of w meet the first two, odd bytes the others.
+  void add(const int8_t* w, const int16_t* x) {
+    const i16x8 bytes = i16x8::load_unaligned(reinterpret_cast<const int16_t*>(w));
+    sums = sums + dot((bytes << 8) >> 8, splat_pair(x)) + dot(bytes >> 8, splat_pair(x + 2));
+  }
+  f32x4 total() const { return xsimd::to_float(sums); }
 };
 
-#if defined(__wasm_simd128__)
-inline void RowDots::add(const int8_t* w, const int16_t* x) {
-  const v128_t weights = wasm_v128_load(w), activations = wasm_v128_load64_splat(x);
-  rows01_ = wasm_i32x4_add(rows01_, wasm_i32x4_dot_i16x8(wasm_i16x8_extend_low_i8x16(weights), activations));
-  rows23_ = wasm_i32x4_add(rows23_, wasm_i32x4_dot_i16x8(wasm_i16x8_extend_high_i8x16(weights), activations));
-}
-inline f32x4 RowDots::total() const {
-  return f32x4(wasm_f32x4_convert_i32x4(wasm_i32x4_add(wasm_i32x4_shuffle(rows01_, rows23_, 0, 2, 4, 6),
-                                                       wasm_i32x4_shuffle(rows01_, rows23_, 1, 3, 5, 7))));
-}
-#else
-inline void RowDots::add(const int8_t* w, const int16_t* x) {
-  for (int row = 0; row < 4; ++row)
-    for (int k = 0; k < 4; ++k) sums_[row] += int32_t(w[4 * row + k]) * x[k];
-}
-inline f32x4 RowDots::total() const {
-  const float lane[kLanes] = {float(sums_[0]), float(sums_[1]), float(sums_[2]), float(sums_[3])};
-  return load(lane);
-}
-#endif
+// The same of 8 rows of 4-bit weights: 16 bytes hold rows 0-3 in the low nibbles and rows 4-7 in the high
+// ones. Whole bytes give low + 16 high, so that only the low nibbles need to be parted.
+struct NibbleDots {
+  i32x4 low = i32x4(0), both = i32x4(0);
+
+  void add(const uint8_t* w, const int16_t* x, u16x8 nibble) {
+    const u16x8 bytes = u16x8::load_unaligned(reinterpret_cast<const uint16_t*>(w));
+    const u16x8 odd = bytes >> 8, even = (bytes << 8) >> 8;
+    const i16x8 x_even = splat_pair(x), x_odd = splat_pair(x + 2);
+    low = low + dot(signed_lanes(even & nibble), x_even) + dot(signed_lanes(odd & nibble), x_odd);
+    both = both + dot(signed_lanes(even), x_even) + dot(signed_lanes(odd), x_odd);
+  }
+  F32x8 total() const { return {xsimd::to_float(low), xsimd::to_float((both - low) >> 4)}; }
+};
 
 // out[i] = f(in[i]...) for i < n: whole vectors, then one partial vector. Outputs may be inputs.
 template <class F, class... In>

@@ -1,10 +1,12 @@
-// Vocabularies inside model files, in hand-made ones.
+// Vocabularies inside model files: in hand-made bytes and in GGUF files as llama.cpp writes them.
 #include "embedded_tokenizer.h"
 
 #include <catch_amalgamated.hpp>
 
-#include "support.h"
-#include "tokenizer/spelling.h"
+#include "formats/gguf_tokens.h"
+#include "formats/gguf_writer.h"
+#include "model/oracle.h"
+#include "tokenizer/string_list.h"
 
 namespace rwkv {
 namespace {
@@ -93,6 +95,44 @@ TEST_CASE("a vocabulary that is not where it should be is an error with the file
 TEST_CASE("a vocabulary that cannot be read is an error of its source") {
   const FaultySource source("tales.gguf", file(), 30);
   CHECK(error_of(source, {"rwkv", 5, kStrings.size(), 5}).kind == ErrorKind::kReadFailed);
+}
+
+TEST_CASE("a GGUF file's own vocabulary encodes as the vocabulary file that it was made of") {
+  std::string text;
+  for (int byte = 1; byte < 256; ++byte) {
+    constexpr const char* kDigits = "0123456789abcdef";
+    text += std::to_string(byte) + " b'\\x" + kDigits[byte >> 4] + kDigits[byte & 15] + "' 1\n";
+  }
+  text.replace(text.find("200 b'\\xc8' 1"), 13, "200 '\\n\\n' 2");
+  const auto world = require(make_world_tokenizer("vocab.txt", text));
+
+  const Bytes pth = read_file(fixture("oracle/v7-bf16.pth"));
+  const MemorySource original("v7-bf16.pth", pth);
+  const Bytes file = write_gguf(require(open_checkpoint(original)),
+                                {.tokens = gguf_tokens(require(read_vocabulary("vocab.txt", text)), 256)});
+  const MemorySource source("v7.gguf", file);
+  const Checkpoint checkpoint = require(open_checkpoint(source));
+  Warnings warnings;
+  const auto made = require(embedded_tokenizer(checkpoint, warnings));
+  REQUIRE(made);
+  CHECK(warnings.empty());
+  CHECK(made->size() == 256);
+  std::vector<Token> ids, expected;
+  const std::string_view prompt = "User: it's \"so\"\n\n\tA\\b\r\n";
+  REQUIRE(made->encode(prompt, ids).ok());
+  REQUIRE(world->encode(prompt, expected).ok());
+  CHECK(ids == expected);
+}
+
+TEST_CASE("a GGUF file with a vocabulary of another kind opens with a warning") {
+  const Bytes pth = read_file(fixture("oracle/v6-bf16.pth"));
+  const MemorySource original("v6-bf16.pth", pth);
+  const Bytes file =
+      write_gguf(require(open_checkpoint(original)), {.tokenizer = "gpt2", .tokens = {"a", "b"}});
+  const MemorySource source("v6.gguf", file);
+  Warnings warnings;
+  CHECK(!require(embedded_tokenizer(require(open_checkpoint(source)), warnings)));
+  CHECK(warnings.size() == 1);
 }
 
 }  // namespace rwkv

@@ -8,8 +8,10 @@
 #include <memory>
 #include <optional>
 
+#include "embedded_tokenizer.h"
 #include "formats/checkpoint.h"
 #include "model/conversion.h"
+#include "model/initial_state.h"
 #include "session.h"
 #include "tokenizer/tokenizer.h"
 
@@ -63,7 +65,7 @@ class JsSource final : public Source {
 struct LoadedModel {
   Model model;
   std::unique_ptr<Tokenizer> tokenizer;  // nullptr: token ids only
-  const char* tokenizer_name;
+  std::string tokenizer_kind;
   const char* format;  // of the file
 };
 
@@ -71,10 +73,18 @@ struct JsSession {
   Session session;
 };
 
-Result<std::unique_ptr<Tokenizer>> make_tokenizer(const val& vocabulary) {
+// `null`: none. 'embedded': the file's own, which may be none. 'bytes'. { kind, name, bytes }: a trie file;
+// with `count`: a list of so many strings, to decode with.
+Result<std::unique_ptr<Tokenizer>> make_tokenizer(const val& vocabulary, const Checkpoint& checkpoint,
+                                                  std::vector<std::string>& warnings) {
   if (vocabulary.isNull()) return std::unique_ptr<Tokenizer>();
-  if (vocabulary.isString()) return make_byte_tokenizer();
-  return make_world_tokenizer(vocabulary["name"].as<std::string>(), vocabulary["bytes"].as<std::string>());
+  if (vocabulary.isString())
+    return vocabulary.as<std::string>() == "bytes" ? make_byte_tokenizer()
+                                                   : embedded_tokenizer(checkpoint, warnings);
+  const auto name = vocabulary["name"].as<std::string>(), bytes = vocabulary["bytes"].as<std::string>();
+  const val count = vocabulary["count"];
+  return count.isNumber() ? make_decoder(name, bytes, uint64_t(count.as<double>()))
+                          : make_world_tokenizer(name, bytes);
 }
 
 constexpr Quantization kQuantizations[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8,
@@ -90,21 +100,27 @@ Quantization chosen(const val& asked, const Checkpoint& checkpoint) {
 
 val load_model(val js_source, val vocabulary, val quantization, val on_progress) {
   const JsSource source(js_source);
-  auto tokenizer = make_tokenizer(vocabulary);
-  if (!tokenizer) return fail(tokenizer.error());
   const auto checkpoint = open_checkpoint(source);
   if (!checkpoint) return fail(checkpoint.error());
+  std::vector<std::string> warnings;
+  auto tokenizer = make_tokenizer(vocabulary, *checkpoint, warnings);
+  if (!tokenizer) return fail(tokenizer.error());
   auto model =
       load_model(*checkpoint, chosen(quantization, *checkpoint),
                  [&](uint64_t loaded, uint64_t total) { on_progress(double(loaded), double(total)); });
   if (!model) return fail(model.error());
-  const std::string file =
-      vocabulary.isNull() || vocabulary.isString() ? "bytes" : vocabulary["name"].as<std::string>();
+  const bool is_file = !vocabulary.isNull() && !vocabulary.isString();
+  const std::string kind =
+      vocabulary.isNull() ? "" : (is_file ? vocabulary["kind"] : vocabulary).as<std::string>();
+  const std::string file = is_file ? vocabulary["name"].as<std::string>()
+                                   : kind == "embedded" ? source.name() : kind;
   if (const auto fits = check_vocabulary(file, tokenizer->get(), model->config); !fits)
     return fail(fits.error());
-  const char* name = !*tokenizer ? nullptr : vocabulary.isString() ? "bytes" : "world";
-  return succeed(
-      val(std::make_unique<LoadedModel>(std::move(*model), std::move(*tokenizer), name, checkpoint->format)));
+  model->warnings.insert(model->warnings.begin(), warnings.begin(), warnings.end());
+  auto loaded = std::make_unique<LoadedModel>(
+      LoadedModel{std::move(*model), std::move(*tokenizer), "", checkpoint->format});
+  if (loaded->tokenizer) loaded->tokenizer_kind = kind;
+  return succeed(val(std::move(loaded)));
 }
 
 val strings(std::span<const std::string> texts) {
@@ -112,6 +128,8 @@ val strings(std::span<const std::string> texts) {
   for (const std::string& text : texts) array.call<void>("push", text);
   return array;
 }
+
+val or_null(const std::string& text) { return text.empty() ? val::null() : val(text); }
 
 val describe(const Config& config, const char* format, uint64_t parameters) {
   val result = val::object();
@@ -132,7 +150,7 @@ val info(const LoadedModel& loaded) {
   val result = describe(model.config, loaded.format, model.parameters);
   result.set("bytes", double(model.bytes));
   result.set("quantization", std::string(quantization_name(model.quantization)));
-  result.set("tokenizer", loaded.tokenizer_name ? val(std::string(loaded.tokenizer_name)) : val::null());
+  result.set("tokenizer", or_null(loaded.tokenizer_kind));
   result.set("warnings", strings(model.warnings));
   return result;
 }
@@ -151,7 +169,6 @@ val inspect(val js_source) {
   std::map<DType, uint64_t> bytes;
   for (const auto& [name, tensor] : checkpoint->tensors) bytes[tensor.dtype] += tensor.bytes;
   for (const auto& [dtype, count] : bytes) dtypes.set(dtype_name(dtype), double(count));
-  const auto or_null = [](const std::string& text) { return text.empty() ? val::null() : val(text); };
   result.set("name", source.name());
   result.set("fileBytes", double(source.size()));
   result.set("tensors", double(checkpoint->tensors.size()));
@@ -202,9 +219,18 @@ std::string detokenize(const LoadedModel& loaded, val ids) {
 
 uint64_t seed_of(uint32_t low, uint32_t high) { return uint64_t(high) << 32 | low; }
 
-std::unique_ptr<JsSession> create_session(const LoadedModel& loaded, uint32_t seed_low, uint32_t seed_high) {
-  return std::make_unique<JsSession>(
-      Session(loaded.model, loaded.tokenizer.get(), seed_of(seed_low, seed_high)));
+// From the state of a file, or `null`: from the model's own.
+val create_session(const LoadedModel& loaded, uint32_t seed_low, uint32_t seed_high, val js_state) {
+  const auto start_from = [&](const InitialState& initial) {
+    return succeed(val(std::make_unique<JsSession>(
+        Session(loaded.model, loaded.tokenizer.get(), seed_of(seed_low, seed_high), initial))));
+  };
+  if (js_state.isNull()) return start_from(loaded.model.initial_state);
+  const JsSource source(js_state);
+  const auto checkpoint = open_checkpoint(source);
+  if (!checkpoint) return fail(checkpoint.error());
+  const auto initial = load_initial_state(*checkpoint, loaded.model.config);
+  return initial ? start_from(*initial) : fail(initial.error());
 }
 
 val prompt(JsSession& js, val ids) {

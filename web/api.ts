@@ -1,12 +1,13 @@
 // What both doors offer besides `RWKV`.
 export { RwkvError, type RwkvErrorCode } from './errors.js';
-export type { FileHandle, ModelSource } from './load.js';
 export type { Model } from './model.js';
 export type {
   ConvertOptions,
+  FileHandle,
   GenerateOptions,
   InspectOptions,
   LoadOptions,
+  ModelSource,
   ReadOptions,
   SessionOptions,
 } from './options.js';
@@ -18,5 +19,6 @@ export type {
   ModelShape,
   Quantization,
   Step,
+  TokenizerKind,
 } from './protocol.js';
 export type { Session } from './session.js';

@@ -2,7 +2,7 @@
 import { errorCode, RwkvError, sentence } from './errors.js';
 import { hasRelaxedSimd, hasSimd } from './features.js';
 import type { ByteSource, Io } from './model-store.js';
-import type { Build, ModelFile, ModelInfo, Quantization, Sampling, Step } from './protocol.js';
+import type { Build, ModelFile, ModelInfo, Quantization, Sampling, Step, TokenizerKind } from './protocol.js';
 
 /** What the core answers where something can go wrong. */
 export type Result<T> =
@@ -16,6 +16,19 @@ export interface WasmSource {
   /** Fills `into` with the bytes at `offset`; `''`, or what went wrong. Never throws. Keeps no hold of `into`. */
   read(offset: number, into: Uint8Array): string;
 }
+
+/** What a tokenizer is made of: `'embedded'` is what the model's own file holds, if it does. */
+export type WasmVocabulary =
+  | null
+  | 'bytes'
+  | 'embedded'
+  | {
+      readonly kind: TokenizerKind;
+      readonly name: string;
+      readonly bytes: Uint8Array;
+      /** The bytes are a list of so many strings, each a u64 length and so many bytes: it decodes, but does not encode. */
+      readonly count?: number;
+    };
 
 /** One recurrent state with the tokens that it has still to read. */
 export interface WasmSession {
@@ -35,7 +48,8 @@ export interface WasmModel {
   info(): Omit<ModelInfo, 'name' | 'build' | 'threads'>;
   tokenize(text: string): Result<Int32Array>;
   detokenize(tokens: Int32Array): string;
-  createSession(seedLow: number, seedHigh: number): WasmSession;
+  /** From the initial state of a file, which is read during the call only; `null`: from the model's own. */
+  createSession(seedLow: number, seedHigh: number, state: WasmSource | null): Result<WasmSession>;
   delete(): void;
 }
 
@@ -52,7 +66,7 @@ export interface WasmConversion {
 export interface WasmModule {
   loadModel(
     source: WasmSource,
-    vocabulary: null | 'bytes' | { readonly name: string; readonly bytes: Uint8Array },
+    vocabulary: WasmVocabulary,
     quantization: Quantization | null,
     onProgress: (loaded: number, total: number) => void,
   ): Result<WasmModel>;

@@ -7,11 +7,13 @@ import {
   checkConvertOptions,
   checkInspectOptions,
   checkLoadOptions,
+  type FileHandle,
   type InspectOptions,
   type LoadOptions,
+  type ModelSource,
   unexpected,
 } from './options.js';
-import type { ModelFile, Place, Request } from './protocol.js';
+import type { ModelFile, Place, Request, VocabularyChoice } from './protocol.js';
 import { storyteller } from './storyteller.js';
 
 /** What differs between a browser and Node. */
@@ -20,15 +22,6 @@ export interface Host {
   spawn(events: WorkerEvents): WorkerLike;
   /** Where a string or a URL leads. Throws what `new URL` throws. */
   locate(source: string | URL): Place;
-}
-
-/** Where a model comes from: a URL (in Node also a path), a file that the user chose or that lies in OPFS, or bytes. */
-export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
-
-/** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
-export interface FileHandle {
-  readonly name: string;
-  getFile(): Promise<Blob>;
 }
 
 /** The door of the package. */
@@ -103,14 +96,15 @@ export function createRWKV(host: Host): RWKV {
             ? await chosenVocabulary(host, tokenizer)
             : source === undefined
               ? host.locate(storyteller.vocabulary)
-              : null,
+              : 'embedded',
         quantization,
         build,
       };
       const transfer = [request.model, request.vocabulary].flatMap(buffers);
       const client = new Client((events) => host.spawn(events));
       try {
-        return new Model(client, await client.call('load', request, { signal, transfer, onProgress }));
+        const info = await client.call('load', request, { signal, transfer, onProgress });
+        return new Model(client, info, (state) => place(host, 'option state', state));
       } catch (error) {
         await client.close();
         throw error;
@@ -168,6 +162,6 @@ async function openHandle(name: string, handle: FileHandle): Promise<Blob> {
   }
 }
 
-function buffers(place: Place | 'bytes' | null): ArrayBuffer[] {
-  return place !== null && place !== 'bytes' && place.kind === 'bytes' ? [place.bytes.buffer] : [];
+function buffers(place: VocabularyChoice): ArrayBuffer[] {
+  return typeof place === 'object' && place?.kind === 'bytes' ? [place.bytes.buffer] : [];
 }

@@ -1,7 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Client } from './client.js';
-import { checkSessionOptions, checkTokens, type SessionOptions, unexpected } from './options.js';
-import type { ModelInfo } from './protocol.js';
+import {
+  checkSessionOptions,
+  checkTokens,
+  type ModelSource,
+  type SessionOptions,
+  unexpected,
+} from './options.js';
+import type { ModelInfo, Place } from './protocol.js';
 import { requireTokenizer, Session } from './session.js';
 
 /** A model, loaded into a worker of its own. Nothing here computes on the calling thread. */
@@ -12,21 +18,28 @@ export class Model implements AsyncDisposable {
   /** What was loaded, and how. */
   readonly info: ModelInfo;
   readonly #client: Client;
+  readonly #place: (state: ModelSource) => Promise<Place>;
 
-  /** @internal Made by `RWKV.load`. */
-  constructor(client: Client, info: ModelInfo) {
+  /** @internal Made by `RWKV.load`. `place` tells where a state's file is. */
+  constructor(client: Client, info: ModelInfo, place: (state: ModelSource) => Promise<Place>) {
     this.#client = client;
+    this.#place = place;
     this.info = info;
   }
 
   /**
    * Starts a text of its own. A session holds a few hundred kilobytes to some megabytes, however long its text grows.
    *
-   * @throws RwkvError `invalid-argument`, `disposed`, `out-of-memory`, `worker-crashed`
+   * @throws RwkvError `invalid-argument`, `disposed`, `out-of-memory`, `worker-crashed`; of the option `state` also
+   * `bad-file`, `bad-model` where it is no state or none for this model, `unsupported`, `read-failed`. The model stays
+   * usable.
    */
   async createSession(options: SessionOptions = {}): Promise<Session> {
-    const { seed } = checkSessionOptions(options);
-    return new Session(this.#client, await this.#client.call('createSession', { seed }), this.info);
+    const { seed, state: source } = checkSessionOptions(options);
+    const state = source === undefined ? null : await this.#place(source);
+    const transfer = state?.kind === 'bytes' ? [state.bytes.buffer] : [];
+    const id = await this.#client.call('createSession', { seed, state }, { transfer });
+    return new Session(this.#client, id, this.info);
   }
 
   /**

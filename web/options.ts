@@ -3,13 +3,24 @@
 import { RwkvError } from './errors.js';
 import type { Build, LoadProgress, Quantization, Sampling } from './protocol.js';
 
+/** Where a file comes from: a URL (in Node also a path), a file that the user chose or that lies in OPFS, or bytes. */
+export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
+
+/** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
+export interface FileHandle {
+  readonly name: string;
+  getFile(): Promise<Blob>;
+}
+
 /** Options of `RWKV.load`. */
 export interface LoadOptions {
   /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
   quantization?: Quantization | undefined;
   /**
-   * The vocabulary: a URL or path, or its bytes; `'bytes'` for models whose tokens are bytes; `false` for token ids
-   * only. Default: the storyteller's own for the embedded model, else none.
+   * The vocabulary: the URL, path or bytes of a trie file, such as rwkv_vocab_v20230424.txt of the World models, or of a
+   * tokenizer.json of Hugging Face's byte-level BPE kind, such as 20B_tokenizer.json of the Pile models; `'bytes'` for
+   * models whose tokens are bytes; `false` for token ids only. Default: the storyteller's own for the embedded model,
+   * the vocabulary inside a GGUF file, else none.
    */
   tokenizer?: string | URL | Blob | ArrayBuffer | Uint8Array | false | undefined;
   /** Aborts the load; nothing is left of it. */
@@ -32,6 +43,12 @@ export type ConvertOptions = Pick<LoadOptions, 'quantization' | 'signal' | 'onPr
 export interface SessionOptions {
   /** Where chance begins: the same seed gives the same text. 0 to 2^53 - 1; default: a random one. */
   seed?: number | undefined;
+  /**
+   * What the session starts from: a file that state tuning made for this model (`.pth` or `.safetensors` with
+   * `blocks.N.att.time_state`), wherever `RWKV.load` takes a file from. Default: the state that is merged into the
+   * model's file, else zeros.
+   */
+  state?: ModelSource | undefined;
 }
 
 /** Options of `session.append` and `session.logits`. */
@@ -99,6 +116,16 @@ const vocabulary: Rule<string | URL | Blob | ArrayBuffer | Uint8Array | false> =
     value instanceof ArrayBuffer ||
     value instanceof Uint8Array,
 };
+const file: Rule<ModelSource> = {
+  expected: 'a URL, a path, a Blob, a file handle, an ArrayBuffer or a view of one',
+  accepts: (value): value is ModelSource =>
+    (typeof value === 'string' && value !== '') ||
+    value instanceof URL ||
+    value instanceof Blob ||
+    value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value) ||
+    (typeof value === 'object' && value !== null && 'getFile' in value),
+};
 const seed = integer(0, Number.MAX_SAFE_INTEGER);
 const quantization = oneOf('f32', 'f16', 'q8', 'q4');
 const build = oneOf('auto', 'baseline', 'relaxed');
@@ -135,7 +162,10 @@ export function checkConvertOptions(options: ConvertOptions) {
 
 /** @throws RwkvError `invalid-argument` */
 export function checkSessionOptions(options: SessionOptions) {
-  return check(options, (get) => ({ seed: get('seed', seed) ?? randomSeed() }));
+  return check(options, (get) => ({
+    seed: get('seed', seed) ?? randomSeed(),
+    state: get('state', file),
+  }));
 }
 
 /** @throws RwkvError `invalid-argument` */

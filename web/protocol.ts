@@ -41,6 +41,18 @@ export interface ModelShape {
   readonly parameters: number;
 }
 
+/**
+ * Which vocabulary a model was loaded with:
+ *
+ * - `'world'`: the file of RWKV's World models, rwkv_vocab_v20230424.txt, known by its SHA-256 (in pages without a secure
+ *   context, which cannot compute one, it is a `'trie'`)
+ * - `'trie'`: another file of that form
+ * - `'embedded'`: the World vocabulary inside a GGUF file
+ * - `'huggingface'`: a tokenizer.json
+ * - `'bytes'`: every byte is a token
+ */
+export type TokenizerKind = 'world' | 'trie' | 'embedded' | 'huggingface' | 'bytes';
+
 /** What a loaded model is. */
 export interface ModelInfo extends ModelShape {
   readonly quantization: Quantization;
@@ -51,8 +63,8 @@ export interface ModelInfo extends ModelShape {
   /** Threads in use. */
   readonly threads: number;
   /** `null`: loaded without a tokenizer; token ids only. */
-  readonly tokenizer: 'world' | 'bytes' | null;
-  /** What to know of the file: weights that are not finite, say. */
+  readonly tokenizer: TokenizerKind | null;
+  /** What to know of the file: weights that are not finite, say, or a vocabulary that cannot be used. */
   readonly warnings: readonly string[];
 }
 
@@ -76,6 +88,9 @@ export type Place =
   | { readonly kind: 'path'; readonly name: string; readonly path: string }
   | { readonly kind: 'blob'; readonly name: string; readonly blob: Blob }
   | { readonly kind: 'bytes'; readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> };
+
+/** A vocabulary file, `'bytes'`, what the model's own file holds, or none. */
+export type VocabularyChoice = Place | 'bytes' | 'embedded' | null;
 
 /** How the next token is drawn; every field checked. */
 export interface Sampling {
@@ -101,7 +116,7 @@ export interface Operations {
   load: {
     request: {
       readonly model: Place;
-      readonly vocabulary: Place | 'bytes' | null;
+      readonly vocabulary: VocabularyChoice;
       /** `null`: what a packed file was made for, else `'q8'`. */
       readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
@@ -122,7 +137,8 @@ export interface Operations {
   nextPiece: { request: Record<never, never>; reply: Uint8Array<ArrayBuffer> | null };
   tokenize: { request: { readonly text: string }; reply: Int32Array };
   detokenize: { request: { readonly tokens: Int32Array<ArrayBuffer> }; reply: string };
-  createSession: { request: { readonly seed: number }; reply: number };
+  /** `state`: the file of the state to start from; `null`: the model's own. */
+  createSession: { request: { readonly seed: number; readonly state: Place | null }; reply: number };
   /** Reads the prompt; answers when all of it is read. */
   append: { request: { readonly session: number; readonly prompt: Prompt }; reply: null };
   /** As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. */

@@ -16,7 +16,6 @@ import type {
   LoadProgress,
   ModelInfo,
   Op,
-  Place,
   Prompt,
   Reply,
   ReplyMessage,
@@ -25,6 +24,7 @@ import type {
   WorkerMessage,
 } from './protocol.js';
 import { Turns } from './turns.js';
+import { openVocabulary } from './vocabulary.js';
 
 /** The worker's end of the line to the page. */
 export interface Port {
@@ -63,7 +63,7 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
   const sessions = new Map<number, WasmSession>();
   let lastSession = 0;
   let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
-  let loaded: { readonly model: WasmModel; readonly turns: Turns<WasmSession> } | undefined;
+  let loaded: (Loaded & { readonly turns: Turns<WasmSession> }) | undefined;
 
   function there() {
     if (!loaded) throw new Error('asked before a model was loaded');
@@ -75,7 +75,7 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
     return session;
   }
   function tokens(prompt: Prompt): Int32Array {
-    return typeof prompt === 'string' ? unwrap(there().model.tokenize(prompt)) : prompt;
+    return typeof prompt === 'string' ? there().encode(prompt) : prompt;
   }
   async function read(session: WasmSession, prompt: Int32Array): Promise<null> {
     unwrap(session.prompt(prompt));
@@ -85,8 +85,8 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
 
   return {
     async load(request, report) {
-      const { engine, model, info } = await load(request, io, report);
-      loaded = { model, turns: new Turns((batch) => engine.module.advance(batch), breathe, crash) };
+      const { engine, info, ...parts } = await load(request, io, report);
+      loaded = { ...parts, turns: new Turns((batch) => engine.module.advance(batch), breathe, crash) };
       return info;
     },
     async inspect({ model, build }) {
@@ -111,11 +111,18 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
       if (piece === null) conversion.source.close();
       return piece;
     },
-    tokenize: ({ text }) => unwrap(there().model.tokenize(text)),
+    tokenize: ({ text }) => there().encode(text),
     detokenize: ({ tokens }) => there().model.detokenize(tokens),
-    createSession({ seed }) {
-      sessions.set(++lastSession, there().model.createSession(...seedWords(seed)));
-      return lastSession;
+    async createSession({ seed, state }) {
+      const source = state && (await openSource(state, io));
+      try {
+        const session = unwrap(there().model.createSession(...seedWords(seed), source && reader(source)));
+        const id = ++lastSession;
+        sessions.set(id, session);
+        return id;
+      } finally {
+        source?.close();
+      }
     },
     async append({ session: id, prompt }) {
       const session = find(id);
@@ -160,21 +167,32 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
   };
 }
 
+interface Loaded {
+  readonly model: WasmModel;
+  /** Throws RwkvError `bad-vocabulary` where a part of the text has no token. */
+  encode(text: string): Int32Array;
+}
+
 async function load(
   request: Request<'load'>,
   io: Io,
   report: (progress: LoadProgress) => void,
-): Promise<{ engine: Engine; model: WasmModel; info: ModelInfo }> {
+): Promise<Loaded & { engine: Engine; info: ModelInfo }> {
   const engine = await startEngine(request.build, io);
   const vocabulary = await openVocabulary(request.vocabulary, io);
   const source = await openSource(request.model, io, downloading(report));
   try {
     const model = unwrap(
-      engine.module.loadModel(reader(source), vocabulary, request.quantization, (loaded, total) =>
+      engine.module.loadModel(reader(source), vocabulary.core, request.quantization, (loaded, total) =>
         report({ stage: 'load', loaded, total }),
       ),
     );
-    return { engine, model, info: { ...model.info(), name: source.name, build: engine.build, threads: 1 } };
+    return {
+      engine,
+      model,
+      encode: vocabulary.encode ?? ((text) => unwrap(model.tokenize(text))),
+      info: { ...model.info(), name: source.name, build: engine.build, threads: 1 },
+    };
   } finally {
     source.close();
   }
@@ -183,24 +201,4 @@ async function load(
 function downloading(report: (progress: LoadProgress) => void) {
   return (loaded: number, total: number | undefined) =>
     report({ stage: 'download', loaded, ...(total !== undefined && { total }) });
-}
-
-const vocabularyLimit = 64 * 2 ** 20; // bytes; what is larger is no vocabulary
-
-async function openVocabulary(place: Place | 'bytes' | null, io: Io) {
-  if (place === null || place === 'bytes') return place;
-  const source = await openSource(place, io);
-  try {
-    if (source.size > vocabularyLimit) {
-      throw new RwkvError(
-        'bad-vocabulary',
-        `${source.name}: ${source.size} bytes is too much for a vocabulary`,
-      );
-    }
-    const bytes = new Uint8Array(source.size);
-    source.read(0, bytes);
-    return { name: source.name, bytes };
-  } finally {
-    source.close();
-  }
 }

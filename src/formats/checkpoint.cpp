@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "formats/bytes.h"
+#include "formats/dialect.h"
 
 namespace rwkv {
 namespace {
@@ -22,6 +23,7 @@ constexpr Foreign kForeign[] = {
     {"<!doctype", ErrorKind::kBadFile, "an HTML page, not a model file"},
     {"<html", ErrorKind::kBadFile, "an HTML page, not a model file"},
     {"version https://git-lfs", ErrorKind::kBadFile, "a Git LFS pointer, not the model file itself"},
+    {"{", ErrorKind::kBadFile, "JSON, the index or the config of a model, not the model file itself"},
 };
 
 bool starts_with_any_case(std::string_view text, std::string_view start) {
@@ -45,6 +47,12 @@ std::string hex(std::string_view bytes) {
 // that.
 bool looks_like_safetensors(std::string_view first) {
   return first.size() > 8 && first.substr(4, 4) == std::string_view("\0\0\0\0", 4) && first[8] == '{';
+}
+
+Result<Checkpoint> with_authors_names(Result<Checkpoint> file) {
+  if (!file) return file;
+  if (Status named = use_authors_names(*file); !named) return named.error();
+  return file;
 }
 
 }  // namespace
@@ -72,10 +80,10 @@ Result<Checkpoint> open_checkpoint(const Source& source) {
   if (Status status = source.read(0, std::span(bytes).first(count)); !status) return status.error();
   const std::string_view first = as_text(std::span(bytes).first(count));
 
-  if (first.starts_with("PK\3\4")) return open_pth(source);
+  if (first.starts_with("PK\3\4")) return with_authors_names(open_pth(source));
   if (first.starts_with("GGUF")) return open_gguf(source);
   if (first.starts_with("fmgg")) return open_ggml(source);
-  if (looks_like_safetensors(first)) return open_safetensors(source);
+  if (looks_like_safetensors(first)) return with_authors_names(open_safetensors(source));
   const std::string_view text = first.substr(std::min(first.find_first_not_of(" \t\r\n"), first.size()));
   for (const Foreign& foreign : kForeign) {
     if (!starts_with_any_case(text, foreign.start)) continue;

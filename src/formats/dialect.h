@@ -1,36 +1,19 @@
-// Files whose tensors are the authors' under other names, or turned, joined, flattened, transformed: each
-// such dialect is a table of what differs.
+// Naming styles: RWKV weights as other projects name and turn them.
 #pragma once
 
 #include "formats/checkpoint.h"
 
 namespace rwkv {
 
-enum class Form : uint8_t {
-  kSame,
-  kTurned,  // last two axes swapped
-  kHeads,   // (C) or (H, N) or with axes of one: (H, N)
-  kFlat,    // anything: (C)
-  kFused,   // n vectors joined, (n, ..., C)
-};
-
-struct Rule {
-  std::string_view in_file, authors;  // names
-  Form form = Form::kSame;
-  Stored stored = Stored::kValue;
-  std::string_view letters = {};  // kFused: behind the authors' name, one for each vector
-};
-
-// nullptr where there is none.
-inline const Rule* find_rule(std::span<const Rule> rules, std::string_view in_file) {
-  for (const Rule& rule : rules)
-    if (rule.in_file == in_file) return &rule;
-  return nullptr;
-}
-
-// Enters `tensor` as `rule` has it under the authors' names, behind `prefix`. N = head_size. REQUIRES: no
-// strides. Errors: kBadFile (a shape that the rule cannot mean, a name that is there already).
-Status add_by_rule(const Rule& rule, const std::string& prefix, int64_t head_size, Tensor tensor,
-                   Checkpoint& checkpoint);
+// Gives the tensors of a file the authors' names and orientation. The styles, and what is different in them:
+//
+//   the authors'   blocks.0.att.time_maa_x, blocks.0.att.time_faaaa, blocks.0.att.w1 (C, rank)
+//   web-rwkv       time_mix_x in version 6, time_first in 5 and 6; low-rank matrices turned: w1 (rank, C)
+//   Hugging Face   rwkv.blocks.0.attention.time_mix_key, versions 4 to 6
+//   fla            model.layers.0.attn.w_lora.lora.0.weight (rank, C), version 7; group norm of eps N 1e-5
+//
+// Errors: kBadFile (two styles in one file, one tensor under two names), kUnsupported (LoRA adapters, an
+// output tied to the embedding, fla's version 6).
+Status use_authors_names(Checkpoint& file);
 
 }  // namespace rwkv

@@ -11,7 +11,7 @@
 #include "formats/bytes.h"
 #include "formats/checkpoint.h"
 #include "formats/cursor.h"
-#include "formats/dialect.h"
+#include "formats/rules.h"
 #include "formats/ggml_tensor.h"
 
 namespace rwkv {

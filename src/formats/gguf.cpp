@@ -21,9 +21,9 @@ constexpr uint64_t kMostKey = 65535, kMostText = 256, kMostName = 64;  // bytes
 constexpr uint32_t kMostRank = 4;
 constexpr int kDeepest = 4;  // arrays of arrays
 constexpr uint64_t kMostPairs = 65536, kMostTensors = 65536;
-constexpr uint64_t kMostStrings = uint64_t{1} << 24;  // and arrays, in all values together
+constexpr uint64_t kMostStrings = uint64_t{1} << 22;  // and arrays, in all values together
 
-constexpr uint32_t kFloat = 6, kString = 8, kArray = 9;
+constexpr uint32_t kFloat = 6, kString = 8, kArray = 9, kDouble = 12;
 // Bytes of a value by its type's number: u8 i8 u16 i16 u32 i32 f32 bool string array u64 i64 f64.
 constexpr uint8_t kValueBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
@@ -90,7 +90,7 @@ class Reader {
 
   // Whole numbers come in any width.
   Status read_whole(std::string_view key, uint32_t type, uint64_t& value) {
-    if (type >= std::size(kValueBytes) || type == kFloat || kValueBytes[type] == 0)
+    if (type >= std::size(kValueBytes) || type == kFloat || type == kDouble || kValueBytes[type] == 0)
       return bad_key(key, "expected a whole number");
     value = 0;
     for (int i = 0; i < kValueBytes[type]; ++i) value |= uint64_t(in_.number<uint8_t>()) << 8 * i;

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "formats/bytes.h"
-#include "formats/dialect.h"
+#include "formats/rules.h"
 
 namespace rwkv {
 namespace {

@@ -2,7 +2,11 @@
 //
 //   NAME/data.pkl    a pickled dict, name -> _rebuild_tensor_v2(storage, offset, shape, strides, ...)
 //   NAME/data/KEY    the bytes of a storage; its persistent id is ('storage', torch.HalfStorage, KEY, device,
-//   elements) NAME/byteorder   "little" or "big"; absent before 2.1
+//                    elements)
+//   NAME/byteorder   "little" or "big"; absent before 2.1
+//
+// The other entries (version, .format_version, .storage_alignment, .data/serialization_id) tell nothing that
+// is needed. Tensors may share a storage and need not be contiguous in it.
 
 #include <algorithm>
 #include <array>
@@ -74,11 +78,26 @@ bool contiguous(const Shape& shape, const Shape& strides) {
   return true;
 }
 
+// Elements of the storage from a view's first to its last, both included: UINT64_MAX where that is too large
+// a number, 0 where an axis goes nowhere or backwards. REQUIRES: no empty dimension.
+uint64_t extent_of(const Shape& shape, const Shape& strides) {
+  int64_t last = 0;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 1) continue;
+    int64_t step = 0;
+    if (strides[i] <= 0) return 0;
+    if (__builtin_mul_overflow(shape[i] - 1, strides[i], &step) || __builtin_add_overflow(last, step, &last))
+      return UINT64_MAX;
+  }
+  return static_cast<uint64_t>(last) + 1;
+}
+
 class Reader {
  public:
   Reader(const Source& source, const ZipDirectory& zip, std::string_view folder, const Pickle& pickle)
       : source_(source), zip_(zip), storages_(std::string(folder) + "data/"), pickle_(pickle) {
     checkpoint_.source = &source;
+    checkpoint_.format = "pth";
   }
 
   Result<Checkpoint> read() {
@@ -106,6 +125,10 @@ class Reader {
 
     Result<Tensor> tensor = read_tensor(std::string(*name), *maker, pickle_.arguments(value));
     if (!tensor) return tensor.error();
+    total_bytes_ += tensor->bytes;
+    if (total_bytes_ / 2 > source_.size())
+      return bad_file(source_,
+                      "its tensors share storages so often that they are twice as large as the file");
     if (!checkpoint_.tensors.try_emplace(std::string(*name), std::move(*tensor)).second) {
       return bad_file(source_, printable(*name) + ": twice in the file");
     }
@@ -141,10 +164,15 @@ class Reader {
     }
     const std::optional<uint64_t> count = element_count(shape);
     if (!count) return bad("impossible shape " + to_string(shape));
-    if (*count > 0 && !contiguous(shape, strides)) {
+    const bool is_plain = *count == 0 || contiguous(shape, strides);
+    const uint64_t extent = is_plain ? *count : extent_of(shape, strides);
+    if (extent < *count) {
       return unsupported(source_, shown + "strides " + to_string(strides) + " of shape " + to_string(shape) +
-                                      ", expected contiguous rows");
+                                      ", expected a view that repeats no element");
     }
+    if (is_plain) strides.clear();
+    for (size_t i = 0; i < strides.size(); ++i)
+      if (shape[i] == 1) strides[i] = 1;  // it tells nothing and may be anything
 
     const ZipEntry* entry = key->size() <= kMaxKeyBytes ? zip_.find(storages_ + std::string(*key)) : nullptr;
     if (!entry) return bad("its storage " + printable(*key) + " is missing");
@@ -155,14 +183,19 @@ class Reader {
     }
     const uint64_t elements = static_cast<uint64_t>(*storage_elements) * unit / type->element_bytes;
     if (*offset < 0 || static_cast<uint64_t>(*offset) > elements ||
-        *count > elements - static_cast<uint64_t>(*offset)) {
-      return bad(to_string(shape) + " at " + std::to_string(*offset) + " exceeds its storage of " +
-                 std::to_string(elements) + " elements");
+        extent > elements - static_cast<uint64_t>(*offset)) {
+      return bad(to_string(shape) + (strides.empty() ? "" : " with strides " + to_string(strides)) + " at " +
+                 std::to_string(*offset) + " exceeds its storage of " + std::to_string(elements) +
+                 " elements");
     }
     Result<uint64_t> data = zip_.data_offset(*entry);
     if (!data) return data.error();
-    return Tensor{std::move(name), type->dtype, std::move(shape),
-                  *data + static_cast<uint64_t>(*offset) * type->element_bytes, *count * type->element_bytes};
+    return Tensor{std::move(name),
+                  type->dtype,
+                  std::move(shape),
+                  *data + static_cast<uint64_t>(*offset) * type->element_bytes,
+                  extent * type->element_bytes,
+                  std::move(strides)};
   }
 
   bool read_integers(PickleRef tuple, Shape& values) const {
@@ -198,6 +231,7 @@ class Reader {
   const ZipDirectory& zip_;
   const std::string storages_;
   const Pickle& pickle_;
+  uint64_t total_bytes_ = 0;
   Checkpoint checkpoint_;
 };
 

@@ -8,11 +8,13 @@ namespace {
 // T is.
 constexpr int kTileRows = 4;
 
-// Rows of q8 activations: integers (R, K) and scales (R, K / 32).
+// Rows of quantised activations: integers (R, K), scales and sums (R, K / 32); see quantize_activations.
 struct QuantizedRows {
   const int16_t* q;
-  const float* scales;
+  const float *scales, *sums;
   int width;  // K
+
+  const int16_t* row(int r, int block) const { return q + size_t(r) * width + block * kBlock; }
 };
 
 // ys[t] (8) for T rows of x from row r on.
@@ -41,19 +43,40 @@ template <int T>
 void q8_tile(const std::byte* group, const QuantizedRows& x, int r, F32x8* ys) {
   for (int t = 0; t < T; ++t) ys[t] = {splat(0), splat(0)};
   const int blocks = x.width / kBlock;
-  for (int b = 0; b < blocks; ++b, group += 288) {
+  for (int b = 0; b < blocks; ++b, group += Matrix::kQ8BlockBytes) {
     const auto* scales = reinterpret_cast<const float*>(group);
     const auto* w = reinterpret_cast<const int8_t*>(group + 32);
     for (int half = 0; half < 2; ++half) {  // rows 0-3, rows 4-7
       RowDots dots[T];
       for (int k = 0; k < kBlock; k += 4)
-        for (int t = 0; t < T; ++t)
-          dots[t].add(w + k * kGroup + half * 16, x.q + size_t(r + t) * x.width + b * kBlock + k);
+        for (int t = 0; t < T; ++t) dots[t].add(w + k * kGroup + half * 16, x.row(r + t, b) + k);
       for (int t = 0; t < T; ++t) {
-        const f32x4 scale = load(scales + half * kLanes) * splat(x.scales[size_t(r + t) * blocks + b]);
+        const f32x4 scale = load(scales + half * kLanes) * splat(x.scales[(r + t) * blocks + b]);
         f32x4& y = half ? ys[t].high : ys[t].low;
         y = madd(dots[t].total(), scale, y);
       }
+    }
+  }
+}
+
+// The same for q4: a block adds scale x.scale (integer sum) + minimum x.sum.
+template <int T>
+void q4_tile(const std::byte* group, const QuantizedRows& x, int r, F32x8* ys) {
+  for (int t = 0; t < T; ++t) ys[t] = {splat(0), splat(0)};
+  const int blocks = x.width / kBlock;
+  const u16x8 nibble = splat_from_memory(0x000F);
+  for (int b = 0; b < blocks; ++b, group += Matrix::kQ4BlockBytes) {
+    const auto* w = reinterpret_cast<const uint8_t*>(group + 32);
+    NibbleDots dots[T];
+    for (int k = 0; k < kBlock; k += 4)
+      for (int t = 0; t < T; ++t) dots[t].add(w + k * 4, x.row(r + t, b) + k, nibble);
+    const F32x8 scale = load_upper(group), minimum = load_lower(group);
+    for (int t = 0; t < T; ++t) {
+      const f32x4 x_scale = splat(x.scales[(r + t) * blocks + b]),
+                  x_sum = splat(x.sums[(r + t) * blocks + b]);
+      const F32x8 sum = dots[t].total();
+      ys[t].low = madd(minimum.low, x_sum, madd(sum.low, scale.low * x_scale, ys[t].low));
+      ys[t].high = madd(minimum.high, x_sum, madd(sum.high, scale.high * x_scale, ys[t].high));
     }
   }
 }
@@ -84,20 +107,25 @@ void for_tiles(const Matrix& W, int R, Rows y, Tile tile) {
 
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   assert(x.width == W.cols && y.width == W.rows && x.count == y.count);
-  if (W.format != Quantization::kQ8) {
+  if (W.format == Quantization::kF32 || W.format == Quantization::kF16) {
     for_tiles(W, x.count, y,
               [&]<int T>(const std::byte* group, int r, F32x8* ys) { float_tile<T>(W, group, x, r, ys); });
     return;
   }
   const ArenaScope scope(arena);
-  const int blocks = x.width / kBlock;
+  const size_t blocks = size_t(x.width) / kBlock;
   auto* q = reinterpret_cast<int16_t*>(arena.floats(x.size() / 2));
-  float* scales = arena.floats(size_t(x.count) * blocks);
+  float *scales = arena.floats(x.count * blocks), *sums = arena.floats(x.count * blocks);
   for (int r = 0; r < x.count; ++r)
-    quantize_activations({x.row(r), size_t(x.width)}, q + size_t(r) * x.width, scales + size_t(r) * blocks);
-  const QuantizedRows xq{q, scales, x.width};
-  for_tiles(W, x.count, y,
-            [&]<int T>(const std::byte* group, int r, F32x8* ys) { q8_tile<T>(group, xq, r, ys); });
+    quantize_activations({x.row(r), size_t(x.width)}, q + size_t(r) * x.width, scales + r * blocks,
+                         sums + r * blocks);
+  const QuantizedRows xq{q, scales, sums, x.width};
+  if (W.format == Quantization::kQ8)
+    for_tiles(W, x.count, y,
+              [&]<int T>(const std::byte* group, int r, F32x8* ys) { q8_tile<T>(group, xq, r, ys); });
+  else
+    for_tiles(W, x.count, y,
+              [&]<int T>(const std::byte* group, int r, F32x8* ys) { q4_tile<T>(group, xq, r, ys); });
 }
 
 void matmul_each(Rows x, Rows E, Rows y) {

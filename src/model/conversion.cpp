@@ -17,7 +17,8 @@ std::string metadata(std::string_view key, std::string_view value) {
 std::string entry(std::string_view name, std::string_view dtype, const Shape& shape, uint64_t bytes,
                   uint64_t& offset) {
   std::string sizes;
-  for (const int64_t size : shape) sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+  for (const int64_t size : shape) sizes += std::to_string(size) + ',';
+  if (!sizes.empty()) sizes.pop_back();
   const std::string begin = std::to_string(offset), end = std::to_string(offset += bytes);
   return quoted(name) + ":{\"dtype\":" + quoted(dtype) + ",\"shape\":[" + sizes + "],\"data_offsets\":[" +
          begin + ',' + end + "]},";

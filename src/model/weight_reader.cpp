@@ -76,19 +76,32 @@ const Tensor* WeightReader::find(std::string_view name) const {
   return checkpoint_.find(prefix_ + std::string(name));
 }
 
-const Tensor* WeightReader::expect(std::string_view name, const Shape& shape) {
-  if (error_) return nullptr;
+std::optional<Tensor> WeightReader::expect(std::string_view name, const Shape& shape) {
+  if (error_) return std::nullopt;
   const Tensor* tensor = find(name);
   const std::string full_name = prefix_ + std::string(name);
   if (!tensor) {
     fail(ErrorKind::kBadModel, full_name + ": missing, expected " + to_string(shape));
-  } else if (squeeze(tensor->shape) != squeeze(shape)) {
+    return std::nullopt;
+  }
+  // Blocks and packed matrices go by rows: there every dimension counts.
+  const bool by_rows = is_packed(tensor->dtype) || block_size(tensor->dtype).elements > 1;
+  if (by_rows ? tensor->shape != shape : squeeze(tensor->shape) != squeeze(shape)) {
     fail(ErrorKind::kBadModel,
          full_name + ": expected " + to_string(shape) + ", file has " + to_string(tensor->shape));
-  } else {
-    return tensor;
+    return std::nullopt;
   }
-  return nullptr;
+  Tensor view = *tensor;
+  view.shape = shape;
+  if (!view.strides.empty()) {
+    view.strides.assign(shape.size(), 1);
+    for (size_t to = 0, from = 0; to < shape.size(); ++to) {
+      if (shape[to] == 1) continue;
+      while (tensor->shape[from] == 1) ++from;
+      view.strides[to] = tensor->strides[from++];
+    }
+  }
+  return view;
 }
 
 int WeightReader::size_of(std::string_view name, size_t dimension) {
@@ -152,12 +165,14 @@ void WeightReader::each_rows(const Tensor& tensor, Take take) {
     take(row, count, values.data());
   };
   if (is_packed(tensor.dtype)) {
-    const Quantization format = format_of(tensor.dtype);
-    const size_t group_bytes = Matrix::group_bytes(format, cols);
+    Matrix group = make_matrix(format_of(tensor.dtype), kGroup, cols);
+    if (group.empty()) return fail_memory(Matrix::group_bytes(format_of(tensor.dtype), cols));
+    const size_t group_bytes = group.data.bytes();
     int row = 0;
     each_piece(tensor, group_bytes, [&](std::span<const std::byte> bytes) {
       for (; !bytes.empty(); bytes = bytes.subspan(group_bytes), row += kGroup) {
-        unpack_group(format, cols, bytes.data(), values.data());
+        std::copy_n(bytes.data(), group_bytes, group.data.as<std::byte>());
+        unpack_group(group, 0, values.data());
         take(row, std::min(rows - row, kGroup), values.data());
       }
     });
@@ -184,7 +199,7 @@ void WeightReader::keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dt
 }
 
 Vector WeightReader::vector(std::string_view name, const Shape& shape) {
-  const Tensor* tensor = expect(name, shape);
+  const std::optional<Tensor> tensor = expect(name, shape);
   if (tensor && is_packed(tensor->dtype))
     fail(ErrorKind::kBadModel, tensor->name + ": expected no packed matrix");
   if (error_) return {};
@@ -226,8 +241,7 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   } else {
     size_t not_finite = 0;
     each_rows(view, [&](int row, int, const float* values) {
-      not_finite += count_not_finite({values, size_t(kGroup) * cols});
-      pack_group(matrix, row / kGroup, values);
+      not_finite += pack_group(matrix, row / kGroup, values);
     });
     warn_of(tensor, not_finite);
   }
@@ -235,13 +249,13 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
 }
 
 Matrix WeightReader::matrix(std::string_view name, int rows, int cols) {
-  const Tensor* tensor = expect(name, {rows, cols});
+  const std::optional<Tensor> tensor = expect(name, {rows, cols});
   if (!tensor) return {};
   return pack(PlannedTensor::Kind::kMatrix, *tensor, *tensor, format_for(quantization_, cols));
 }
 
 Matrix WeightReader::transposed(std::string_view name, int rows, int cols) {
-  const Tensor* tensor = expect(name, {cols, rows});
+  const std::optional<Tensor> tensor = expect(name, {cols, rows});
   if (!tensor) return {};
   Tensor view = rwkv::transposed(*tensor);
   return pack(PlannedTensor::Kind::kTransposed, *tensor, view, unquantised());
@@ -265,7 +279,7 @@ Matrix WeightReader::transposed(const Vector& values, int i, int rows, int cols)
 }
 
 Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
-  const Tensor* tensor = expect(name, {rows, cols});
+  const std::optional<Tensor> tensor = expect(name, {rows, cols});
   if (!tensor) return {};
   const bool is_plain = !is_packed(tensor->dtype) && tensor->strides.empty() &&
                         tensor->stored == Stored::kValue && tensor->scale == 1;

@@ -48,8 +48,8 @@ class WeightReader {
 
  private:
   const Tensor* find(std::string_view name) const;
-  // The tensor, if it is there and has the shape; else an error.
-  const Tensor* expect(std::string_view name, const Shape& shape);
+  // The tensor under this very shape, if it is there and has it but for dimensions of one; else an error.
+  std::optional<Tensor> expect(std::string_view name, const Shape& shape);
   // take(bytes) for the tensor's bytes, in pieces of whole `unit`s.
   template <class Take>
   void each_piece(const Tensor& tensor, uint64_t unit, Take take);

@@ -61,7 +61,8 @@ int main(int argc, char** argv) {
 
   const Model exact = unwrap(load_model(checkpoint, Quantization::kF32));
   std::printf("%zu bytes, %zu tokens\n", text.size(), tokens.size());
-  for (const Quantization quantization : {Quantization::kF32, Quantization::kF16, Quantization::kQ8}) {
+  for (const Quantization quantization :
+       {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4}) {
     const Model model = unwrap(load_model(checkpoint, quantization));
     Arena arena;
     double nats = 0, divergence = 0;

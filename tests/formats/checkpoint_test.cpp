@@ -66,6 +66,8 @@ TEST_CASE("files that are something else are told what they are") {
       {"<!DOCTYPE html>", "tales.pth: this is an HTML page, not a model file"},
       {"\r\n <HTML lang=en>", "tales.pth: this is an HTML page, not a model file"},
       {"version https://git-lfs.github.com/spec/v1\n", "tales.pth: this is a Git LFS pointer"},
+      {"{\n  \"metadata\": {\"total_size\": 1}",
+       "tales.pth: this is JSON, the index or the config of a model"},
       {std::string_view("\0\x01\xFE", 3), "it starts with 00 01 fe 78 78 78 78 78 78 78 78 78 78 78 78 78"},
       {"Entry not found", "not a .pth, .safetensors, GGUF or rwkv.cpp file"},
   };

@@ -71,6 +71,8 @@ inline std::string broken_promise(const Result<Checkpoint>& file, const Source& 
   const EmbeddedVocabulary& vocabulary = file->vocabulary;
   if (vocabulary.offset > source.size() || vocabulary.bytes > source.size() - vocabulary.offset)
     return "a vocabulary outside the file";
+  if (vocabulary.count > vocabulary.bytes / 8) return "a vocabulary of more strings than it has room for";
+  if (*file->format == 0) return "a format without a name";
   if (!(file->group_norm_eps > 0 && file->group_norm_eps < 1)) return "an eps that is none";
   Buffer buffer;
   for (const auto& [name, tensor] : file->tensors) {

@@ -206,14 +206,63 @@ TEST_CASE("parameters are read as the tensors they wrap, and what is no tensor i
   CHECK(file->find("w")->shape == Shape{3});
 }
 
-TEST_CASE("tensors that are not contiguous rows are refused with their strides") {
-  CHECK(refusal(tensor("w", {4, 8}, {1, 4}), ErrorKind::kUnsupported) ==
-        "tales.pth: w: strides (1, 4) of shape (4, 8), expected contiguous rows");
+TEST_CASE("views are read as they lie: turned, in slices, with anything for dimensions of one") {
+  const Bytes bytes = pth_of(PickleWriter::dict(
+      {tensor("turned", {4, 8}, {1, 4}), tensor("slice", {2, 8}, {9, 1}, 3),
+       tensor("every second", {16}, {2}, 1), tensor("one", {1, 3, 1, 2}, {INT64_MIN, 1, -5, 8}),
+       tensor("interleaved", {2, 2, 4}, {1, 16, 4})}));
+  const MemorySource source("tales.pth", bytes);
+  const Result<Checkpoint> file = open_pth(source);
+  REQUIRE(file);
+  CHECK(keeps_promises(open_pth, bytes));
+  const uint64_t data = file->find("turned")->offset;
+  CHECK(file->find("turned")->strides == Shape{1, 4});
+  CHECK(file->find("turned")->bytes == 64);
+  CHECK(file->find("slice")->strides == Shape{9, 1});
+  CHECK(file->find("slice")->offset == data + 6);
+  CHECK(file->find("slice")->bytes == (9 + 8) * 2);
+  CHECK(file->find("every second")->bytes == 31 * 2);
+  CHECK(file->find("one")->shape == Shape{1, 3, 1, 2});
+  CHECK(file->find("one")->strides == Shape{1, 1, 1, 8});
+  CHECK(file->find("one")->bytes == (2 + 8 + 1) * 2);
+  CHECK(file->find("interleaved")->strides == Shape{1, 16, 4});
+}
+
+TEST_CASE("views that repeat elements are refused with their strides") {
+  CHECK(refusal(tensor("w", {4, 8}, {0, 1}), ErrorKind::kUnsupported) ==
+        "tales.pth: w: strides (0, 1) of shape (4, 8), expected a view that repeats no element");
   for (const std::vector<int64_t>& strides :
-       {std::vector<int64_t>{0, 1}, {8, 0}, {-8, 1}, {9, 1}, {INT64_MAX, INT64_MAX}, {INT64_MIN, 1}}) {
+       {std::vector<int64_t>{8, 0}, {-8, 1}, {1, 1}, {INT64_MIN, 1}, {3, 1}}) {
     CHECK_THAT(refusal(tensor("w", {2, 8}, strides), ErrorKind::kUnsupported),
-               ContainsSubstring("expected contiguous rows"));
+               ContainsSubstring("expected a view that repeats no element"));
   }
+  CHECK_THAT(refusal(tensor("w", {INT64_MAX}, {0}), ErrorKind::kUnsupported),
+             ContainsSubstring("repeats no element"));
+}
+
+TEST_CASE("a view that leaves its storage is refused, however large its numbers") {
+  CHECK(refusal(tensor("w", {2, 8}, {24, 1})).empty());
+  CHECK(refusal(tensor("w", {2, 8}, {25, 1})) ==
+        "tales.pth: w: (2, 8) with strides (25, 1) at 0 exceeds its storage of 32 elements");
+  CHECK_THAT(refusal(tensor("w", {4, 8}, {1, 4}, 1)), ContainsSubstring("exceeds its storage"));
+  for (const int64_t stride : {int64_t{32}, int64_t{1} << 32, int64_t{1} << 62, INT64_MAX}) {
+    CHECK_THAT(refusal(tensor("w", {2, 2}, {1, stride})), ContainsSubstring("exceeds its storage"));
+    CHECK_THAT(refusal(tensor("w", {2, 2}, {stride, stride})), ContainsSubstring("exceeds its storage"));
+    CHECK_THAT(refusal(tensor("w", {4, 1, 4}, {stride, 1, stride})),
+               ContainsSubstring("exceeds its storage"));
+  }
+  CHECK(refusal(tensor("w", {0, 4}, {INT64_MAX, INT64_MAX})).empty());
+}
+
+TEST_CASE("tensors that together are twice as large as the file are refused") {
+  std::vector<TensorPickle> tensors;
+  for (int k = 0; k < 400; ++k) {
+    tensors.push_back({.name = std::to_string(k), .elements = 50'000, .shape = {50'000}, .strides = {1}});
+  }
+  CHECK_THAT(refusal_of_file(pth_of(PickleWriter::dict(tensors), 100'000)),
+             ContainsSubstring("twice as large as the file"));
+  tensors.resize(2);
+  CHECK(refusal_of_file(pth_of(PickleWriter::dict(tensors), 100'000)).empty());
 }
 
 TEST_CASE("a tensor that exceeds its storage is refused") {
@@ -315,6 +364,43 @@ TEST_CASE("a zip is a .pth when it has one data.pkl, in whatever folder") {
              ContainsSubstring("two entries data.pkl"));
 }
 
+TEST_CASE("the entries that torch adds to the tensors are passed over, wherever they stand") {
+  std::vector<ZipPart> parts = {{"tales/data.pkl", PickleWriter::dict({tensor("w", {32}, {1})}), 64},
+                                {"tales/.format_version", to_bytes("1"), 64},
+                                {"tales/.storage_alignment", to_bytes("64"), 64},
+                                {"tales/byteorder", to_bytes("little"), 64},
+                                {"tales/data/0", counting(64), 64},
+                                {"tales/version", to_bytes("3\n"), 64},
+                                {"tales/.data/serialization_id", to_bytes("1234567890"), 64}};
+  for (size_t turn = 0; turn < parts.size(); ++turn) {
+    std::rotate(parts.begin(), parts.begin() + 1, parts.end());
+    const Bytes bytes = zip_of(parts);
+    const MemorySource source("tales.pth", bytes);
+    const Result<Checkpoint> file = open_pth(source);
+    REQUIRE(file);
+    CHECK(file->tensors.size() == 1);
+    CHECK(bytes[file->find("w")->offset + 9] == std::byte{9});
+  }
+}
+
+TEST_CASE("a pickle whose values refer to each other in a circle is read or refused, not followed for ever") {
+  // d = {}; d["d"] = d; d["w"] = the tensor
+  PickleWriter circle;
+  circle.raw("}q").raw(std::string_view("\0", 1)).string("d").raw("h").raw(std::string_view("\0", 1));
+  circle.raw("s").item(tensor("w", {2}, {1})).raw("s.");
+  CHECK(refusal_of_file(pth_of(circle.bytes())).empty());
+  PickleWriter only;
+  only.raw("}q").raw(std::string_view("\0", 1)).string("d").raw("h").raw(std::string_view("\0", 1)).raw("s.");
+  CHECK_THAT(refusal_of_file(pth_of(only.bytes()), ErrorKind::kUnsupported), ContainsSubstring("only d"));
+}
+
+TEST_CASE("a whole module is refused by the name of its class") {
+  PickleWriter pickle;
+  pickle.global("rwkv.model", "RWKV").raw(")\x81}").item(tensor("w", {1}, {1})).raw("sb.");
+  CHECK(refusal_of_file(pth_of(pickle.bytes()), ErrorKind::kUnsupported) ==
+        "tales.pth: data.pkl: rwkv.model.RWKV: not something a model file needs");
+}
+
 TEST_CASE("a .pth whose source fails passes the error on") {
   const Bytes bytes = pth_of(PickleWriter::dict({tensor("w", {1}, {1})}));
   for (uint64_t good = 0; good < bytes.size(); good += 7) {
@@ -331,7 +417,7 @@ TEST_CASE("a .pth cut off anywhere is refused") {
 }
 
 TEST_CASE("a .pth with any bytes changed gives an error or whole tensors") {
-  const Bytes pickle = PickleWriter::dict({tensor("a", {2, 3}, {3, 1}), tensor("b", {4}, {1}, 28)});
+  const Bytes pickle = PickleWriter::dict({tensor("a", {2, 3}, {1, 5}), tensor("b", {4}, {1}, 28)});
   require_survives_mutation(open_pth, pth_of(pickle), 20'000);
   require_survives_mutation(
       open_pth, zip_of({{"a/data.pkl", pickle}, {"a/data/0", counting(64), 1, 0, 0, true}}, {.zip64 = true}),
@@ -339,7 +425,8 @@ TEST_CASE("a .pth with any bytes changed gives an error or whole tensors") {
 }
 
 TEST_CASE("a .pth with any bytes of its pickle changed gives an error or whole tensors") {
-  const Bytes pickle = PickleWriter::dict({tensor("a", {2, 3}, {3, 1}), tensor("b", {4}, {1}, 28)});
+  const Bytes pickle = PickleWriter::dict(
+      {tensor("a", {2, 3}, {3, 1}), tensor("b", {4}, {1}, 28), tensor("c", {2, 3, 2}, {1, 4, 2})});
   std::mt19937 random(7);
   for (int round = 0; round < 20'000; ++round) {
     Bytes changed = pickle;

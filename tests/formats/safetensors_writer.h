@@ -1,35 +1,41 @@
-// Builds safetensors files in memory.
+// Writes safetensors files, in the authors' names or as other projects' converters name and turn them.
 #pragma once
 
-#include "support.h"
-#include "tensor.h"
+#include "formats/styles.h"
 
 namespace rwkv {
 
-struct SafetensorsPart {
-  std::string name;
-  DType dtype = DType::kF32;  // or F16, BF16: those whose name the format shares
-  Shape shape = {};
-  Bytes data = {};
-};
-
-inline Bytes safetensors_of(const std::vector<SafetensorsPart>& parts) {
-  std::string header = "{";
-  uint64_t at = 0;
-  for (const SafetensorsPart& part : parts) {
-    std::string shape;
-    for (const int64_t size : part.shape) shape += (shape.empty() ? "" : ",") + std::to_string(size);
-    header += (at || header != "{" ? ",\"" : "\"") + part.name + "\":{\"dtype\":\"" + dtype_name(part.dtype) +
-              "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(at) + "," +
-              std::to_string(at + part.data.size()) + "]}";
-    at += part.data.size();
+inline Bytes write_safetensors(const std::vector<FileTensor>& tensors) {
+  std::string header = R"({"__metadata__":{"format":"pt"})";
+  Bytes data;
+  for (const FileTensor& tensor : tensors) {
+    header += ",\"" + tensor.name + R"(":{"dtype":")" + dtype_name(tensor.dtype) + R"(","shape":[)";
+    for (size_t i = 0; i < tensor.shape.size(); ++i)
+      header += (i ? "," : "") + std::to_string(tensor.shape[i]);
+    header += R"(],"data_offsets":[)" + std::to_string(data.size());
+    data.insert(data.end(), tensor.data.begin(), tensor.data.end());
+    header += "," + std::to_string(data.size()) + "]}";
   }
   header += "}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');  // so that the data is aligned
+
   Bytes file;
-  put_le(file, uint64_t(header.size()));
+  put_le(file, uint64_t{header.size()});
   put(file, header);
-  for (const SafetensorsPart& part : parts) file.insert(file.end(), part.data.begin(), part.data.end());
+  file.insert(file.end(), data.begin(), data.end());
   return file;
 }
+
+inline Bytes write_official(const Checkpoint& file) { return write_safetensors(read_tensors(file)); }
+
+inline Bytes write_web_rwkv(const Checkpoint& file) {
+  return write_safetensors(in_web_rwkv_style(read_tensors(file)));
+}
+
+inline Bytes write_hugging_face(const Checkpoint& file) {
+  return write_safetensors(in_hugging_face_style(read_tensors(file)));
+}
+
+inline Bytes write_fla(const Checkpoint& file) { return write_safetensors(in_fla_style(read_tensors(file))); }
 
 }  // namespace rwkv

@@ -26,7 +26,7 @@ std::vector<float> multiply(const Matrix& W, std::vector<float> x, int R) {
   return y;
 }
 
-// What q8 means: weights and activations each rounded to integers times their block's scale.
+// What activations become: integers times their block's scale.
 std::vector<float> rounded_blocks(std::vector<float> values) {
   for (size_t b = 0; b < values.size(); b += kBlock) {
     float largest = 0;
@@ -35,6 +35,16 @@ std::vector<float> rounded_blocks(std::vector<float> values) {
       values[b + i] = largest > 0 ? std::nearbyint(values[b + i] * (127 / largest)) * (largest / 127) : 0;
   }
   return values;
+}
+
+// The weights that a matrix stands for, (M, K).
+std::vector<float> unpack(const Matrix& matrix) {
+  std::vector<float> W, group(size_t(kGroup) * matrix.cols);
+  for (int m = 0; m < matrix.rows; m += kGroup) {
+    unpack_group(matrix, m / kGroup, group.data());
+    W.insert(W.end(), group.begin(), group.begin() + size_t(std::min(matrix.rows - m, kGroup)) * matrix.cols);
+  }
+  return W;
 }
 
 }  // namespace
@@ -54,17 +64,38 @@ TEST_CASE("matmul equals the reference in f32 and f16 at every row count, height
         }
 }
 
-TEST_CASE("matmul equals the reference in q8 on the rounded operands") {
-  for (const int M : {1, 4, 5, 8, 13, 24})
-    for (const int K : {32, 64, 160})
-      for (int R = 1; R <= 9; ++R) {
-        const auto W = reference::random_floats(size_t(M) * K, -1, 1, M * 100 + K);
-        const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
-        INFO("M " << M << " K " << K << " R " << R);
-        REQUIRE(reference::max_difference(multiply(pack(Quantization::kQ8, W, M, K), x, R),
-                                          reference::matmul(rounded_blocks(W), rounded_blocks(x), R, M, K)) <
-                5e-5);
-      }
+TEST_CASE("matmul equals the reference in q8 and q4 on the rounded operands, at every count and height") {
+  for (const Quantization format : {Quantization::kQ8, Quantization::kQ4})
+    for (const int M : {1, 3, 4, 5, 7, 8, 9, 13, 16, 24})
+      for (const int K : {32, 64, 160})
+        for (int R = 1; R <= 9; ++R) {
+          const Matrix W = pack(format, reference::random_floats(size_t(M) * K, -1, 1, M * 100 + K), M, K);
+          const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
+          INFO(quantization_name(format) << " M " << M << " K " << K << " R " << R);
+          REQUIRE(reference::max_difference(multiply(W, x, R),
+                                            reference::matmul(unpack(W), rounded_blocks(x), R, M, K)) < 5e-5);
+        }
+}
+
+// With scale 1 on both sides every product and sum is an integer, so that floats lose nothing.
+TEST_CASE("matmul's integer sums are exact at the extremes of q8 and q4") {
+  const int M = 8, K = 64, R = 5;
+  const struct {
+    Quantization format;
+    float low, high;
+  } cases[] = {{Quantization::kQ8, -127, 127}, {Quantization::kQ4, 0, 15}, {Quantization::kQ4, -8, 7}};
+  for (const auto& [format, low, high] : cases)
+    for (const float activation : {-127.0f, 127.0f}) {
+      std::vector<float> W(size_t(M) * K), x(size_t(R) * K, activation);
+      for (size_t i = 0; i < W.size(); ++i) W[i] = i / K % 2 == 0 ? high : i % K % 32 == 0 ? low : high;
+      for (int m = 0; m < M; m += 2) W[size_t(m) * K] = W[size_t(m) * K + 32] = low;
+      const auto y = multiply(pack(format, W, M, K), x, R), expected = [&] {
+        const auto sums = reference::matmul(W, x, R, M, K);
+        return std::vector<float>(sums.begin(), sums.end());
+      }();
+      INFO(quantization_name(format) << " from " << low << " activation " << activation);
+      CHECK(y == expected);
+    }
 }
 
 TEST_CASE("a matrix of each row's own is multiplied as the reference does") {
@@ -89,7 +120,8 @@ TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bi
   const int M = 20, K = 96, R = 11;
   const auto W = reference::random_floats(size_t(M) * K, -1, 1, 1),
              x = reference::random_floats(size_t(R) * K, -1, 1, 2);
-  for (const Quantization format : {Quantization::kF32, Quantization::kF16, Quantization::kQ8}) {
+  for (const Quantization format :
+       {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4}) {
     const Matrix matrix = pack(format, W, M, K);
     const auto together = multiply(matrix, x, R);
     for (int r = 0; r < R; ++r) {

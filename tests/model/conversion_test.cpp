@@ -17,15 +17,6 @@ struct OracleFile {
   Checkpoint checkpoint;
 };
 
-Bytes converted(const Checkpoint& checkpoint, Quantization quantization) {
-  Conversion conversion = require(Conversion::start(checkpoint, quantization));
-  Bytes file;
-  for (Buffer piece = require(conversion.next()); piece.bytes() > 0; piece = require(conversion.next()))
-    file.insert(file.end(), piece.span().begin(), piece.span().end());
-  CHECK(file.size() == conversion.bytes());
-  return file;
-}
-
 std::vector<float> logits_of(const Checkpoint& checkpoint, Quantization quantization) {
   std::vector<Token> tokens(16);
   for (int i = 0; i < 16; ++i) tokens[size_t(i)] = 3 * i + 1;

@@ -1,5 +1,6 @@
 #include "model/initial_state.h"
 
+#include "formats/pth_writer.h"
 #include "model/oracle.h"
 #include "model/reference_model.h"
 #include "model/tiny_models.h"
@@ -18,7 +19,7 @@ struct File {
   Checkpoint checkpoint;
 
   explicit File(const Parts& parts, const char* name = "state.pth")
-      : bytes(safetensors_of(parts)), source(name, bytes), checkpoint(require(open_checkpoint(source))) {}
+      : bytes(write_safetensors(parts)), source(name, bytes), checkpoint(require(open_checkpoint(source))) {}
   File(const File&) = delete;
 };
 
@@ -90,6 +91,19 @@ TEST_CASE("a state in a file of its own is the state merged into the model") {
   }
 }
 
+TEST_CASE("a packed file keeps the merged state as the source has it") {
+  const Parts states = states_for(load_oracle("v6-bf16").model.config);
+  const File whole(merged(oracle_parts("v6-bf16"), states));
+  const Bytes bytes = converted(whole.checkpoint, Quantization::kQ8);
+  const MemorySource source("packed", bytes);
+  const Checkpoint packed = require(open_checkpoint(source));
+  const Model from_packed = require(load_model(packed, Quantization::kQ8)),
+              from_source = require(load_model(whole.checkpoint, Quantization::kQ8));
+  CHECK(!from_packed.initial_state.empty());
+  CHECK(from_packed.initial_state == from_source.initial_state);
+  CHECK(from_packed.parameters == from_source.parameters);
+}
+
 TEST_CASE("a fresh session starts from the model's state, or from the one it is given") {
   const Oracle oracle = load_oracle("v7-bf16");
   const File file(merged(oracle_parts("v7-bf16"), states_for(oracle.model.config)));
@@ -110,12 +124,23 @@ TEST_CASE("a fresh session starts from the model's state, or from the one it is 
 TEST_CASE("states come in any type of floats") {
   const Config config = load_oracle("v7-bf16").model.config;
   Parts states = states_for(config);
-  for (SafetensorsPart& part : states) part = part_of(part.name, DType::kBF16, part.shape, floats_of(part));
+  for (FileTensor& part : states) part = part_of(part.name, DType::kBF16, part.shape, floats_of(part));
   const File file(states);
   const InitialState state = require(load_initial_state(file.checkpoint, config));
   const auto first = floats_of(states[0]);
   CHECK(state[0][1] == first[size_t(config.head_size)]);
   CHECK(state[0][size_t(config.head_size)] == first[1]);
+}
+
+TEST_CASE("a state comes from a .pth as from a .safetensors") {
+  const Config config = load_oracle("v7-bf16").model.config;
+  const Parts states = states_for(config);
+  const Bytes pth = write_pth(states);
+  const MemorySource source("state.pth", pth);
+  const Checkpoint checkpoint = require(open_checkpoint(source));
+  const File file(states);
+  CHECK(require(load_initial_state(checkpoint, config)) ==
+        require(load_initial_state(file.checkpoint, config)));
 }
 
 TEST_CASE("what is no state for the model is refused and named") {
@@ -129,8 +154,8 @@ TEST_CASE("what is no state for the model is refused and named") {
   check(refusal(v4, good), "att.time_state: a state of versions 5 to 7, and the model is of version 4");
   check(refusal(v7, oracle_parts("v7-bf16")), "a model, not an initial state");
   check(refusal(v7, merged(oracle_parts("v7-bf16"), good)), "a model, not an initial state");
-  check(refusal(v7, {part_of("blocks.0.att.key.lora_A", DType::kF32, {2, 2}, {1, 2, 3, 4})}),
-        "not an initial state: expected blocks.N.att.time_state only, file has blocks.0.att.key.lora_A");
+  check(refusal(v7, {part_of("blocks.0.att.key.other", DType::kF32, {2, 2}, {1, 2, 3, 4})}),
+        "not an initial state: expected blocks.N.att.time_state only, file has blocks.0.att.key.other");
   check(refusal(v7, {good[0]}), "blocks.1.att.time_state: missing, expected " + shape);
   check(refusal(v7, {good[1]}), "blocks.0.att.time_state: missing, expected " + shape);
   check(refusal(v7, tiny_states(v7.layers + 1, v7.heads, v7.head_size)),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "formats/checkpoint.h"
+#include "model/conversion.h"
 #include "model/weights.h"
 #include "support.h"
 #include "tokenizer/tokenizer.h"
@@ -63,15 +64,22 @@ struct Oracle {
   std::vector<float> logits;  // (T, V)
 };
 
-inline Oracle load_oracle(const std::string& name, Quantization quantization = Quantization::kF32) {
-  const Bytes file = read_file(fixture("oracle/" + name + ".pth"));
+inline Bytes oracle_file(const std::string& name) { return read_file(fixture("oracle/" + name + ".pth")); }
+
+// The oracle's model from `file`, which holds the same weights as its own file.
+inline Oracle load_oracle(const std::string& name, const Bytes& file,
+                          Quantization quantization = Quantization::kF32) {
   const std::string json = text_of(read_file(fixture("oracle/" + name + ".json")));
-  const MemorySource source(name + ".pth", file);
+  const MemorySource source(name, file);
   const Checkpoint checkpoint = require(open_checkpoint(source));
   const std::string_view key = "\"logits\": \"";
   const size_t from = json.find(key) + key.size();
   return {require(load_model(checkpoint, quantization)), json_numbers<Token>(json, "tokens"),
           base64_floats(std::string_view(json).substr(from, json.find('"', from) - from))};
+}
+
+inline Oracle load_oracle(const std::string& name, Quantization quantization = Quantization::kF32) {
+  return load_oracle(name, oracle_file(name), quantization);
 }
 
 // Logits at every position of `tokens`, (T, V), read from a fresh state in chunks.
@@ -86,6 +94,16 @@ inline std::vector<float> read_all(const Model& model, const std::vector<Token>&
     forward(model, {&slice, 1}, arena);
   }
   return logits;
+}
+
+// The packed file of a model.
+inline Bytes converted(const Checkpoint& checkpoint, Quantization quantization) {
+  Conversion conversion = require(Conversion::start(checkpoint, quantization));
+  Bytes file;
+  for (Buffer piece = require(conversion.next()); piece.bytes() > 0; piece = require(conversion.next()))
+    file.insert(file.end(), piece.span().begin(), piece.span().end());
+  CHECK(file.size() == conversion.bytes());
+  return file;
 }
 
 }  // namespace rwkv

@@ -1,6 +1,8 @@
 // Checkpoints that nobody has published, made of the oracles' tensors: lists of tensors to write as files.
 #pragma once
 
+#include <map>
+
 #include "dtype.h"
 #include "formats/checkpoint.h"
 #include "formats/safetensors_writer.h"
@@ -8,15 +10,15 @@
 
 namespace rwkv {
 
-using Parts = std::vector<SafetensorsPart>;
+using Parts = std::vector<FileTensor>;  // what a file is made of
 
-inline SafetensorsPart part_of(std::string name, DType dtype, Shape shape, const std::vector<float>& values) {
-  SafetensorsPart part{std::move(name), dtype, std::move(shape), Bytes(bytes_of(dtype, values.size()))};
+inline FileTensor part_of(std::string name, DType dtype, Shape shape, const std::vector<float>& values) {
+  FileTensor part{std::move(name), dtype, std::move(shape), Bytes(bytes_of(dtype, values.size()))};
   encode(dtype, values, part.data.data());
   return part;
 }
 
-inline std::vector<float> floats_of(const SafetensorsPart& part) {
+inline std::vector<float> floats_of(const FileTensor& part) {
   std::vector<float> values(part.data.size() / block_size(part.dtype).bytes);
   decode(part.dtype, part.data.data(), values);
   return values;
@@ -25,28 +27,18 @@ inline std::vector<float> floats_of(const SafetensorsPart& part) {
 // The file's floats under the names of its tensors.
 inline std::map<std::string, reference::Doubles> weights_of(const Parts& parts) {
   std::map<std::string, reference::Doubles> weights;
-  for (const SafetensorsPart& part : parts) weights[part.name] = reference::doubles(floats_of(part));
+  for (const FileTensor& part : parts) weights[part.name] = reference::doubles(floats_of(part));
   return weights;
 }
 
-// All tensors of a .pth, as they are; none where it cannot be read.
-inline Parts parts_of(const Bytes& pth) {
-  const MemorySource source("parts", pth);
-  const auto checkpoint = open_checkpoint(source);
-  Parts parts;
-  if (!checkpoint) return parts;
-  for (const auto& [name, tensor] : checkpoint->tensors) {
-    const auto bytes = std::span(pth).subspan(size_t(tensor.offset), size_t(tensor.bytes));
-    parts.push_back({name, tensor.dtype, tensor.shape, Bytes(bytes.begin(), bytes.end())});
-  }
-  return parts;
-}
-
 inline Parts oracle_parts(const std::string& name) {
-  return parts_of(read_file(fixture("oracle/" + name + ".pth")));
+  const Bytes file = read_file(fixture("oracle/" + name + ".pth"));
+  const MemorySource source(name, file);
+  const auto checkpoint = open_checkpoint(source);
+  return checkpoint ? read_tensors(*checkpoint) : Parts();
 }
 
-inline SafetensorsPart* find(Parts& parts, std::string_view name) {
+inline FileTensor* find(Parts& parts, std::string_view name) {
   const auto found = std::find_if(parts.begin(), parts.end(), [&](const auto& p) { return p.name == name; });
   return found == parts.end() ? nullptr : &*found;
 }
@@ -85,7 +77,7 @@ inline Parts tiny_7a(Parts v7) {
 // The version 5.2 with one decay and one bonus a head: as 5.1 stores them, one number each, or repeated for
 // each channel.
 inline Parts tiny_51(Parts v52, bool repeated) {
-  for (SafetensorsPart& part : v52) {
+  for (FileTensor& part : v52) {
     if (!part.name.ends_with("att.time_decay") && !part.name.ends_with("att.time_faaaa")) continue;
     const int64_t H = part.shape[0], N = part.shape[1];
     std::vector<float> values = floats_of(part), heads;
@@ -100,7 +92,7 @@ inline Parts tiny_51(Parts v52, bool repeated) {
 // The same without its gate, and the bonus by its logarithm, `time_first`: version 5.0.
 inline Parts tiny_50(const Parts& v52) {
   Parts v50;
-  for (SafetensorsPart& part : tiny_51(v52, false)) {
+  for (FileTensor& part : tiny_51(v52, false)) {
     if (part.name.ends_with("att.gate.weight") || part.name.ends_with("att.time_mix_g")) continue;
     if (const size_t at = part.name.find("time_faaaa"); at != std::string::npos) {
       std::vector<float> logs = floats_of(part);

@@ -8,7 +8,7 @@ using namespace rwkv;
 namespace {
 
 Model load(const Parts& parts, Quantization quantization = Quantization::kF32) {
-  const Bytes file = safetensors_of(parts);
+  const Bytes file = write_safetensors(parts);
   const MemorySource source("tiny.safetensors", file);
   const Checkpoint checkpoint = require(open_checkpoint(source));
   return require(load_model(checkpoint, quantization));
@@ -70,6 +70,21 @@ TEST_CASE("version 7a gives the same bits in chunks, in batches and quantised") 
     forward(model, batch, arena);
     CHECK(std::equal(of_a.begin(), of_a.end(), whole.begin()));
     CHECK(of_b == whole);
+  }
+}
+
+TEST_CASE("a packed file of version 7a gives the logits of its source, to the last bit") {
+  const std::vector<Token> tokens = text();
+  const Bytes file = write_safetensors(tiny_7a(oracle_parts("v7-bf16")));
+  const MemorySource source("tiny.safetensors", file);
+  const Checkpoint checkpoint = require(open_checkpoint(source));
+  for (const Quantization quantization : {Quantization::kF32, Quantization::kF16, Quantization::kQ8}) {
+    const Bytes bytes = converted(checkpoint, quantization);
+    const MemorySource packed_source("packed", bytes);
+    const Checkpoint packed = require(open_checkpoint(packed_source));
+    INFO(quantization_name(quantization));
+    CHECK(read_all(require(load_model(packed, quantization)), tokens, 40) ==
+          read_all(require(load_model(checkpoint, quantization)), tokens, 40));
   }
 }
 

@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "formats/gguf_tokens.h"
 #include "support.h"
-#include "tokenizer/spelling.h"
+#include "tokenizer/string_list.h"
 #include "tokenizer/tokenizer.h"
 
 namespace rwkv {
@@ -43,9 +44,9 @@ Ids encode(const Tokenizer& tokenizer, std::string_view text) {
 // <s>, every byte, some words, padding.
 Strings small_vocabulary() {
   Strings strings = {"<s>"};
-  for (int byte = 0; byte < 256; ++byte) strings.push_back(escaped(std::string{char(byte)}));
+  for (int byte = 0; byte < 256; ++byte) strings.push_back(python_repr(std::string{char(byte)}));
   for (const char* word : {"the", " the", "\n\n", "it's", "say \"it's\"", "\\n", "\xE6\xBC", "[PAD9]"})
-    strings.push_back(escaped(word));
+    strings.push_back(python_repr(word));
   while (strings.size() < 268) strings.push_back("[PAD" + std::to_string(strings.size()) + "]");
   return strings;
 }
@@ -88,12 +89,11 @@ TEST_CASE("the World vocabulary is the same from a list of escaped strings") {
   if (file.empty()) SKIP("the World vocabulary is not present");
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   const auto world = make_world_tokenizer("vocab.txt", text);
+  const auto vocabulary = read_vocabulary("vocab.txt", text);
   REQUIRE(world.ok());
-  Strings strings = {"<s>"};
-  for (Token id = 1; id < (*world)->size(); ++id) strings.push_back(escaped((*world)->bytes(id)));
-  for (size_t id = strings.size(); id < 65536; ++id) strings.push_back("[PAD" + std::to_string(id) + "]");
+  REQUIRE(vocabulary.ok());
 
-  const auto tokenizer = make(strings);
+  const auto tokenizer = make(gguf_tokens(*vocabulary, 65536));
   CHECK(tokenizer->size() == 65536);
   int different = 0;
   for (Token id = 0; id < 65536; ++id) different += tokenizer->bytes(id) != (*world)->bytes(id);

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "support.h"
-#include "tokenizer/spelling.h"
 #include "tokenizer/tokenizer.h"
 
 namespace rwkv {
@@ -19,8 +18,20 @@ namespace {
 using namespace std::string_literals;
 using Ids = std::vector<Token>;
 
+// As Python's repr() of bytes writes them.
+std::string bytes_literal(std::string_view bytes) {
+  std::string literal = "b'";
+  for (const char c : bytes) {
+    constexpr const char* kDigits = "0123456789abcdef";
+    if (c == '\'' || c == '\\') literal += {'\\', c};
+    else if (c >= ' ' && c <= '~') literal += c;
+    else literal += {'\\', 'x', kDigits[uint8_t(c) >> 4], kDigits[uint8_t(c) & 15]};
+  }
+  return literal + "'";
+}
+
 std::string line(int id, std::string_view bytes) {
-  return std::to_string(id) + " b'" + escaped(bytes) + "' " + std::to_string(bytes.size()) + "\n";
+  return std::to_string(id) + " " + bytes_literal(bytes) + " " + std::to_string(bytes.size()) + "\n";
 }
 
 // Every byte, then words that begin alike, end alike and cut characters in two.

@@ -46,7 +46,15 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['client', 'options', 'protocol', 'errors'],
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
-  worker: { files: /^web\/(worker|turns)\.ts$/, sees: ['engine', 'store', 'protocol', 'errors'] },
+  worker: {
+    files: /^web\/(worker|turns)\.ts$/,
+    sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
+  },
+  vocabularies: {
+    files: /^web\/(vocabulary|huggingface|huggingface-library\.d|tokenizer-json|byte-level)\.ts$/,
+    sees: ['engine', 'store', 'protocol', 'errors'],
+    packages: ['@huggingface/tokenizers'],
+  },
   engine: {
     files: /^web\/(engine|features|wasm-modules\.d)\.ts$/,
     sees: ['glue', 'store', 'protocol', 'errors'],

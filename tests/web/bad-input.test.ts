@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { type LoadOptions, type LoadProgress, RWKV, RwkvError } from '../../dist/node.js';
+import { safetensors } from './safetensors.js';
 import { failure } from './streams.js';
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/oracle/${name}`, import.meta.url));
@@ -17,19 +18,6 @@ function replaced(from: string, to: string): Buffer {
   const text = good.toString('latin1');
   expect(text).toContain(from);
   return Buffer.from(text.replaceAll(from, to), 'latin1');
-}
-
-function safetensors(tensors: Record<string, number[]>): Buffer {
-  let offset = 0;
-  const entries = Object.entries(tensors).map(([name, shape]) => {
-    const bytes = 4 * shape.reduce((product, size) => product * size, 1);
-    offset += bytes;
-    return [name, { dtype: 'F32', shape, data_offsets: [offset - bytes, offset] }];
-  });
-  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(header.length));
-  return Buffer.concat([length, header, Buffer.alloc(offset)]);
 }
 
 const load = (file: Uint8Array, options: LoadOptions = {}) =>
@@ -54,7 +42,7 @@ describe('a file is refused that', () => {
     refuses(good.subarray(0, length), 'bad-file', message),
   );
   test.each([7, 60, 1_000])('is a safetensors file that ends after %i bytes', (length) =>
-    refuses(safetensors({ 'emb.weight': [16, 64] }).subarray(0, length), 'bad-file', /^chosen\.bin: /),
+    refuses(safetensors({ 'emb.weight': [[16, 64]] }).subarray(0, length), 'bad-file', /^chosen\.bin: /),
   );
   test.each([
     ['an image', '\x89PNG\r\n\x1a\n0000000000000000', 'bad-file', /it starts with 89 50 4e 47/],
@@ -86,15 +74,16 @@ describe('a file is refused that', () => {
   test('has a tensor of the wrong shape', () =>
     refuses(
       safetensors({
-        'emb.weight': [16, 64],
-        'blocks.0.ffn.key.weight': [8, 64],
-        'blocks.0.att.r_k': [1, 64],
-        'blocks.0.ln0.weight': [32],
+        'emb.weight': [[16, 64]],
+        'blocks.0.ffn.key.weight': [[8, 64]],
+        'blocks.0.att.r_k': [[1, 64]],
+        'blocks.0.ln0.weight': [[32]],
       }),
       'bad-model',
       /blocks\.0\.ln0\.weight: expected \(64\), file has \(32\)/,
     ));
-  test('is no RWKV model', () => refuses(safetensors({ 'conv.weight': [4, 4] }), 'bad-model', /emb\.weight/));
+  test('is no RWKV model', () =>
+    refuses(safetensors({ 'conv.weight': [[4, 4]] }), 'bad-model', /emb\.weight/));
 });
 
 describe('a vocabulary is refused that', () => {

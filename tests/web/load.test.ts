@@ -27,6 +27,8 @@ beforeAll(async () => {
     switch (url?.split('?')[0]) {
       case '/model.bin':
         return void response.writeHead(200, { 'content-length': megabyte.length }).end(megabyte);
+      case '/tuned.state':
+        return void response.end('state 7');
       case '/unknown-length':
         response.write(megabyte);
         return void response.end();
@@ -67,12 +69,44 @@ async function works(source: ModelSource | undefined, options: LoadOptions = {})
 
 const loadFailure = (source: ModelSource, options?: LoadOptions) => failure(fake.RWKV.load(source, options));
 
+describe('a state comes from', () => {
+  /** The number that the session of a state begins with. */
+  async function stateOf(state: ModelSource): Promise<number | undefined> {
+    const model = await fake.RWKV.load(fakeModel(), { tokenizer: 'bytes' });
+    try {
+      const session = await model.createSession({ state });
+      await session.append([0]);
+      return (await session.logits())[3];
+    } finally {
+      await model.dispose();
+    }
+  }
+
+  test('a URL, a path, a Blob or bytes, as a model does', async () => {
+    const bytes = new TextEncoder().encode('state 7');
+    writeFileSync(join(fake.folder, 'tuned.state'), bytes);
+    const path = join(fake.folder, 'tuned.state');
+    const sources = [`${site}/tuned.state`, 'data:,state 7', path, new Blob([bytes]), bytes.buffer, bytes];
+    for (const source of sources) expect(await stateOf(source)).toBe(7);
+    expect(bytes.length).toBe(7);
+  });
+
+  test.each([
+    ['/nowhere', 'read-failed', /nowhere: the server answered 404/],
+    ['/drops', 'read-failed', /drops: the download ended/],
+    ['/html', 'bad-model', /^html: no state/],
+  ])('no site that gives %s, and says so', async (page, code, message) => {
+    const error = await failure(stateOf(site + page));
+    expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);
+  });
+});
+
 describe('a model loads from', () => {
   test('the package itself, with its tokenizer', async () => {
     const model = await fake.RWKV.load();
     expect(model.info).toMatchObject({
       name: 'rwkv7-tales-4.6M-q8.safetensors',
-      tokenizer: 'world',
+      tokenizer: 'trie',
       threads: 1,
     });
     await model.dispose();
@@ -147,10 +181,10 @@ describe('a vocabulary', () => {
 
   test('of absurd size is refused', async () => {
     const huge = join(fake.folder, 'huge.txt');
-    writeFileSync(huge, new Uint8Array(64 * 2 ** 20 + 1));
+    writeFileSync(huge, new Uint8Array(16 * 2 ** 20 + 1));
     expect(await loadFailure(path, { tokenizer: huge })).toMatchObject({
       code: 'bad-vocabulary',
-      message: `huge.txt: ${64 * 2 ** 20 + 1} bytes is too much for a vocabulary`,
+      message: `huge.txt: ${16 * 2 ** 20 + 1} bytes is too much for a vocabulary`,
     });
   });
 });

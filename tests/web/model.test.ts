@@ -64,7 +64,7 @@ describe('the storyteller', () => {
       vocabulary: 4096,
       parameters: 4_618_368,
       quantization: 'q8',
-      tokenizer: 'world',
+      tokenizer: 'trie',
       threads: 1,
     });
   });

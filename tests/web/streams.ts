@@ -1,4 +1,4 @@
-import type { RwkvError } from '../../dist/node.js';
+import { type ModelSource, RWKV, type RwkvError } from '../../dist/node.js';
 
 /** All that a stream gives. */
 export async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
@@ -20,4 +20,9 @@ export async function failure(work: Promise<unknown>): Promise<RwkvError> {
     return error as RwkvError;
   }
   throw new Error('it did not fail');
+}
+
+/** The whole packed file of a model, exact. */
+export async function packed(source: ModelSource): Promise<Buffer> {
+  return Buffer.concat(await collect(RWKV.convert(source, { quantization: 'f32' })));
 }

@@ -2,7 +2,7 @@
 // tested without the core, including what the core never does (crash, be slow). web/engine.ts describes the interface.
 //
 // Tokens are bytes. After token t comes t + 1; after 'z' the end of text. Token 200 makes `advance` throw. Logits are
-// [tokens read, passes, largest batch, sum of tokens read].
+// [tokens read, passes, largest batch, sum of tokens read]; the sum starts from the number in a state's file, "state 7".
 
 const chunk = 16;
 
@@ -69,11 +69,21 @@ export default async function create({ instantiateWasm }) {
           info: () => ({
             ...{ version: '7', layers: 1, channels: 64, heads: 1, headSize: 64, hidden: 64, vocabulary: 256 },
             ...{ parameters: 1, quantization, bytes: source.size },
-            tokenizer: vocabulary === null ? null : vocabulary === 'bytes' ? 'bytes' : 'world',
+            tokenizer: vocabulary === 'embedded' ? null : (vocabulary?.kind ?? vocabulary),
           }),
           tokenize: (value) => ({ value: Int32Array.from(new TextEncoder().encode(value)) }),
           detokenize: (tokens) => new TextDecoder().decode(Uint8Array.from(tokens)),
-          createSession: (low, high) => new Session(low, high),
+          createSession(low, high, state) {
+            const session = new Session(low, high);
+            if (state === null) return { value: session };
+            const bytes = new Uint8Array(state.size);
+            const error = state.read(0, bytes);
+            if (error !== '') return { error: { code: 'read-failed', message: `${state.name}: ${error}` } };
+            session.sum = Number(/^state (\d+)$/.exec(new TextDecoder().decode(bytes))?.[1]);
+            return Number.isNaN(session.sum)
+              ? { error: { code: 'bad-model', message: `${state.name}: no state` } }
+              : { value: session };
+          },
         },
       };
     },
