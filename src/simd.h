@@ -151,7 +151,7 @@ inline i16x8 splat_pair(const int16_t* p) {
 // The nearest half, ties to even, in the low 16 bits of each lane; as float_to_half (dtype.h).
 inline i32x4 to_half(f32x4 v) {
   const i32x4 bits = bits_of(v), magnitude = bits & i32x4(0x7FFFFFFF);
-  const i32x4 normal = (magnitude + i32x4(0xFFF) + ((magnitude >> 13) & i32x4(1)) - i32x4(0x38000000)) >> 13;
+  const i32x4 normal = (magnitude - i32x4(0x38000000 - 0xFFF) + ((magnitude >> 13) & i32x4(1))) >> 13;
   const i32x4 subnormal = bits_of(from_bits(magnitude) + splat(0.5f)) - i32x4(0x3F000000);
   i32x4 half = xsimd::select(magnitude < i32x4(0x38800000), subnormal, normal);
   half = xsimd::select(magnitude >= i32x4(0x477FF000), i32x4(0x7C00), half);
