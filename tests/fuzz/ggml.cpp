@@ -8,7 +8,7 @@ namespace rwkv::fuzz {
 namespace {
 
 Bytes ggml_of(Version version, DType matrices, int C = 8) {
-  return write_ggml(OpenFile(safetensors_of(tiny_model(version, C))).checkpoint, {.matrices = matrices});
+  return write_ggml(OpenFile(write_safetensors(tiny_model(version, C))).checkpoint, {.matrices = matrices});
 }
 
 std::vector<Bytes> seeds() {

@@ -8,7 +8,7 @@ namespace rwkv::fuzz {
 namespace {
 
 Bytes gguf_of(Version version, const GgufOptions& options, int C = 8) {
-  return write_gguf(OpenFile(safetensors_of(tiny_model(version, C))).checkpoint, options);
+  return write_gguf(OpenFile(write_safetensors(tiny_model(version, C))).checkpoint, options);
 }
 
 std::vector<Bytes> seeds() {

@@ -1,6 +1,5 @@
-#include "formats/pickle_writer.h"
+#include "formats/pth_writer.h"
 #include "formats/views.h"
-#include "formats/zip_writer.h"
 #include "fuzz/model_file.h"
 #include "fuzz/reader.h"
 #include "fuzz/tiny_models.h"
@@ -9,10 +8,10 @@ namespace rwkv::fuzz {
 namespace {
 
 // The dict of tensors that all begin where the only storage begins, which keeps the file small.
-Bytes dict_of(const std::vector<SafetensorsPart>& tensors, int64_t elements,
+Bytes dict_of(const std::vector<FileTensor>& tensors, int64_t elements,
               std::string_view storage = "HalfStorage") {
   std::vector<TensorPickle> items;
-  for (const SafetensorsPart& tensor : tensors)
+  for (const FileTensor& tensor : tensors)
     items.push_back({.name = tensor.name,
                      .storage = std::string(storage),
                      .elements = elements,
@@ -21,10 +20,10 @@ Bytes dict_of(const std::vector<SafetensorsPart>& tensors, int64_t elements,
   return PickleWriter::dict(items);
 }
 
-Bytes pth_of(const std::vector<SafetensorsPart>& tensors, std::string_view storage = "HalfStorage",
+Bytes pth_of(const std::vector<FileTensor>& tensors, std::string_view storage = "HalfStorage",
              const ZipLayout& layout = {}) {
   uint64_t elements = 1;
-  for (const SafetensorsPart& tensor : tensors)
+  for (const FileTensor& tensor : tensors)
     elements = std::max(elements, Tensor{.shape = tensor.shape}.count());
   Bytes data = tiny_halves(elements);
   if (storage == "FloatStorage") data.resize(2 * data.size());
@@ -43,9 +42,8 @@ std::vector<Bytes> seeds() {
        {Version::k4, Version::k5_0, Version::k5_1, Version::k5_2, Version::k6, Version::k7, Version::k7a})
     files.push_back(pth_of(tiny_model(version)));
   files.push_back(pth_of(tiny_model(Version::k4, 32)));  // quantised in blocks
-  std::vector<SafetensorsPart> tuned = tiny_model(Version::k7, 8, 2), states = tiny_states(8, 2);
-  tuned.insert(tuned.end(), states.begin(), states.end());
-  files.push_back(pth_of(tuned));
+  files.push_back(write_pth(tiny_model(Version::k7, 8, 2), {.one_storage = true, .turned_views = true}));
+  files.push_back(write_pth(tiny_states(), {.reversed = true, .is_recent = true}));
   return files;
 }
 
@@ -64,10 +62,10 @@ std::vector<Bytes> dict_seeds() {
   for (const Version version :
        {Version::k4, Version::k5_0, Version::k5_1, Version::k5_2, Version::k6, Version::k7})
     pickles.push_back(dict_of(tiny_model(version), kDictElements));
-  const TensorPickle inner{.name = "", .elements = 72, .offset = 3, .shape = {2, 8}, .strides = {8, 1}};
+  const TensorPickle turned{.name = "", .elements = 72, .offset = 3, .shape = {2, 8}, .strides = {1, 2}};
   PickleWriter parameter;
   parameter.global("collections", "OrderedDict").raw(")R(").string("w");
-  parameter.global("torch._utils", "_rebuild_parameter").raw("(").tensor(inner).raw("\x88");
+  parameter.global("torch._utils", "_rebuild_parameter").raw("(").tensor(turned).raw("\x88");
   parameter.global("collections", "OrderedDict").raw(")RtR").string("epoch").raw("K\7u.");
   pickles.push_back(parameter.bytes());
   PickleWriter untyped;

@@ -20,8 +20,14 @@ std::vector<Bytes> seeds() {
       file_of(R"({"a":{"shape":[],"dtype":"BF16","data_offsets":[0,2]},"b":{"dtype":"F16","shape":[0,7],)"
               R"("data_offsets":[2,2],"c":[{"d":null}]}})",
               2)};
-  for (const Version version : {Version::k4, Version::k5_2, Version::k6, Version::k7})
-    files.push_back(safetensors_of(tiny_model(version)));
+  for (const Version version : {Version::k4, Version::k5_2, Version::k6, Version::k7}) {
+    const std::vector<FileTensor> model = tiny_model(version, 8, 2);
+    files.push_back(write_safetensors(model));
+    files.push_back(write_safetensors(in_web_rwkv_style(model)));
+    const auto renamed = version == Version::k7 ? in_fla_style(model) : in_hugging_face_style(model);
+    files.push_back(write_safetensors(renamed));
+    if (version == Version::k7) files.push_back(write_safetensors(with_joined_mus(renamed)));
+  }
   return files;
 }
 
@@ -40,7 +46,7 @@ std::vector<Bytes> header_seeds() {
 }
 
 std::string check_header(std::span<const std::byte> bytes, bool& good) {
-  return check(file_of(as_text(bytes), 4000), good);
+  return check(file_of(as_text(bytes), 8000), good);
 }
 
 }  // namespace

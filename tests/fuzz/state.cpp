@@ -9,11 +9,11 @@
 namespace rwkv::fuzz {
 namespace {
 
-std::vector<Bytes> seeds() { return {safetensors_of(tiny_states(8, 2))}; }
+std::vector<Bytes> seeds() { return {write_safetensors(tiny_states(8, 2))}; }
 
 std::string check(std::span<const std::byte> bytes, bool& good) {
   static const Config config =
-      *detect_config(OpenFile(safetensors_of(tiny_model(Version::k7, 8, 2))).checkpoint);
+      *detect_config(OpenFile(write_safetensors(tiny_model(Version::k7, 8, 2))).checkpoint);
   const MemorySource source("model", bytes);
   const Result<Checkpoint> file = open_checkpoint(source);
   if (!file) return broken_promise(file.error(), source);

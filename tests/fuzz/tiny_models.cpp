@@ -45,7 +45,7 @@ constexpr Row kDeepEmbed[] = {{"ffn.s_emb.weight", "VE"},
 
 }  // namespace
 
-std::vector<SafetensorsPart> tiny_model(Version version, int C, int layers) {
+std::vector<FileTensor> tiny_model(Version version, int C, int layers) {
   constexpr int kVocabulary = 9, kHidden = 9, kHeads = 2, kRank = 2;
   const auto size = [&](char letter) -> int64_t {
     switch (letter) {
@@ -70,7 +70,7 @@ std::vector<SafetensorsPart> tiny_model(Version version, int C, int layers) {
     }
     return C;
   };
-  std::vector<SafetensorsPart> tensors;
+  std::vector<FileTensor> tensors;
   const auto add_to = [&](const std::string& prefix, std::span<const Row> rows) {
     for (const Row& row : rows) {
       Shape shape;
@@ -106,8 +106,8 @@ Bytes tiny_halves(uint64_t count) {
   return bytes;
 }
 
-std::vector<SafetensorsPart> tiny_states(int C, int layers) {
-  std::vector<SafetensorsPart> states;
+std::vector<FileTensor> tiny_states(int C, int layers) {
+  std::vector<FileTensor> states;
   for (int layer = 0; layer < layers; ++layer)
     states.push_back({"blocks." + std::to_string(layer) + ".att.time_state",
                       DType::kF16,

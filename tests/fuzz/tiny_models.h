@@ -11,10 +11,10 @@
 namespace rwkv::fuzz {
 
 // All tensors of a model in the authors' names, as halves: C channels, V = F = 9, two heads, rank 2.
-std::vector<SafetensorsPart> tiny_model(Version version, int C = 8, int layers = 1);
+std::vector<FileTensor> tiny_model(Version version, int C = 8, int layers = 1);
 
 // blocks.N.att.time_state for the same sizes.
-std::vector<SafetensorsPart> tiny_states(int C = 8, int layers = 1);
+std::vector<FileTensor> tiny_states(int C = 8, int layers = 1);
 
 // `count` halves from -0.5 to 0.5, which are as good as weights.
 Bytes tiny_halves(uint64_t count);

@@ -1,7 +1,7 @@
 #include "formats/bytes.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"
-#include "tokenizer/spelling.h"
+#include "tokenizer/string_list.h"
 #include "tokenizer/tokenizer.h"
 
 namespace rwkv::fuzz {
