@@ -1,6 +1,7 @@
 // All tests, from nothing: `node tests/run.mjs`. Installs and builds what is missing, then runs the core's tests in every
 // build, the package's in Node and in a real browser, and the linters. Stops at the first failure.
 import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildAll, buildPreset } from '../wasm/build.mjs';
@@ -61,6 +62,11 @@ if (/version 14\./.test(output('clang-format', ['--version'])))
     ...output('git', ['ls-files', '*.h', '*.cpp']).trim().split('\n'),
   ]);
 else console.log('clang-format 14 is not here: the format of C++ is not checked');
+
+title('model files of every kind');
+buildPreset('native', tools, ['write_models']);
+mkdirSync(join(home, 'build/models'), { recursive: true });
+run(join(home, 'build/native/tests/write_models'), ['build/models']);
 
 ensureChromium();
 title('package and page');

@@ -21,8 +21,6 @@ export interface ByteSource {
 export interface Io {
   /** Opens a file of the file system; browsers have none. Throws RwkvError `read-failed`. */
   openPath?(path: string, name: string): ByteSource;
-  /** Opens a Blob as a file that can be read at once; where it is absent, FileReaderSync can. */
-  openBlob?(blob: Blob, name: string): Promise<ByteSource>;
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
 }
@@ -42,7 +40,7 @@ export async function openSource(place: Place, io: Io, report: Report = () => {}
     case 'bytes':
       return memorySource(place.name, [place.bytes]);
     case 'blob':
-      return io.openBlob ? io.openBlob(place.blob, place.name) : sliceBlob(place.name, place.blob);
+      return sliceBlob(place.name, place.blob);
     case 'url':
       return memorySource(place.name, await download(place.url, report));
     case 'path':

@@ -69,7 +69,8 @@ void WeightReader::fail_memory(uint64_t bytes) {
 
 void WeightReader::warn_of(const Tensor& tensor, size_t not_finite) {
   if (not_finite > 0)
-    warnings_.push_back(tensor.name + ": " + std::to_string(not_finite) + " values are not finite");
+    warnings_.push_back(tensor.name + ": " + std::to_string(not_finite) +
+                        (not_finite == 1 ? " value is not finite" : " values are not finite"));
 }
 
 const Tensor* WeightReader::find(std::string_view name) const {
