@@ -2,6 +2,7 @@
 
 #include "formats/pickle_writer.h"
 #include "formats/promises.h"
+#include "formats/zip.h"
 #include "fuzz/memory.h"
 #include "fuzz/model_file.h"
 #include "fuzz/reader.h"
@@ -12,7 +13,17 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kGlobals[] = {"collections.OrderedDict", "torch._utils._rebuild_tensor_v2",
-                                         "torch.HalfStorage"};
+                                         "torch.HalfStorage", "torch.BFloat16Storage"};
+
+// data.pkl of an oracle, as torch wrote it.
+Bytes pickle_of(const std::string& oracle) {
+  const Bytes file = read_file(fixture("oracle/" + oracle + ".pth"));
+  const MemorySource source(oracle, file);
+  const Result<ZipDirectory> zip = ZipDirectory::open(source);
+  const ZipEntry& entry = *zip->find(oracle + "/data.pkl");
+  const auto begin = file.begin() + ptrdiff_t(*zip->data_offset(entry));
+  return Bytes(begin, begin + ptrdiff_t(entry.bytes));
+}
 
 std::vector<Bytes> seeds() {
   const TensorPickle a{.name = "a", .elements = 32, .shape = {2, 3}, .strides = {3, 1}};
@@ -24,7 +35,8 @@ std::vector<Bytes> seeds() {
   ordered.raw("}sb.");
   PickleWriter list;
   list.raw("\x95\x20\0\0\0\0\0\0\0]\x94(N\x88\x89"sv).raw("Gabcdefgh\x8a\1\x7F\x8c\1xe.");
-  return {PickleWriter::dict({a, b}), memo.bytes(), ordered.bytes(), list.bytes()};
+  return {PickleWriter::dict({a, b}), memo.bytes(),         ordered.bytes(), list.bytes(),
+          pickle_of("v4-bf16"),       pickle_of("v52-fp16")};
 }
 
 // Whether a value and what it holds lie where they should: all that can be reached in so many steps.
