@@ -191,15 +191,15 @@ void quantize_activations(std::span<const float> x, int16_t* q, float* scales, f
     const float largest_value = largest(peak);
     scales[block] = largest_value / 127;
     const f32x4 inverse = splat(largest_value < kTiny ? 0 : 127 / largest_value);
-    i32x4 total(0);
+    u32x4 total(0);  // which may wrap around where x is not finite
     for (int i = 0; i < kBlock; i += kLanes) {
       const i32x4 v = round_to_int(load(in + i) * inverse);
-      total = total + v;
+      total = total + xsimd::bitwise_cast<uint32_t>(v);
       int32_t lane[kLanes];
       v.store_unaligned(lane);
       for (int j = 0; j < kLanes; ++j) q[block * kBlock + i + j] = int16_t(lane[(j & 1) << 1 | j >> 1]);
     }
-    sums[block] = scales[block] * float(xsimd::reduce_add(total));
+    sums[block] = scales[block] * float(int32_t(xsimd::reduce_add(total)));
   }
 }
 

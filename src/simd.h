@@ -22,6 +22,7 @@ using f32x4 = xsimd::batch<float, xsimd::emulated<128>>;
 using f32x4 = xsimd::make_sized_batch_t<float, kLanes>;
 #endif
 using i32x4 = xsimd::batch<int32_t, f32x4::arch_type>;
+using u32x4 = xsimd::batch<uint32_t, f32x4::arch_type>;
 using i16x8 = xsimd::batch<int16_t, f32x4::arch_type>;
 using u16x8 = xsimd::batch<uint16_t, f32x4::arch_type>;
 
@@ -74,7 +75,8 @@ inline f32x4 from_bits(i32x4 v) { return xsimd::bitwise_cast<float>(v); }
 inline void transpose(f32x4 (&rows)[kLanes]) { xsimd::transpose(rows, rows + kLanes); }
 
 // e^v, relative error below 2e-7 for -87.3 <= v <= 88.3; clamped outside, so it never overflows, and 0 is
-// 1e-38. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7.
+// 1e-38. Of NaN it is anything. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor
+// polynomial of degree 7.
 inline f32x4 exp(f32x4 v) {
   v = xsimd::min(xsimd::max(v, splat(-87.3f)), splat(88.3f));
   const f32x4 shifted = v * splat(1.44269504f) + splat(kRoundingMagic);
@@ -89,8 +91,8 @@ inline f32x4 exp(f32x4 v) {
   p = p * r + splat(0.5f);
   p = p * r + splat(1.0f);
   p = p * r + splat(1.0f);
-  const i32x4 exponent = (xsimd::bitwise_cast<int32_t>(shifted) - i32x4(0x4B400000)) << 23;
-  return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<int32_t>(p) + exponent);
+  const u32x4 exponent = (xsimd::bitwise_cast<uint32_t>(shifted) - u32x4(0x4B400000)) << 23;
+  return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<uint32_t>(p) + exponent);
 }
 
 // Eight halves as two vectors, stored so that 32-bit lane i holds element i below and element 4 + i above.
@@ -149,7 +151,7 @@ inline i16x8 splat_pair(const int16_t* p) {
 // The nearest half, ties to even, in the low 16 bits of each lane; as float_to_half (dtype.h).
 inline i32x4 to_half(f32x4 v) {
   const i32x4 bits = bits_of(v), magnitude = bits & i32x4(0x7FFFFFFF);
-  const i32x4 normal = (magnitude + i32x4(0xFFF) + ((magnitude >> 13) & i32x4(1)) - i32x4(0x38000000)) >> 13;
+  const i32x4 normal = (magnitude - i32x4(0x38000000 - 0xFFF) + ((magnitude >> 13) & i32x4(1))) >> 13;
   const i32x4 subnormal = bits_of(from_bits(magnitude) + splat(0.5f)) - i32x4(0x3F000000);
   i32x4 half = xsimd::select(magnitude < i32x4(0x38800000), subnormal, normal);
   half = xsimd::select(magnitude >= i32x4(0x477FF000), i32x4(0x7C00), half);

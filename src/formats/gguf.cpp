@@ -163,7 +163,7 @@ class Reader {
                      head_size_ == 0 ? "missing" : "file has " + std::to_string(head_size_));
     model_.head_size = int64_t(head_size_);
     if (model_.version != 6) model_.rescale_every = 0;
-    if (checkpoint_.vocabulary.count == 0) checkpoint_.vocabulary = {};
+    if (checkpoint_.vocabulary.count == 0 || checkpoint_.vocabulary.kind.empty()) checkpoint_.vocabulary = {};
     return Done{};
   }
 
