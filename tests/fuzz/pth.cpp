@@ -24,7 +24,7 @@ Bytes pth_of(const std::vector<FileTensor>& tensors, std::string_view storage = 
              const ZipLayout& layout = {}) {
   uint64_t elements = 1;
   for (const FileTensor& tensor : tensors)
-    elements = std::max(elements, Tensor{.name = {}, .shape = tensor.shape}.count());
+    elements = std::max(elements, Tensor{.shape = tensor.shape}.count());
   Bytes data = tiny_halves(elements);
   if (storage == "FloatStorage") data.resize(2 * data.size());
   return zip_of({{"m/data.pkl", dict_of(tensors, int64_t(elements), storage)},
