@@ -9,7 +9,8 @@
 namespace rwkv {
 namespace {
 
-constexpr uint64_t kPieceBytes = 1 << 20;  // read at once: enough for full speed, little to hold
+constexpr uint64_t kPieceBytes =
+    4 << 20;  // read at once: browsers take twice as long for four single megabytes
 
 Shape squeeze(Shape shape) {
   std::erase(shape, 1);

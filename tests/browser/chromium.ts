@@ -1,10 +1,9 @@
-// Debian's Chromium, quiet: without the requests that it makes of itself.
+// The system's own Chromium, quiet and without a network of its own.
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-const { CHROMIUM_PATH: executablePath = '/usr/bin/chromium' } = process.env;
-
-export function launchBrowser(): Promise<Browser> {
+export async function launchChromium(): Promise<Browser> {
+  const { CHROMIUM_PATH: executablePath = '/usr/bin/chromium' } = process.env;
   if (!existsSync(executablePath))
     throw new Error(
       `${executablePath} is missing: apt-get install chromium, or name a browser by CHROMIUM_PATH`,

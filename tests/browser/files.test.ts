@@ -5,7 +5,7 @@ import { type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RWKV as door } from '../../dist/index.js';
 import { maxDifference, modelFiles, oracleOf, tolerance } from '../web/oracles.js';
-import { launchBrowser } from './chromium.js';
+import { launchChromium } from './chromium.js';
 
 declare global {
   var RWKV: typeof door;
@@ -27,7 +27,7 @@ beforeAll(async () => {
     preview: { port: 0 },
   });
   const site = server.resolvedUrls?.local[0] ?? '';
-  browser = await launchBrowser();
+  browser = await launchChromium();
   page = await browser.newPage();
   complaints = [];
   page.on('console', (message) => complaints.push(message.text()));

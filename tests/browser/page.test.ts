@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { launchBrowser } from './chromium.js';
+import { launchChromium } from './chromium.js';
 
 const root = fileURLToPath(new URL('../../web/demo', import.meta.url));
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
   await build({ root, logLevel: 'warn' });
   server = await preview({ root, logLevel: 'warn', preview: { port: 0 } });
   site = server.resolvedUrls?.local[0] ?? '';
-  browser = await launchBrowser();
+  browser = await launchChromium();
 }, 120_000);
 
 afterAll(async () => {
