@@ -1,11 +1,20 @@
 #include "quant.h"
 
+#include <algorithm>
 #include <bit>
-#include <cmath>
+#include <cstring>
+#include <vector>
 
+#include "quant_q4.h"
 #include "simd.h"
 
 namespace rwkv {
+
+namespace {
+
+constexpr int32_t kMagnitude = 0x7FFFFFFF, kInfinity = 0x7F800000;  // bits of a float
+
+}  // namespace
 
 Matrix make_matrix(Quantization format, int rows, int cols) {
   assert(format_for(format, cols) == format);
@@ -17,189 +26,154 @@ Matrix make_matrix(Quantization format, int rows, int cols) {
 
 namespace {
 
-constexpr int32_t kMagnitude = 0x7FFFFFFF, kInfinity = 0x7F800000;  // bits of a float
-constexpr float kTiny = 0x1p-100f;  // blocks that stay below are zeros: no inverse overflows
-
-// 4 rows of up to 32 columns, a vector for each column.
-struct Columns {
-  f32x4 at[kBlock];
-};
-
-// Row i is rows + i stride.
-void load_columns(const float* rows, int stride, int count, Columns& columns) {
-  for (int k = 0; k < count; k += kLanes) {
-    f32x4 v[kLanes];
-    for (int row = 0; row < kLanes; ++row)
-      v[row] = load_part(rows + row * stride + k, std::min(count - k, kLanes));
-    transpose(v);
-    for (int i = 0; i < kLanes; ++i) columns.at[k + i] = v[i];
-  }
-}
-
-// Each row's largest magnitude, as the bits of a float: in the order of the floats, infinity and NaN on top.
-i32x4 peaks(const Columns& columns, int count) {
+// 4 rows of K values column by column, (K, 4); row i is rows + i K. Answers each row's largest magnitude as
+// the bits of a float, which are in the order of the floats with infinity and NaN on top.
+i32x4 load_columns(const float* rows, int cols, float* columns) {
   i32x4 peak(0);
-  for (int k = 0; k < count; ++k) peak = xsimd::max(peak, bits_of(columns.at[k]) & i32x4(kMagnitude));
+  for (int k = 0; k < cols; k += kLanes) {
+    const int count = std::min(cols - k, kLanes);
+    f32x4 v[kLanes];
+    for (int row = 0; row < kLanes; ++row) {
+      const float* from = rows + size_t(row) * cols + k;
+      v[row] = count == kLanes ? load(from) : load_part(from, count);
+    }
+    transpose(v);
+    for (int i = 0; i < count; ++i) {
+      store(columns + size_t(k + i) * kLanes, v[i]);
+      peak = xsimd::max(peak, bits_of(v[i]) & i32x4(kMagnitude));
+    }
+  }
   return peak;
 }
 
-bool all_finite(i32x4 peak) { return xsimd::none(peak >= i32x4(kInfinity)); }
+bool is_finite(float value) { return (std::bit_cast<uint32_t>(value) & kInfinity) != kInfinity; }
 
-// Puts zeros in the place of values that are not finite and counts them.
-size_t clear_not_finite(Columns& columns, int count) {
-  size_t found = 0;
-  for (int k = 0; k < count; ++k) {
-    float lane[kLanes];
-    store(lane, columns.at[k]);
-    for (float& value : lane)
-      if (!std::isfinite(value)) value = 0, ++found;
-    columns.at[k] = load(lane);
+// largest / 127 and its inverse; none where there is too little to round.
+f32x4 inverse_step(f32x4 largest) {
+  return xsimd::select(largest < splat(kTiny), splat(0), splat(127) / largest);
+}
+
+void pack_q8(const float* columns, int cols, int half, std::byte* out) {
+  for (int k0 = 0; k0 < cols; k0 += kBlock, columns += kBlock * kLanes, out += Matrix::kQ8BlockBytes) {
+    f32x4 largest = splat(0);
+    for (int k = 0; k < kBlock; ++k) largest = xsimd::max(largest, xsimd::abs(load(columns + k * kLanes)));
+    store(reinterpret_cast<float*>(out) + half * kLanes, largest / splat(127));
+    const f32x4 inverse = inverse_step(largest);
+    const auto q = [&](int k) { return round_to_int(load(columns + k * kLanes) * inverse) & i32x4(0xFF); };
+    for (int k = 0; k < kBlock; k += 4)
+      (q(k) | q(k + 1) << 8 | q(k + 2) << 16 | q(k + 3) << 24)
+          .store_unaligned(reinterpret_cast<int32_t*>(out + 32 + k * 8 + half * 16));
   }
-  return found;
-}
-
-// Four lanes of 8-bit integers, one column each, as the bytes of a lane.
-i32x4 join_bytes(i32x4 a, i32x4 b, i32x4 c, i32x4 d) {
-  const i32x4 byte(0xFF);
-  return (a & byte) | (b & byte) << 8 | (c & byte) << 16 | d << 24;
-}
-
-void pack_q8(const Columns& columns, i32x4 peak, int half, std::byte* out) {
-  const f32x4 largest = from_bits(peak);
-  store(reinterpret_cast<float*>(out) + half * kLanes, largest / splat(127));
-  const f32x4 inverse = xsimd::select(largest < splat(kTiny), splat(0), splat(127) / largest);
-  out += 32 + half * 16;
-  for (int k = 0; k < kBlock; k += 4, out += 32) {
-    const auto q = [&](int i) { return round_to_int(columns.at[k + i] * inverse); };
-    join_bytes(q(0), q(1), q(2), q(3)).store_unaligned(reinterpret_cast<int32_t*>(out));
-  }
-}
-
-// The nearest bf16, ties to even, as the bits of a float.
-i32x4 round_to_bf16(f32x4 v) {
-  const i32x4 bits = bits_of(v);
-  return (bits + i32x4(0x7FFF) + ((bits >> 16) & i32x4(1))) & i32x4(int32_t(0xFFFF0000));
-}
-
-// Each row's 32 values as scale q + minimum; q as bytes in `nibbles`, the lane of both bf16 as the answer.
-i32x4 quantize_q4(const Columns& columns, i32x4 peak, i32x4 (&nibbles)[kBlock / 4]) {
-  f32x4 low = columns.at[0], high = columns.at[0];
-  for (int k = 1; k < kBlock; ++k)
-    low = xsimd::min(low, columns.at[k]), high = xsimd::max(high, columns.at[k]);
-  const i32x4 minimum = round_to_bf16(low), scale = round_to_bf16((high - low) / splat(15));
-  const f32x4 step = from_bits(scale), start = from_bits(minimum);
-  const f32x4 inverse =
-      xsimd::select(from_bits(peak) < splat(kTiny) || step < splat(kTiny), splat(0), splat(1) / step);
-  for (int k = 0; k < kBlock; k += 4) {
-    const auto q = [&](int i) {
-      const f32x4 level = (columns.at[k + i] - start) * inverse;
-      return round_to_int(xsimd::min(xsimd::max(level, splat(0)), splat(15)));
-    };
-    nibbles[k / 4] = join_bytes(q(0), q(1), q(2), q(3));
-  }
-  return scale | ((minimum >> 16) & i32x4(0xFFFF));
-}
-
-void pack_q4(const Columns (&halves)[2], const i32x4 (&peak)[2], std::byte* out) {
-  i32x4 nibbles[2][kBlock / 4];
-  auto* lanes = reinterpret_cast<int32_t*>(out);
-  for (int half = 0; half < 2; ++half, lanes += kLanes)
-    quantize_q4(halves[half], peak[half], nibbles[half]).store_unaligned(lanes);
-  for (int i = 0; i < kBlock / 4; ++i, lanes += kLanes)
-    (nibbles[0][i] | nibbles[1][i] << 4).store_unaligned(lanes);
 }
 
 }  // namespace
 
 size_t pack_group(Matrix& matrix, int group, const float* values) {
   const int cols = matrix.cols;
-  const bool in_blocks = matrix.format == Quantization::kQ8 || matrix.format == Quantization::kQ4;
-  std::byte* out = matrix.data.as<std::byte>() + size_t(group) * matrix.group_bytes();
+  const size_t bytes = matrix.group_bytes();
+  std::byte* out = matrix.data.as<std::byte>() + size_t(group) * bytes;
+  std::vector<float> columns(size_t(cols) * kLanes);
   size_t not_finite = 0;
-  Columns halves[2];
-  for (int k0 = 0; k0 < cols; k0 += kBlock) {
-    const int count = std::min(cols - k0, kBlock);
-    i32x4 peak[2];
-    for (int half = 0; half < 2; ++half) {
-      Columns& columns = halves[half];
-      load_columns(values + size_t(half) * kLanes * cols + k0, cols, count, columns);
-      peak[half] = peaks(columns, count);
-      if (all_finite(peak[half])) continue;
-      Columns cleared = columns;
-      not_finite += clear_not_finite(cleared, count);
-      if (in_blocks) columns = cleared, peak[half] = peaks(columns, count);
-    }
+  if (matrix.format == Quantization::kF16 || matrix.format == Quantization::kQ4) std::memset(out, 0, bytes);
+  for (int half = 0; half < 2; ++half) {
+    const i32x4 peak = load_columns(values + size_t(half) * kLanes * cols, cols, columns.data());
+    if (xsimd::any(peak >= i32x4(kInfinity)))
+      for (float& value : columns) {
+        if (is_finite(value)) continue;
+        ++not_finite;
+        if (matrix.format >= Quantization::kQ8) value = 0;
+      }
     switch (matrix.format) {
       case Quantization::kF32:
-        for (int k = 0; k < count; ++k, out += 32) {
-          store(reinterpret_cast<float*>(out), halves[0].at[k]);
-          store(reinterpret_cast<float*>(out) + kLanes, halves[1].at[k]);
-        }
+        for (int k = 0; k < cols; ++k)
+          store(reinterpret_cast<float*>(out) + k * kGroup + half * kLanes,
+                load(&columns[size_t(k) * kLanes]));
         break;
       case Quantization::kF16:
-        for (int k = 0; k < count; ++k, out += 16)
-          (to_half(halves[0].at[k]) | to_half(halves[1].at[k]) << 16)
-              .store_unaligned(reinterpret_cast<int32_t*>(out));
+        for (int k = 0; k < cols; ++k) {
+          auto* lanes = reinterpret_cast<int32_t*>(out) + k * kLanes;
+          (i32x4::load_unaligned(lanes) | to_half(load(&columns[size_t(k) * kLanes])) << (half * 16))
+              .store_unaligned(lanes);
+        }
         break;
       case Quantization::kQ8:
-        for (int half = 0; half < 2; ++half) pack_q8(halves[half], peak[half], half, out);
-        out += Matrix::kQ8BlockBytes;
+        pack_q8(columns.data(), cols, half, out);
         break;
       case Quantization::kQ4:
-        pack_q4(halves, peak, out);
-        out += Matrix::kQ4BlockBytes;
+        pack_q4(columns.data(), cols, half, out);
         break;
     }
   }
   return not_finite;
 }
 
+namespace {
+
+float unpack_q8(const std::byte* block, int row, int k) {
+  const auto q = int8_t(block[32 + k / 4 * 32 + row * 4 + k % 4]);
+  return reinterpret_cast<const float*>(block)[row] * float(q);
+}
+
+float unpack_q4(const std::byte* block, float unit, int row, int k) {
+  const int i = row % 4, j = row / 4, part = 4 * i + 2 * (k / Matrix::kQ4Part) + j;
+  const int scale = uint8_t(block[part]), zero = int8_t(block[16 + part]);
+  const int q = int(block[32 + k / 4 * 16 + 4 * i + k % 4]) >> (4 * j) & 15;
+  return unit * (1.0f / 16) * float(scale * (16 * (q - 8) - zero));
+}
+
+}  // namespace
+
 void unpack_group(const Matrix& matrix, int group, float* values) {
   const std::byte* in = matrix.data.as<std::byte>() + size_t(group) * matrix.group_bytes();
+  const auto* floats = reinterpret_cast<const float*>(in);
   for (int row = 0; row < kGroup; ++row)
     for (int k = 0; k < matrix.cols; ++k) {
-      const int block = k / kBlock, i = k % kBlock;
       float& w = values[size_t(row) * matrix.cols + k];
+      const size_t block = size_t(k) / kBlock;
       switch (matrix.format) {
         case Quantization::kF32:
-          w = reinterpret_cast<const float*>(in)[k * kGroup + row];
+          w = floats[k * kGroup + row];
           break;
         case Quantization::kF16:
           w = half_to_float(reinterpret_cast<const uint16_t*>(in)[k * kGroup + row % 4 * 2 + row / 4]);
           break;
-        case Quantization::kQ8: {
-          const std::byte* at = in + block * Matrix::kQ8BlockBytes;
-          w = reinterpret_cast<const float*>(at)[row] * float(int8_t(at[32 + i / 4 * 32 + row * 4 + i % 4]));
+        case Quantization::kQ8:
+          w = unpack_q8(in + block * Matrix::kQ8BlockBytes, row, k % kBlock);
           break;
-        }
-        case Quantization::kQ4: {
-          const std::byte* at = in + block * Matrix::kQ4BlockBytes;
-          const auto lane = reinterpret_cast<const uint32_t*>(at)[row];
-          const int q = int(at[32 + i / 4 * 16 + row % 4 * 4 + i % 4]) >> (row / 4 * 4) & 15;
-          w = std::bit_cast<float>(lane & 0xFFFF0000) * float(q) + std::bit_cast<float>(lane << 16);
+        case Quantization::kQ4:
+          w = unpack_q4(in + kGroup * sizeof(float) + block * Matrix::kQ4BlockBytes, floats[row], row,
+                        k % kBlock);
           break;
-        }
       }
     }
 }
 
-void quantize_activations(std::span<const float> x, int16_t* q, float* scales, float* sums) {
+void quantize_activations(std::span<const float> x, int16_t* q, float* scales, int16_t* sums) {
   for (size_t block = 0; block < x.size() / kBlock; ++block) {
     const float* in = x.data() + block * kBlock;
-    f32x4 peak = splat(0);
-    for (int i = 0; i < kBlock; i += kLanes) peak = xsimd::max(peak, xsimd::abs(load(in + i)));
-    const float largest_value = largest(peak);
+    i32x4 peak(0);
+    for (int i = 0; i < kBlock; i += kLanes)
+      peak = xsimd::max(peak, bits_of(load(in + i)) & i32x4(kMagnitude));
+    const float largest_value = std::bit_cast<float>(xsimd::reduce_max(peak));
     scales[block] = largest_value / 127;
-    const f32x4 inverse = splat(largest_value < kTiny ? 0 : 127 / largest_value);
-    u32x4 total(0);  // which may wrap around where x is not finite
-    for (int i = 0; i < kBlock; i += kLanes) {
-      const i32x4 v = round_to_int(load(in + i) * inverse);
-      total = total + xsimd::bitwise_cast<uint32_t>(v);
-      int32_t lane[kLanes];
-      v.store_unaligned(lane);
-      for (int j = 0; j < kLanes; ++j) q[block * kBlock + i + j] = int16_t(lane[(j & 1) << 1 | j >> 1]);
+    if (!is_finite(largest_value)) {  // no integers say what x is: 0 times NaN, so that the products are NaN
+      scales[block] = std::bit_cast<float>(kMagnitude);
+      q = std::fill_n(q, kBlock, int16_t(0));
+      sums = std::fill_n(sums, 2, int16_t(0));
+      continue;
     }
-    sums[block] = scales[block] * float(int32_t(xsimd::reduce_add(total)));
+    const f32x4 inverse = inverse_step(splat(largest_value));
+    for (int part = 0; part < 2; ++part) {
+      i32x4 sum(0);
+      for (int i = 0; i < Matrix::kQ4Part; i += kLanes, in += kLanes, q += kLanes) {
+        const i32x4 v = round_to_int(load(in) * inverse);
+        sum = sum + v;
+        int32_t lane[kLanes];
+        v.store_unaligned(lane);
+        for (int j = 0; j < kLanes; ++j) q[(j & 1) << 1 | j >> 1] = int16_t(lane[j]);
+      }
+      *sums++ = int16_t(8 * xsimd::reduce_add(sum));
+    }
   }
 }
 

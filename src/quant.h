@@ -26,9 +26,10 @@ constexpr int kGroup = 8;  // rows packed together
 //   f16  for each k: 8 halves, in 32-bit lanes of (row i, row 4 + i)
 //   q8   for each block of 32 k: 8 float scales, then for each 4 k: 16 bytes of rows 0-3, 16 bytes of rows
 //        4-7. w = scale q, q in -127..127
-//   q4   for each block of 32 k: for each row a 32-bit lane of two bf16, minimum below and scale above, then
-//        for each 4 k: 16 bytes, rows 0-3 in the low nibbles and rows 4-7 in the high ones.
-//        w = scale q + minimum, q in 0..15
+//   q4   8 float units; then for each block of 32 k: 16 bytes of scales, 16 of zeros, then for each 4 k 16
+//        bytes, rows 0-3 in the low nibbles and rows 4-7 in the high ones. w = unit scale (q - 8 - zero /
+//        16), q in 0..15, scale in 0..255, zero in -128..127. 16 columns share a scale and a zero: those of
+//        row i + 4 j (i < 4, j < 2) and columns 16 h.. of the block are in byte 4 i + 2 h + j.
 struct Matrix {
   Quantization format = Quantization::kF32;
   int rows = 0;  // M
@@ -47,13 +48,14 @@ struct Matrix {
       case Quantization::kQ8:
         return size_t(cols) / kBlock * kQ8BlockBytes;
       case Quantization::kQ4:
-        return size_t(cols) / kBlock * kQ4BlockBytes;
+        return kGroup * sizeof(float) + size_t(cols) / kBlock * kQ4BlockBytes;
     }
     return 0;
   }
 
   static constexpr size_t kQ8BlockBytes = kGroup * (4 + kBlock);  // of 8 rows, 32 columns
   static constexpr size_t kQ4BlockBytes = kGroup * (4 + kBlock / 2);
+  static constexpr int kQ4Part = 16;  // columns that share a scale and a zero
 };
 
 // What a matrix of `cols` columns is packed as where `wanted` is asked for: q8 and q4 need whole blocks.
@@ -70,9 +72,11 @@ size_t pack_group(Matrix& matrix, int group, const float* values);
 // The other way: `values` (8, K) as the kernels see them.
 void unpack_group(const Matrix& matrix, int group, float* values);
 
+constexpr float kTiny = 0x1p-100f;  // what stays below has no inverse and is rounded to 0
+
 // Activations for q8 and q4 weights: x (K) as integers -127..127, x = scale q, with one scale for each block
-// of 32. Each 4 integers lie in the order 0, 2, 1, 3 (simd.h, RowDots); sums[block] = sum of scale q.
-// REQUIRES: K % 32 == 0.
-void quantize_activations(std::span<const float> x, int16_t* q, float* scales, float* sums);
+// of 32. Each 4 integers lie in the order 0, 2, 1, 3 (simd.h, RowDots). sums (K / 16): 8 times the sum of the
+// integers of 16 columns. The scale of a block with infinity or NaN is NaN. REQUIRES: K % 32 == 0.
+void quantize_activations(std::span<const float> x, int16_t* q, float* scales, int16_t* sums);
 
 }  // namespace rwkv

@@ -107,17 +107,6 @@ inline F32x8 load_f16x8(const uint16_t* p) {
           xsimd::bitwise_cast<float>((w >> 3) & mask) * scale};
 }
 
-// Eight lanes of two bf16: the upper ones and the lower ones, as floats.
-inline F32x8 load_upper(const std::byte* p) {
-  const auto* lanes = reinterpret_cast<const int32_t*>(p);
-  const i32x4 mask(int32_t(0xFFFF0000));
-  return {from_bits(i32x4::load_unaligned(lanes) & mask), from_bits(i32x4::load_unaligned(lanes + 4) & mask)};
-}
-inline F32x8 load_lower(const std::byte* p) {
-  const auto* lanes = reinterpret_cast<const int32_t*>(p);
-  return {from_bits(i32x4::load_unaligned(lanes) << 16), from_bits(i32x4::load_unaligned(lanes + 4) << 16)};
-}
-
 // The products of eight pairs, summed two by two: lane i = a[2i] b[2i] + a[2i+1] b[2i+1].
 inline i32x4 dot(i16x8 a, i16x8 b) {
 #if defined(__wasm_simd128__)
@@ -159,6 +148,11 @@ inline i32x4 to_half(f32x4 v) {
   return half | ((bits >> 16) & i32x4(0x8000));
 }
 
+// The low halves of the lanes of both, side by side.
+inline i16x8 join_pairs(i32x4 first, i32x4 second) {
+  return xsimd::bitwise_cast<int16_t>((first & i32x4(0xFFFF)) | second << 16);
+}
+
 // Exact dot products of 4 rows of 8-bit weights with one row of activations, 4 columns at a time.
 struct RowDots {
   i32x4 sums = i32x4(0);
@@ -177,6 +171,7 @@ struct RowDots {
 struct NibbleDots {
   i32x4 low = i32x4(0), both = i32x4(0);
 
+  i32x4 high() const { return (both - low) >> 4; }
   void add(const uint8_t* w, const int16_t* x, u16x8 nibble) {
     const u16x8 bytes = u16x8::load_unaligned(reinterpret_cast<const uint16_t*>(w));
     const u16x8 odd = bytes >> 8, even = (bytes << 8) >> 8;
@@ -184,7 +179,6 @@ struct NibbleDots {
     low = low + dot(signed_lanes(even & nibble), x_even) + dot(signed_lanes(odd & nibble), x_odd);
     both = both + dot(signed_lanes(even), x_even) + dot(signed_lanes(odd), x_odd);
   }
-  F32x8 total() const { return {xsimd::to_float(low), xsimd::to_float((both - low) >> 4)}; }
 };
 
 // out[i] = f(in[i]...) for i < n: whole vectors, then one partial vector. Outputs may be inputs.

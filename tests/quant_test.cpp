@@ -66,16 +66,17 @@ TEST_CASE("quantised activations are within half a step, at most 127, and exact 
   std::fill_n(x.begin() + 32, 32, 0.0f);
   std::fill_n(x.begin() + 64, 32, 1e-38f);  // too small for an inverse: zeros
   std::vector<int16_t> q(128);
-  float scales[4], sums[4];
+  float scales[4];
+  int16_t sums[8];
   quantize_activations(x, q.data(), scales, sums);
   CHECK(scales[1] == 0);
-  float expected_sums[4] = {};
+  int expected_sums[8] = {};
   for (int i = 0; i < 128; ++i) {
     const int at = i / 4 * 4 + (i & 1) * 2 + (i >> 1 & 1);  // each four in the order 0, 2, 1, 3
     CHECK(std::abs(q[at]) <= 127);
     if (i / 32 != 2) CHECK(std::fabs(q[at] * scales[i / 32] - x[i]) <= scales[i / 32] * 0.501f);
-    expected_sums[i / 32] += q[at];
+    expected_sums[i / 16] += q[at];
   }
-  for (int block = 0; block < 4; ++block) CHECK(sums[block] == scales[block] * expected_sums[block]);
-  CHECK(sums[2] == 0);
+  for (int part = 0; part < 8; ++part) CHECK(sums[part] == 8 * expected_sums[part]);
+  CHECK(sums[4] == 0);
 }

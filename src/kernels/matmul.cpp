@@ -8,13 +8,18 @@ namespace {
 // T is.
 constexpr int kTileRows = 4;
 
-// Rows of quantised activations: integers (R, K), scales and sums (R, K / 32); see quantize_activations.
+// Rows of quantised activations: integers (R, K), scales (R, K / 32), sums (R, K / 16); see
+// quantize_activations.
 struct QuantizedRows {
   const int16_t* q;
-  const float *scales, *sums;
+  const float* scales;
+  const int16_t* sums;
   int width;  // K
 
+  int blocks() const { return width / kBlock; }
   const int16_t* row(int r, int block) const { return q + size_t(r) * width + block * kBlock; }
+  float scale(int r, int block) const { return scales[size_t(r) * blocks() + block]; }
+  const int16_t* sums_of(int r, int block) const { return sums + (size_t(r) * blocks() + block) * 2; }
 };
 
 // ys[t] (8) for T rows of x from row r on.
@@ -42,8 +47,7 @@ void float_tile(const Matrix& W, const std::byte* group, Rows x, int r, F32x8* y
 template <int T>
 void q8_tile(const std::byte* group, const QuantizedRows& x, int r, F32x8* ys) {
   for (int t = 0; t < T; ++t) ys[t] = {splat(0), splat(0)};
-  const int blocks = x.width / kBlock;
-  for (int b = 0; b < blocks; ++b, group += Matrix::kQ8BlockBytes) {
+  for (int b = 0; b < x.blocks(); ++b, group += Matrix::kQ8BlockBytes) {
     const auto* scales = reinterpret_cast<const float*>(group);
     const auto* w = reinterpret_cast<const int8_t*>(group + 32);
     for (int half = 0; half < 2; ++half) {  // rows 0-3, rows 4-7
@@ -51,7 +55,7 @@ void q8_tile(const std::byte* group, const QuantizedRows& x, int r, F32x8* ys) {
       for (int k = 0; k < kBlock; k += 4)
         for (int t = 0; t < T; ++t) dots[t].add(w + k * kGroup + half * 16, x.row(r + t, b) + k);
       for (int t = 0; t < T; ++t) {
-        const f32x4 scale = load(scales + half * kLanes) * splat(x.scales[(r + t) * blocks + b]);
+        const f32x4 scale = load(scales + half * kLanes) * splat(x.scale(r + t, b));
         f32x4& y = half ? ys[t].high : ys[t].low;
         y = madd(dots[t].total(), scale, y);
       }
@@ -59,26 +63,37 @@ void q8_tile(const std::byte* group, const QuantizedRows& x, int r, F32x8* ys) {
   }
 }
 
-// The same for q4: a block adds scale x.scale (integer sum) + minimum x.sum.
+// The same for q4: a block is one integer sum. With d the dot product of q - 8 and s the sum of the
+// activations of 16 columns, sum over both halves of scale (d - zero s / 16), here times 128.
 template <int T>
 void q4_tile(const std::byte* group, const QuantizedRows& x, int r, F32x8* ys) {
   for (int t = 0; t < T; ++t) ys[t] = {splat(0), splat(0)};
-  const int blocks = x.width / kBlock;
+  const auto* units = reinterpret_cast<const float*>(group);
+  group += kGroup * sizeof(float);
   const u16x8 nibble = splat_from_memory(0x000F);
-  for (int b = 0; b < blocks; ++b, group += Matrix::kQ4BlockBytes) {
+  for (int b = 0; b < x.blocks(); ++b, group += Matrix::kQ4BlockBytes) {
     const auto* w = reinterpret_cast<const uint8_t*>(group + 32);
-    NibbleDots dots[T];
+    NibbleDots dots[2][T];
     for (int k = 0; k < kBlock; k += 4)
-      for (int t = 0; t < T; ++t) dots[t].add(w + k * 4, x.row(r + t, b) + k, nibble);
-    const F32x8 scale = load_upper(group), minimum = load_lower(group);
+      for (int t = 0; t < T; ++t) dots[k / Matrix::kQ4Part][t].add(w + k * 4, x.row(r + t, b) + k, nibble);
+    const u16x8 scales = u16x8::load_unaligned(reinterpret_cast<const uint16_t*>(group));
+    const i16x8 zeros = i16x8::load_unaligned(reinterpret_cast<const int16_t*>(group + 16));
+    const i16x8 scale[] = {signed_lanes((scales << 8) >> 8), signed_lanes(scales >> 8)};  // rows 0-3, 4-7
+    const i16x8 shift[] = {scale[0] * ((zeros << 8) >> 8), scale[1] * (zeros >> 8)};
     for (int t = 0; t < T; ++t) {
-      const f32x4 x_scale = splat(x.scales[(r + t) * blocks + b]),
-                  x_sum = splat(x.sums[(r + t) * blocks + b]);
-      const F32x8 sum = dots[t].total();
-      ys[t].low = madd(minimum.low, x_sum, madd(sum.low, scale.low * x_scale, ys[t].low));
-      ys[t].high = madd(minimum.high, x_sum, madd(sum.high, scale.high * x_scale, ys[t].high));
+      const i16x8 sums = splat_pair(x.sums_of(r + t, b));
+      const f32x4 x_scale = splat(x.scale(r + t, b));
+      const auto total = [&](i32x4 first, i32x4 second, int half) {
+        const i16x8 d = join_pairs(first, second) - sums;
+        return xsimd::to_float((dot(d, scale[half]) << 7) - dot(sums, shift[half]));
+      };
+      ys[t].low = madd(total(dots[0][t].low, dots[1][t].low, 0), x_scale, ys[t].low);
+      ys[t].high = madd(total(dots[0][t].high(), dots[1][t].high(), 1), x_scale, ys[t].high);
     }
   }
+  const f32x4 part = splat(1.0f / 128);
+  for (int t = 0; t < T; ++t)
+    ys[t] = {ys[t].low * (load(units) * part), ys[t].high * (load(units + kLanes) * part)};
 }
 
 void store_rows(const F32x8& values, float* y, int n) {
@@ -115,10 +130,11 @@ void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   const ArenaScope scope(arena);
   const size_t blocks = size_t(x.width) / kBlock;
   auto* q = reinterpret_cast<int16_t*>(arena.floats(x.size() / 2));
-  float *scales = arena.floats(x.count * blocks), *sums = arena.floats(x.count * blocks);
+  auto* sums = reinterpret_cast<int16_t*>(arena.floats(x.count * blocks));
+  float* scales = arena.floats(x.count * blocks);
   for (int r = 0; r < x.count; ++r)
     quantize_activations({x.row(r), size_t(x.width)}, q + size_t(r) * x.width, scales + r * blocks,
-                         sums + r * blocks);
+                         sums + r * blocks * 2);
   const QuantizedRows xq{q, scales, sums, x.width};
   if (W.format == Quantization::kQ8)
     for_tiles(W, x.count, y,

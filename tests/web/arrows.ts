@@ -17,7 +17,7 @@ const rooms: Readonly<Record<string, Room>> = {
   tensor: { files: /^src\/tensor\.(h|cpp)$/, sees: ['result'] },
   simd: { files: /^src\/simd\.h$/, sees: [] },
   dtype: { files: /^src\/(dtype|decode_blocks)\.(h|cpp)$/, sees: ['tensor'] },
-  quant: { files: /^src\/quant\.(h|cpp)$/, sees: ['dtype', 'tensor', 'simd'] },
+  quant: { files: /^src\/quant(_q4)?\.(h|cpp)$/, sees: ['dtype', 'tensor', 'simd'] },
   kernels: { files: /^src\/kernels\//, sees: ['simd', 'quant', 'dtype', 'tensor'] },
   formats: { files: /^src\/formats\//, sees: ['quant', 'dtype', 'tensor', 'result'] },
   tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
