@@ -46,9 +46,6 @@ inline float sum(f32x4 v) {
   return (lane[0] + lane[1]) + (lane[2] + lane[3]);
 }
 
-// The largest lane.
-inline float largest(f32x4 v) { return xsimd::reduce_max(v); }
-
 // The first n (0..4) floats; zeros in the other lanes. Touches no memory beyond them.
 inline f32x4 load_part(const float* p, int n) {
   float lane[kLanes] = {};

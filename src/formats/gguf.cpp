@@ -163,7 +163,10 @@ class Reader {
                      head_size_ == 0 ? "missing" : "file has " + std::to_string(head_size_));
     model_.head_size = int64_t(head_size_);
     if (model_.version != 6) model_.rescale_every = 0;
-    if (checkpoint_.vocabulary.count == 0 || checkpoint_.vocabulary.kind.empty()) checkpoint_.vocabulary = {};
+    const std::string& kind = checkpoint_.vocabulary.kind;
+    if (!kind.empty() && !is_word(kind))
+      return bad_key("tokenizer.ggml.model", "expected a word, file has " + printable(kind));
+    if (checkpoint_.vocabulary.count == 0 || kind.empty()) checkpoint_.vocabulary = {};
     return Done{};
   }
 

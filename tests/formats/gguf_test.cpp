@@ -249,6 +249,8 @@ TEST_CASE("metadata that the tensors need is checked") {
   CHECK_THAT(refusal_of_pair(gguf_string("tokenizer.ggml.tokens", "a")),
              ContainsSubstring("tokenizer.ggml.tokens: expected an array of strings"));
   CHECK_THAT(refusal_of_pair(gguf_u32("tokenizer.ggml.model", 1)), ContainsSubstring("expected a string"));
+  CHECK_THAT(refusal_of_pair(gguf_string("tokenizer.ggml.model", "a\"b")),
+             ContainsSubstring("expected a word"));
 }
 
 TEST_CASE("the alignment of a GGUF file is a power of two and is kept") {

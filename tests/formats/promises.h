@@ -73,7 +73,9 @@ inline std::string broken_promise(const Result<Checkpoint>& file, const Source& 
     return "a vocabulary outside the file";
   if (vocabulary.count > vocabulary.bytes / 8) return "a vocabulary of more strings than it has room for";
   if (*file->format == 0) return "a format without a name";
-  if (!(file->group_norm_eps > 0 && file->group_norm_eps < 1)) return "an eps that is none";
+  if (vocabulary.kind.empty() ? vocabulary.bytes > 0 : !is_word(vocabulary.kind))
+    return "a vocabulary whose kind is no word";
+  if (!std::isfinite(file->group_norm_eps) || file->group_norm_eps < 0) return "an eps that is none";
   Buffer buffer;
   for (const auto& [name, tensor] : file->tensors) {
     const auto broken = [&name = name](const char* what) { return printable(name) + ": " + what; };

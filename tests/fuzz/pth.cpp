@@ -1,3 +1,4 @@
+#include "formats/bytes.h"
 #include "formats/pth_writer.h"
 #include "formats/views.h"
 #include "fuzz/model_file.h"
@@ -23,8 +24,7 @@ Bytes dict_of(const std::vector<FileTensor>& tensors, int64_t elements,
 Bytes pth_of(const std::vector<FileTensor>& tensors, std::string_view storage = "HalfStorage",
              const ZipLayout& layout = {}) {
   uint64_t elements = 1;
-  for (const FileTensor& tensor : tensors)
-    elements = std::max(elements, Tensor{.shape = tensor.shape}.count());
+  for (const FileTensor& tensor : tensors) elements = std::max(elements, *element_count(tensor.shape));
   Bytes data = tiny_halves(elements);
   if (storage == "FloatStorage") data.resize(2 * data.size());
   return zip_of({{"m/data.pkl", dict_of(tensors, int64_t(elements), storage)},
@@ -35,9 +35,9 @@ Bytes pth_of(const std::vector<FileTensor>& tensors, std::string_view storage = 
 
 std::vector<Bytes> seeds() {
   std::vector<Bytes> files = {
-      pth_of({{.name = "w", .shape = {2, 3}}}),
-      pth_of({{.name = "a", .shape = {4}}, {.name = "b"}}, "FloatStorage"),
-      pth_of({{.name = "w", .shape = {1, 1, 4}}}, "BFloat16Storage", {.zip64 = true})};
+      pth_of({{"w", DType::kF16, {2, 3}, {}}}),
+      pth_of({{"a", DType::kF16, {4}, {}}, {"b", DType::kF16, {}, {}}}, "FloatStorage"),
+      pth_of({{"w", DType::kF16, {1, 1, 4}, {}}}, "BFloat16Storage", {.zip64 = true})};
   for (const Version version :
        {Version::k4, Version::k5_0, Version::k5_1, Version::k5_2, Version::k6, Version::k7, Version::k7a})
     files.push_back(pth_of(tiny_model(version)));
@@ -57,8 +57,8 @@ constexpr int64_t kDictElements = 80;
 
 std::vector<Bytes> dict_seeds() {
   std::vector<Bytes> pickles = {
-      dict_of({{.name = "a", .shape = {4}}, {.name = "b"}}, 36, "FloatStorage"),
-      dict_of({{.name = "w", .shape = {1, 1, 4}}}, kDictElements, "BFloat16Storage")};
+      dict_of({{"a", DType::kF16, {4}, {}}, {"b", DType::kF16, {}, {}}}, 36, "FloatStorage"),
+      dict_of({{"w", DType::kF16, {1, 1, 4}, {}}}, kDictElements, "BFloat16Storage")};
   for (const Version version :
        {Version::k4, Version::k5_0, Version::k5_1, Version::k5_2, Version::k6, Version::k7})
     pickles.push_back(dict_of(tiny_model(version), kDictElements));

@@ -1,6 +1,7 @@
 #include "fuzz/tiny_models.h"
 
 #include "dtype.h"
+#include "formats/bytes.h"
 
 namespace rwkv::fuzz {
 namespace {
@@ -75,8 +76,7 @@ std::vector<FileTensor> tiny_model(Version version, int C, int layers) {
     for (const Row& row : rows) {
       Shape shape;
       for (const char* letter = row.shape; *letter; ++letter) shape.push_back(size(*letter));
-      const uint64_t count = Tensor{.shape = shape}.count();
-      tensors.push_back({prefix + row.name, DType::kF16, shape, tiny_halves(count)});
+      tensors.push_back({prefix + row.name, DType::kF16, shape, tiny_halves(*element_count(shape))});
     }
   };
   add_to("", kOutside);
