@@ -46,12 +46,6 @@ void gather(const Tensor& tensor, const std::byte* bytes, size_t element, uint64
   }
 }
 
-size_t count_not_finite(std::span<const float> values) {
-  size_t count = 0;
-  for (const float v : values) count += (std::bit_cast<uint32_t>(v) & 0x7F800000) == 0x7F800000;
-  return count;
-}
-
 }  // namespace
 
 WeightReader::WeightReader(const Checkpoint& checkpoint, Quantization quantization, LoadProgress progress)
