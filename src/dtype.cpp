@@ -1,19 +1,20 @@
 #include "dtype.h"
 
+#include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
 
 #include "decode_blocks.h"
 
 namespace rwkv {
 
+// Without a branch, so that loops of it become vectors.
 float half_to_float(uint16_t half) {
   const uint32_t sign = uint32_t(half & 0x8000) << 16, magnitude = half & 0x7FFF;
-  if (magnitude >= 0x7C00) return std::bit_cast<float>(sign | 0x7F800000 | (magnitude & 0x3FF) << 13);
   // The bits in a float's places are the value times 2^-112, subnormals included.
   const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
-  return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(scaled));
+  const uint32_t not_finite = 0x7F800000 | (magnitude & 0x3FF) << 13;
+  return std::bit_cast<float>(sign | (magnitude < 0x7C00 ? std::bit_cast<uint32_t>(scaled) : not_finite));
 }
 
 uint16_t float_to_half(float value) {
@@ -43,17 +44,27 @@ void decode_q8_0(const std::byte* p, std::span<float> out) {
   }
 }
 
+constexpr uint32_t kMagnitude = 0x7FFFFFFF, kInfinity = 0x7F800000;  // bits of a float
+
+uint32_t magnitude_bits(float value) { return std::bit_cast<uint32_t>(value) & kMagnitude; }
+
 void encode_q8_0(std::span<const float> values, std::byte* p) {
   for (size_t block = 0; block < values.size() / kBlock; ++block, p += block_size(DType::kQ8_0).bytes) {
-    const float* w = values.data() + block * kBlock;
-    float largest = 0;
-    for (int i = 0; i < kBlock; ++i) largest = std::fmax(largest, std::fabs(w[i]));
-    const uint16_t half = float_to_half(largest / 127);
+    float w[kBlock];
+    std::memcpy(w, values.data() + block * kBlock, sizeof w);
+    // Magnitudes are in the order of their bits.
+    uint32_t peak = 0;
+    for (const float v : w) peak = std::max(peak, magnitude_bits(v));
+    if (peak >= kInfinity) {
+      peak = 0;
+      for (float& v : w) v = magnitude_bits(v) < kInfinity ? v : 0, peak = std::max(peak, magnitude_bits(v));
+    }
+    const uint16_t half = float_to_half(std::bit_cast<float>(peak) / 127);
     const float scale = half_to_float(half), inverse = scale > 0 ? 1 / scale : 0;
     std::memcpy(p, &half, sizeof half);
     for (int i = 0; i < kBlock; ++i) {
-      const float q = std::fmin(std::fmax(std::nearbyint(w[i] * inverse), -127.0f), 127.0f);
-      p[2 + i] = std::byte(int8_t(q));
+      const float q = w[i] * inverse + 0x1.8p23f;  // which leaves the nearest integer in the low bits
+      p[2 + i] = std::byte(std::clamp(std::bit_cast<int32_t>(q) - 0x4B400000, -127, 127));
     }
   }
 }
@@ -79,6 +90,12 @@ void decode(DType dtype, const std::byte* bytes, std::span<float> out) {
       for (size_t i = 0; i < out.size(); i += block_size(dtype).elements, bytes += block_size(dtype).bytes)
         decode_block(dtype, bytes, &out[i]);
   }
+}
+
+size_t count_not_finite(std::span<const float> values) {
+  size_t count = 0;
+  for (const float value : values) count += magnitude_bits(value) >= kInfinity;
+  return count;
 }
 
 void encode(DType dtype, std::span<const float> values, std::byte* bytes) {

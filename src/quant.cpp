@@ -1,5 +1,8 @@
 #include "quant.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <memory>
 
 #include "quant_q4.h"
@@ -37,17 +40,6 @@ bool load_columns(const float* rows, int cols, float* columns) {
   return xsimd::all(doubt == doubt);
 }
 
-// Counts what is not finite, and makes it 0 if told so.
-size_t count_not_finite(std::span<float> values, bool clear) {
-  size_t count = 0;
-  for (float& value : values) {
-    if (value - value == 0) continue;
-    ++count;
-    if (clear) value = 0;
-  }
-  return count;
-}
-
 // 127 / largest; 0 where there is too little to round.
 f32x4 inverse_step(f32x4 largest) {
   return xsimd::select(largest < splat(kTiny), splat(0), splat(127) / largest);
@@ -80,9 +72,12 @@ size_t pack_group(Matrix& matrix, int group, const float* values, bool were_quan
   const auto columns = std::make_unique_for_overwrite<float[]>(size_t(cols) * kLanes);
   size_t not_finite = 0;
   for (int half = 0; half < 2; ++half) {
-    if (!load_columns(values + size_t(half) * kLanes * cols, cols, columns.get()))
-      not_finite +=
-          count_not_finite({columns.get(), size_t(cols) * kLanes}, matrix.format >= Quantization::kQ8);
+    if (!load_columns(values + size_t(half) * kLanes * cols, cols, columns.get())) {
+      const std::span<float> all(columns.get(), size_t(cols) * kLanes);
+      not_finite += count_not_finite(all);
+      if (matrix.format >= Quantization::kQ8)
+        for (float& value : all) value = std::isfinite(value) ? value : 0;
+    }
     switch (matrix.format) {
       case Quantization::kF32:
         for (int k = 0; k < cols; ++k)
@@ -146,21 +141,30 @@ void unpack_group(const Matrix& matrix, int group, float* values) {
 }
 
 void quantize_activations(std::span<const float> x, int16_t* q, float* scales, int16_t* sums) {
-  for (size_t block = 0; block < x.size() / kBlock; ++block) {
-    const float* in = x.data() + block * kBlock;
-    f32x4 peak = splat(0);
-    for (int i = 0; i < kBlock; i += kLanes) peak = xsimd::max(peak, xsimd::abs(load(in + i)));
-    const float largest_value = largest(peak);
-    scales[block] = largest_value / 127;
-    const f32x4 inverse = inverse_step(splat(largest_value));
+  const float* in = x.data();
+  for (size_t block = 0; block < x.size() / kBlock; ++block, in += kBlock) {
+    f32x4 high = splat(0), low = splat(0), doubt = splat(0);
+    for (int i = 0; i < kBlock; i += kLanes) {
+      const f32x4 v = load(in + i);
+      high = xsimd::max(high, v), low = xsimd::min(low, v), doubt = doubt + v * splat(0);
+    }
+    const float largest = xsimd::reduce_max(xsimd::max(high, splat(0) - low));
+    scales[block] = largest / 127;
+    if (!xsimd::all(doubt == doubt)) {  // no integers say what x is, but 0 times NaN makes the products NaN
+      scales[block] = std::numeric_limits<float>::quiet_NaN();
+      q = std::fill_n(q, kBlock, int16_t(0));
+      sums = std::fill_n(sums, 2, int16_t(0));
+      continue;
+    }
+    const f32x4 inverse = inverse_step(splat(largest));
     for (int part = 0; part < 2; ++part) {
       i32x4 sum(0);
-      for (int i = 0; i < Matrix::kQ4Part; i += kLanes, in += kLanes, q += kLanes) {
-        const i32x4 v = round_to_int(load(in) * inverse);
-        sum = sum + v;
-        int32_t lane[kLanes];
-        v.store_unaligned(lane);
-        for (int j = 0; j < kLanes; ++j) q[(j & 1) << 1 | j >> 1] = int16_t(lane[j]);
+      for (int i = 0; i < Matrix::kQ4Part; i += 2 * kLanes, q += 2 * kLanes) {
+        const float* from = in + part * Matrix::kQ4Part + i;
+        const i32x4 first = round_to_int(load(from) * inverse),
+                    second = round_to_int(load(from + 4) * inverse);
+        sum = sum + first + second;
+        store_int16(q, first, second);
       }
       *sums++ = int16_t(8 * xsimd::reduce_add(sum));
     }

@@ -77,7 +77,7 @@ constexpr float kTiny = 0x1p-100f;  // what stays below has no inverse and is ro
 
 // Activations for q8 and q4 weights: x (K) as integers -127..127, x = scale q, with one scale for each block
 // of 32. Each 4 integers lie in the order 0, 2, 1, 3 (simd.h, RowDots). sums (K / 16): 8 times the sum of the
-// integers of 16 columns. REQUIRES: K % 32 == 0.
+// integers of 16 columns. The scale of a block with infinity or NaN is NaN. REQUIRES: K % 32 == 0.
 void quantize_activations(std::span<const float> x, int16_t* q, float* scales, int16_t* sums);
 
 }  // namespace rwkv

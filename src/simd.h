@@ -22,6 +22,7 @@ using f32x4 = xsimd::batch<float, xsimd::emulated<128>>;
 using f32x4 = xsimd::make_sized_batch_t<float, kLanes>;
 #endif
 using i32x4 = xsimd::batch<int32_t, f32x4::arch_type>;
+using u32x4 = xsimd::batch<uint32_t, f32x4::arch_type>;
 using i16x8 = xsimd::batch<int16_t, f32x4::arch_type>;
 using u16x8 = xsimd::batch<uint16_t, f32x4::arch_type>;
 
@@ -44,9 +45,6 @@ inline float sum(f32x4 v) {
   store(lane, v);
   return (lane[0] + lane[1]) + (lane[2] + lane[3]);
 }
-
-// The largest lane.
-inline float largest(f32x4 v) { return xsimd::reduce_max(v); }
 
 // The first n (0..4) floats; zeros in the other lanes. Touches no memory beyond them.
 inline f32x4 load_part(const float* p, int n) {
@@ -75,7 +73,8 @@ inline f32x4 from_bits(i32x4 v) { return xsimd::bitwise_cast<float>(v); }
 inline void transpose(f32x4 (&rows)[kLanes]) { xsimd::transpose(rows, rows + kLanes); }
 
 // e^v, relative error below 2e-7 for -87.3 <= v <= 88.3; clamped outside, so it never overflows, and 0 is
-// 1e-38. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7.
+// 1e-38. Of NaN it is anything. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor
+// polynomial of degree 7.
 inline f32x4 exp(f32x4 v) {
   v = xsimd::min(xsimd::max(v, splat(-87.3f)), splat(88.3f));
   const f32x4 shifted = v * splat(1.44269504f) + splat(kRoundingMagic);
@@ -90,8 +89,8 @@ inline f32x4 exp(f32x4 v) {
   p = p * r + splat(0.5f);
   p = p * r + splat(1.0f);
   p = p * r + splat(1.0f);
-  const i32x4 exponent = (xsimd::bitwise_cast<int32_t>(shifted) - i32x4(kRoundingMagicBits)) << 23;
-  return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<int32_t>(p) + exponent);
+  const u32x4 exponent = (xsimd::bitwise_cast<uint32_t>(shifted) - u32x4(kRoundingMagicBits)) << 23;
+  return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<uint32_t>(p) + exponent);
 }
 
 // The products of eight pairs, summed two by two: lane i = a[2i] b[2i] + a[2i+1] b[2i+1].
@@ -144,7 +143,7 @@ inline i16x8 splat_pair(const int16_t* p) {
 // The nearest half, ties to even, in the low 16 bits of each lane; as float_to_half (dtype.h).
 inline i32x4 to_half(f32x4 v) {
   const i32x4 bits = bits_of(v), magnitude = bits & i32x4(0x7FFFFFFF);
-  const i32x4 normal = (magnitude + i32x4(0xFFF) + ((magnitude >> 13) & i32x4(1)) - i32x4(0x38000000)) >> 13;
+  const i32x4 normal = (magnitude - i32x4(0x38000000 - 0xFFF) + ((magnitude >> 13) & i32x4(1))) >> 13;
   const i32x4 subnormal = bits_of(from_bits(magnitude) + splat(0.5f)) - i32x4(0x3F000000);
   i32x4 half = xsimd::select(magnitude < i32x4(0x38800000), subnormal, normal);
   half = xsimd::select(magnitude >= i32x4(0x477FF000), i32x4(0x7C00), half);
@@ -155,6 +154,14 @@ inline i32x4 to_half(f32x4 v) {
 // The low halves of the lanes of both, side by side.
 inline i16x8 join_pairs(i32x4 first, i32x4 second, const Masks& masks) {
   return xsimd::bitwise_cast<int16_t>((first & masks.pair) | second << 16);
+}
+
+// Eight integers as int16, each four in the order 0, 2, 1, 3.
+inline void store_int16(int16_t* p, i32x4 first, i32x4 second) {
+  const auto a = xsimd::bitwise_cast<int64_t>(first), b = xsimd::bitwise_cast<int64_t>(second);
+  const i32x4 low = xsimd::bitwise_cast<int32_t>(xsimd::zip_lo(a, b)),  // 0, 1 of both
+      high = xsimd::bitwise_cast<int32_t>(xsimd::zip_hi(a, b));         // 2, 3 of both
+  ((low & i32x4(0xFFFF)) | high << 16).store_unaligned(reinterpret_cast<int32_t*>(p));
 }
 
 // Exact dot products of 4 rows of 8-bit weights with one row of activations, 4 columns at a time.

@@ -1,19 +1,15 @@
 // All tests, from nothing: `node tests/run.mjs`. Installs and builds what is missing, then runs the core's tests in every
 // build, the package's in Node and in a real browser, and the linters. Stops at the first failure.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildAll, buildPreset } from '../wasm/build.mjs';
+import { installCommand, installPackages, onPath } from './programs.mjs';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 const started = performance.now();
 const minutes = () => ((performance.now() - started) / 60_000).toFixed(1);
-
-function onPath(name) {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-}
 
 function title(text) {
   console.log(`\n== ${text} (${minutes()} min)`);
@@ -31,16 +27,11 @@ const runPackage = (bin, ...args) => run(process.execPath, [join(home, 'node_mod
 // The browser of the page's test is the system's own: Debian's package, installed where we may.
 function ensureChromium() {
   if (process.env.CHROMIUM_PATH || onPath('chromium')) return;
-  const install = ['apt-get', '-qq', 'install', '-y', '--no-install-recommends', 'chromium'];
-  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
-    console.error(
-      `The page is tested in a real browser: \`sudo ${install.join(' ')}\`, or name one by CHROMIUM_PATH.`,
-    );
-    process.exit(1);
-  }
-  title('installing chromium');
-  run('apt-get', ['-qq', 'update']);
-  run(install[0], install.slice(1));
+  if (installPackages('chromium')) return;
+  console.error(
+    `The page is tested in a real browser: \`${installCommand('chromium')}\`, or name one by CHROMIUM_PATH.`,
+  );
+  process.exit(1);
 }
 
 title('building the package');
@@ -55,6 +46,9 @@ for (const preset of presets) {
   run(join(dirname(tools.cmake), 'ctest'), ['--preset', preset]);
 }
 
+title('fuzzers, 5 seconds each');
+run(process.execPath, ['tests/fuzz/run.mjs', '5']);
+
 title('lint and types');
 runPackage('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.');
 for (const project of ['tests/web', 'tests/browser', 'web/demo'])
@@ -68,6 +62,11 @@ if (/version 14\./.test(output('clang-format', ['--version'])))
     ...output('git', ['ls-files', '*.h', '*.cpp']).trim().split('\n'),
   ]);
 else console.log('clang-format 14 is not here: the format of C++ is not checked');
+
+title('model files of every kind');
+buildPreset('native', tools, ['write_models']);
+mkdirSync(join(home, 'build/models'), { recursive: true });
+run(join(home, 'build/native/tests/write_models'), ['build/models']);
 
 ensureChromium();
 title('package and page');

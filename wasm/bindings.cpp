@@ -112,8 +112,9 @@ val load_model(val js_source, val vocabulary, val quantization, val on_progress)
   const bool is_file = !vocabulary.isNull() && !vocabulary.isString();
   const std::string kind =
       vocabulary.isNull() ? "" : (is_file ? vocabulary["kind"] : vocabulary).as<std::string>();
-  const std::string file = is_file ? vocabulary["name"].as<std::string>()
-                                   : kind == "embedded" ? source.name() : kind;
+  const std::string file = is_file              ? vocabulary["name"].as<std::string>()
+                           : kind == "embedded" ? source.name()
+                                                : kind;
   if (const auto fits = check_vocabulary(file, tokenizer->get(), model->config); !fits)
     return fail(fits.error());
   model->warnings.insert(model->warnings.begin(), warnings.begin(), warnings.end());
@@ -204,9 +205,11 @@ val next_piece(JsConversion& js) {
   return succeed(copy_of("Uint8Array", std::span(piece->as<uint8_t>(), piece->bytes())));
 }
 
+// REQUIRES: a tokenizer, where the text is not empty.
 val tokenize(const LoadedModel& loaded, const std::string& text) {
   std::vector<Token> ids;
-  if (const auto encoded = loaded.tokenizer->encode(text, ids); !encoded) return fail(encoded.error());
+  if (!text.empty())
+    if (const auto encoded = loaded.tokenizer->encode(text, ids); !encoded) return fail(encoded.error());
   return succeed(copy_of<Token>("Int32Array", ids));
 }
 

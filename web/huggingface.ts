@@ -37,9 +37,15 @@ async function loadLibrary() {
 }
 
 function encode(tokenizer: Tokenizer, name: string, text: string): Int32Array {
-  const { ids } = tokenizer.encode(text, { add_special_tokens: false });
+  const fail = (what: string) => new RwkvError('bad-vocabulary', `${name}: ${what}`);
+  let ids: readonly (number | undefined)[];
+  try {
+    ids = tokenizer.encode(text, { add_special_tokens: false }).ids;
+  } catch (error) {
+    throw fail(`the text could not be tokenized: ${sentence(error)}`);
+  }
   return Int32Array.from(ids, (id) => {
     if (id !== undefined) return id;
-    throw new RwkvError('bad-vocabulary', `${name}: the vocabulary has no token for a part of the text`);
+    throw fail('the vocabulary has no token for a part of the text');
   });
 }

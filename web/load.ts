@@ -13,7 +13,7 @@ import {
   type ModelSource,
   unexpected,
 } from './options.js';
-import type { ModelFile, Place, Request, VocabularyChoice } from './protocol.js';
+import type { ModelFile, Place, VocabularyChoice } from './protocol.js';
 import { storyteller } from './storyteller.js';
 
 /** What differs between a browser and Node. */
@@ -22,6 +22,10 @@ export interface Host {
   spawn(events: WorkerEvents): WorkerLike;
   /** Where a string or a URL leads. Throws what `new URL` throws. */
   locate(source: string | URL): Place;
+  /** Node: makes a file of a Blob. Throws RwkvError `read-failed`. */
+  spool?(blob: Blob, name: string): Promise<Place>;
+  /** Deletes what `spool` made, when it was read or never will be. */
+  release?(place: Place): Promise<void>;
 }
 
 /** The door of the package. */
@@ -53,27 +57,26 @@ export interface RWKV {
 
 /** The package's door on a host. */
 export function createRWKV(host: Host): RWKV {
-  const inWorker = (model: Place) => ({
-    client: new Client((events) => host.spawn(events)),
-    transfer: buffers(model),
-  });
+  const spawn = () => new Client((events) => host.spawn(events));
   return {
     async inspect(source, options = {}) {
       const { signal, build } = checkInspectOptions(options);
-      const model = await place(host, 'source', source);
-      const { client, transfer } = inWorker(model);
-      try {
-        return await client.call('inspect', { model, build }, { signal, transfer });
-      } finally {
-        await client.close();
-      }
+      return withPlace(host, 'source', source, async (model, transfer) => {
+        const client = spawn();
+        try {
+          return await client.call('inspect', { model, build }, { signal, transfer });
+        } finally {
+          await client.close();
+        }
+      });
     },
     async *convert(source, options = {}) {
       const { quantization, build, signal, onProgress } = checkConvertOptions(options);
       const model = await place(host, 'source', source);
-      const { client, transfer } = inWorker(model);
+      const client = spawn();
       try {
         const request = { model, quantization, build };
+        const transfer = buffers(model);
         const total = await client.call('convert', request, { signal, transfer, onProgress });
         for (let loaded = 0; ; ) {
           const piece = await client.call('nextPiece', {}, { signal });
@@ -84,31 +87,32 @@ export function createRWKV(host: Host): RWKV {
         }
       } finally {
         await client.close();
+        await host.release?.(model);
       }
     },
     async load(source, options = {}) {
       const { tokenizer, quantization, build, signal, onProgress } = checkLoadOptions(options);
       signal?.throwIfAborted();
-      const request: Request<'load'> = {
-        model: source === undefined ? host.locate(storyteller.model) : await place(host, 'source', source),
-        vocabulary:
-          tokenizer !== undefined
-            ? await chosenVocabulary(host, tokenizer)
-            : source === undefined
-              ? host.locate(storyteller.vocabulary)
-              : 'embedded',
-        quantization,
-        build,
+      const load = async (model: Place, vocabulary: VocabularyChoice) => {
+        const request = { model, vocabulary, quantization, build };
+        const transfer = [model, vocabulary].flatMap(buffers);
+        const client = spawn();
+        try {
+          const info = await client.call('load', request, { signal, transfer, onProgress });
+          return new Model(client, info, (state, use) => withPlace(host, 'option state', state, use));
+        } catch (error) {
+          await client.close();
+          throw error;
+        }
       };
-      const transfer = [request.model, request.vocabulary].flatMap(buffers);
-      const client = new Client((events) => host.spawn(events));
-      try {
-        const info = await client.call('load', request, { signal, transfer, onProgress });
-        return new Model(client, info, (state) => place(host, 'option state', state));
-      } catch (error) {
-        await client.close();
-        throw error;
-      }
+      const isEmbedded = source === undefined;
+      const ownVocabulary = isEmbedded ? host.locate(storyteller.vocabulary) : 'embedded';
+      return withPlace(host, 'source', isEmbedded ? storyteller.model : source, (model) => {
+        if (tokenizer === undefined) return load(model, ownVocabulary);
+        if (tokenizer === false) return load(model, null);
+        if (tokenizer === 'bytes') return load(model, tokenizer);
+        return withPlace(host, 'option tokenizer', tokenizer, (vocabulary) => load(model, vocabulary));
+      });
     },
   };
 }
@@ -123,9 +127,19 @@ export function fileName(path: string): string {
   );
 }
 
-function chosenVocabulary(host: Host, tokenizer: string | URL | Blob | ArrayBuffer | Uint8Array | false) {
-  if (tokenizer === false) return null;
-  return tokenizer === 'bytes' ? tokenizer : place(host, 'option tokenizer', tokenizer);
+/** What `use` makes of the place that `source` is, with the buffers that may go there. */
+async function withPlace<T>(
+  host: Host,
+  name: string,
+  source: ModelSource,
+  use: (place: Place, transfer: ArrayBuffer[]) => Promise<T>,
+): Promise<T> {
+  const at = await place(host, name, source);
+  try {
+    return await use(at, buffers(at));
+  } finally {
+    await host.release?.(at);
+  }
 }
 
 // What a handle stands for is read as the Blob that it gives.
@@ -139,7 +153,8 @@ async function place(host: Host, name: string, given: ModelSource): Promise<Plac
     }
   }
   if (source instanceof Blob) {
-    return { kind: 'blob', name: 'name' in source ? String(source.name) : 'blob', blob: source };
+    const blobName = 'name' in source ? String(source.name) : 'blob';
+    return host.spool ? host.spool(source, blobName) : { kind: 'blob', name: blobName, blob: source };
   }
   if (source instanceof ArrayBuffer)
     return { kind: 'bytes', name: 'bytes', bytes: new Uint8Array(source).slice() };

@@ -21,8 +21,8 @@ export interface ByteSource {
 export interface Io {
   /** Opens a file of the file system; browsers have none. Throws RwkvError `read-failed`. */
   openPath?(path: string, name: string): ByteSource;
-  /** Opens a Blob as a file that can be read at once; where it is absent, FileReaderSync can. */
-  openBlob?(blob: Blob, name: string): Promise<ByteSource>;
+  /** Gives a buffer's memory back at once, where a host can: slices of a Blob pile up until they are collected. */
+  discard?(buffer: ArrayBuffer): void;
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
 }
@@ -42,7 +42,7 @@ export async function openSource(place: Place, io: Io, report: Report = () => {}
     case 'bytes':
       return memorySource(place.name, [place.bytes]);
     case 'blob':
-      return io.openBlob ? io.openBlob(place.blob, place.name) : sliceBlob(place.name, place.blob);
+      return sliceBlob(place.name, place.blob, io);
     case 'url':
       return memorySource(place.name, await download(place.url, report));
     case 'path':
@@ -87,14 +87,16 @@ export function memorySource(name: string, chunks: readonly Uint8Array[]): ByteS
 }
 
 // A Blob, read slice by slice.
-function sliceBlob(name: string, blob: Blob): ByteSource {
+function sliceBlob(name: string, blob: Blob, io: Io): ByteSource {
   const reader = new FileReaderSync();
   return {
     name,
     size: blob.size,
     read(offset, into) {
       try {
-        into.set(new Uint8Array(reader.readAsArrayBuffer(blob.slice(offset, offset + into.length))));
+        const buffer = reader.readAsArrayBuffer(blob.slice(offset, offset + into.length));
+        into.set(new Uint8Array(buffer));
+        io.discard?.(buffer);
       } catch (cause) {
         throw new RwkvError('read-failed', `${name}: ${sentence(cause)}`, { cause });
       }

@@ -10,6 +10,11 @@ import {
 import type { ModelInfo, Place } from './protocol.js';
 import { requireTokenizer, Session } from './session.js';
 
+type WithPlace = (
+  state: ModelSource,
+  use: (place: Place, transfer: ArrayBuffer[]) => Promise<number>,
+) => Promise<number>;
+
 /** A model, loaded into a worker of its own. Nothing here computes on the calling thread. */
 export class Model implements AsyncDisposable {
   /** `await using` gives the model back; where the engine has no `Symbol.asyncDispose`, call `dispose`. */
@@ -18,12 +23,12 @@ export class Model implements AsyncDisposable {
   /** What was loaded, and how. */
   readonly info: ModelInfo;
   readonly #client: Client;
-  readonly #place: (state: ModelSource) => Promise<Place>;
+  readonly #withPlace: WithPlace;
 
-  /** @internal Made by `RWKV.load`. `place` tells where a state's file is. */
-  constructor(client: Client, info: ModelInfo, place: (state: ModelSource) => Promise<Place>) {
+  /** @internal Made by `RWKV.load`. `withPlace` tells where a state's file is. */
+  constructor(client: Client, info: ModelInfo, withPlace: WithPlace) {
     this.#client = client;
-    this.#place = place;
+    this.#withPlace = withPlace;
     this.info = info;
   }
 
@@ -36,9 +41,9 @@ export class Model implements AsyncDisposable {
    */
   async createSession(options: SessionOptions = {}): Promise<Session> {
     const { seed, state: source } = checkSessionOptions(options);
-    const state = source === undefined ? null : await this.#place(source);
-    const transfer = state?.kind === 'bytes' ? [state.bytes.buffer] : [];
-    const id = await this.#client.call('createSession', { seed, state }, { transfer });
+    const create = (state: Place | null, transfer: ArrayBuffer[]) =>
+      this.#client.call('createSession', { seed, state }, { transfer });
+    const id = await (source === undefined ? create(null, []) : this.#withPlace(source, create));
     return new Session(this.#client, id, this.info);
   }
 

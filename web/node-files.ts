@@ -1,34 +1,15 @@
 // The file system of Node behind the store's small interface.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { readFile } from 'node:fs/promises';
 import { RwkvError, sentence } from './errors.js';
 import type { ByteSource, Io } from './model-store.js';
 
 /** Node's: all from disk. */
 export const nodeIo: Io = {
   openPath,
-  openBlob,
   fetchWasm: async (url) =>
     new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } }),
 };
-
-// A Blob of Node cannot be read at once, so it becomes a file without a name: its bytes never lie in memory together.
-async function openBlob(blob: Blob, name: string): Promise<ByteSource> {
-  const folder = await mkdtemp(join(tmpdir(), 'rwkv-wasm-'));
-  const path = join(folder, 'blob');
-  try {
-    await writeFile(path, Readable.fromWeb(blob.stream()));
-    return openPath(path, name);
-  } catch (cause) {
-    if (cause instanceof RwkvError) throw cause;
-    throw new RwkvError('read-failed', `${name}: ${sentence(cause)}`, { cause });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
 
 /**
  * A file as a synchronous range reader.

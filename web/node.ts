@@ -3,12 +3,19 @@
  *
  * @packageDocumentation
  */
-import { resolve } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { RwkvError, sentence } from './errors.js';
 import { createRWKV, fileName } from './load.js';
+import type { Place } from './protocol.js';
 
 export * from './api.js';
+
+const spooled = new Set<string>(); // paths of Blobs that became files
 
 /** The door: `RWKV.load()`. */
 export const RWKV = createRWKV({
@@ -35,4 +42,24 @@ export const RWKV = createRWKV({
     const path = /^file:/i.test(text) ? fileURLToPath(text) : resolve(text);
     return { kind: 'path', name: fileName(path), path };
   },
+  // A Blob of Node cannot be read at once, nor sent to the worker where it is a file's: so it becomes a file, and its
+  // bytes never lie in memory together.
+  async spool(blob, name) {
+    const path = join(await mkdtemp(join(tmpdir(), 'rwkv-wasm-')), 'blob');
+    spooled.add(path);
+    const place = { kind: 'path', name, path } as const;
+    try {
+      await writeFile(path, Readable.fromWeb(blob.stream()));
+      return place;
+    } catch (cause) {
+      await release(place);
+      throw new RwkvError('read-failed', `${name}: ${sentence(cause)}`, { cause });
+    }
+  },
+  release,
 });
+
+async function release(place: Place): Promise<void> {
+  if (place.kind === 'path' && spooled.delete(place.path))
+    await rm(dirname(place.path), { recursive: true, force: true });
+}

@@ -65,6 +65,15 @@ bool valid_utf8(std::string_view text) {
   return true;
 }
 
+bool is_word(std::string_view text) {
+  for (const char c : text) {
+    const char lower = static_cast<char>(c | 0x20);
+    if (!(lower >= 'a' && lower <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
+      return false;
+  }
+  return !text.empty();
+}
+
 std::string printable(std::string_view text) {
   constexpr size_t kLongest = 80;
   const bool cut = text.size() > kLongest;

@@ -42,6 +42,9 @@ std::optional<uint64_t> element_count(const Shape& shape);
 // As RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool valid_utf8(std::string_view text);
 
+// Letters, digits, '-', '_' and '.', at least one: what needs no quoting in any format.
+bool is_word(std::string_view text);
+
 // Text of a file made fit for a message: at most 80 characters, all of them printable ASCII.
 std::string printable(std::string_view text);
 

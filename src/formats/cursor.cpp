@@ -1,7 +1,5 @@
 #include "formats/cursor.h"
 
-#include <algorithm>
-
 namespace rwkv {
 
 bool Cursor::has(uint64_t bytes) {

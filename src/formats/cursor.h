@@ -1,6 +1,7 @@
 // Reads a header from front to back through a small window, so that none is ever held whole.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,8 +14,9 @@ namespace rwkv {
 // loop must end, and once behind the last.
 class Cursor {
  public:
-  // Reads from the source `window` bytes at a time.
-  Cursor(const Source& source, size_t window) : source_(source), window_(window) {}
+  // Reads from the source up to `window` bytes at a time.
+  Cursor(const Source& source, size_t window)
+      : source_(source), window_(size_t(std::min<uint64_t>(window, source.size()))) {}
 
   const std::optional<Error>& error() const { return error_; }
   uint64_t at() const { return at_; }

@@ -88,6 +88,8 @@ constexpr Renaming kRenamings[] = {
 // Early files of fla join the mus of the time mix: x_x (6, C) or (6, 1, 1, C), in this order.
 constexpr std::string_view kJoined = "rwkvag";
 
+constexpr int64_t kMaxHeadSize = 1 << 16;  // no model comes near it
+
 using Marks = std::array<std::string, kMarks>;  // the first name that bears each; "" where none does
 
 Marks find_marks(const Checkpoint& file) {
@@ -191,8 +193,8 @@ Status use_authors_names(Checkpoint& file) {
                   ".weight: tied to the embedding, or in another file, neither of which is supported");
   turn_low_rank(file, is_fla || !marks[kWebRwkv6].empty());
   const Tensor* r_k = file.find("blocks.0.att.r_k");
-  if (is_fla && r_k && !r_k->shape.empty())
-    file.group_norm_eps = 1e-5f * static_cast<float>(r_k->shape.back());
+  const int64_t N = is_fla && r_k && !r_k->shape.empty() ? r_k->shape.back() : 0;
+  if (N > 0 && N < kMaxHeadSize) file.group_norm_eps = 1e-5f * static_cast<float>(N);
   return Done{};
 }
 

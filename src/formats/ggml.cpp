@@ -11,15 +11,15 @@
 #include "formats/bytes.h"
 #include "formats/checkpoint.h"
 #include "formats/cursor.h"
-#include "formats/rules.h"
 #include "formats/ggml_tensor.h"
+#include "formats/rules.h"
 
 namespace rwkv {
 namespace {
 
 constexpr size_t kWindow = 512;         // a tensor's description is some 50 bytes
 constexpr uint64_t kMostName = 256;     // bytes
-constexpr size_t kMostTensors = 65536;  // 2,000 layers
+constexpr size_t kMostTensors = 16384;  // 500 layers
 
 constexpr const char* kTypes[] = {"F32",  "F16",  "Q4_0", "Q4_1", "Q4_1_O",
                                   "Q4_2", "Q4_3", "Q5_0", "Q5_1", "Q8_0"};

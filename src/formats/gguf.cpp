@@ -19,8 +19,8 @@ namespace {
 constexpr size_t kWindow = 65536;
 constexpr uint64_t kMostKey = 65535, kMostText = 256, kMostName = 64;  // bytes
 constexpr uint32_t kMostRank = 4;
-constexpr int kDeepest = 4;  // arrays of arrays
-constexpr uint64_t kMostPairs = 65536, kMostTensors = 65536;
+constexpr int kDeepest = 4;                           // arrays of arrays
+constexpr uint64_t kMostEntries = 65536;              // pairs, tensors
 constexpr uint64_t kMostStrings = uint64_t{1} << 22;  // and arrays, in all values together
 
 constexpr uint32_t kFloat = 6, kString = 8, kArray = 9, kDouble = 12;
@@ -46,9 +46,9 @@ class Reader {
     if (version > 0xFFFF && (version & 0xFFFF) == 0) return unsupported(source_, "a big-endian GGUF file");
     if (version != 2 && version != 3)
       return unsupported(source_, "GGUF version " + std::to_string(version) + ", expected 2 or 3");
-    if (pairs > kMostPairs || tensors > kMostTensors)
+    if (pairs > kMostEntries || tensors > kMostEntries)
       return bad_file(source_, std::to_string(pairs) + " key-value pairs and " + std::to_string(tensors) +
-                                   " tensors, expected at most 65536 of each");
+                                   " tensors, expected at most " + std::to_string(kMostEntries));
 
     for (uint64_t i = 0; i < pairs; ++i)
       if (Status status = read_pair(); !status) return status.error();
@@ -163,7 +163,10 @@ class Reader {
                      head_size_ == 0 ? "missing" : "file has " + std::to_string(head_size_));
     model_.head_size = int64_t(head_size_);
     if (model_.version != 6) model_.rescale_every = 0;
-    if (checkpoint_.vocabulary.count == 0) checkpoint_.vocabulary = {};
+    const std::string& kind = checkpoint_.vocabulary.kind;
+    if (!kind.empty() && !is_word(kind))
+      return bad_key("tokenizer.ggml.model", "expected a word, file has " + printable(kind));
+    if (checkpoint_.vocabulary.count == 0 || kind.empty()) checkpoint_.vocabulary = {};
     return Done{};
   }
 

@@ -9,7 +9,7 @@
 namespace rwkv {
 namespace {
 
-constexpr int kMostLayers = 1024;
+constexpr int kMostLayers = 512;
 
 // Names without .weight and .bias, in layers without their number.
 constexpr Rule kNorms[] = {{"token_embd_norm", "blocks.0.ln0"},

@@ -17,6 +17,8 @@ constexpr DType kTypes[] = {DType::kPackedF32, DType::kPackedF16, DType::kPacked
                             DType::kQ8_0,      DType::kQ4_K,      DType::kQ5_K,     DType::kQ6_K};
 constexpr std::string_view kTransposedMark = ".T";
 constexpr int64_t kMaxSize = INT32_MAX;
+constexpr uint32_t kOne =
+    0x3F800000;  // the bits of 1.0f, above those of every smaller float that is not negative
 
 std::string_view type_name(DType dtype) {
   return is_packed(dtype) ? quantization_name(format_of(dtype)) : dtype_name(dtype);
@@ -85,7 +87,7 @@ Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint) {
   const std::string_view version = find(kPackedVersionKey), quantization = find(kPackedQuantizationKey);
   if (!version.empty()) {
     uint64_t number = 0, eps = 0;
-    if (!read_number(version, number) || !read_number(find(kPackedEpsKey), eps) || eps > UINT32_MAX)
+    if (!read_number(version, number) || !read_number(find(kPackedEpsKey), eps) || eps > kOne)
       return bad_file(source, "expected a version and an eps in the metadata of a packed file");
     if (number > kPackedVersion)
       return unsupported(source, "a packed file of format " + std::to_string(number) +
@@ -100,7 +102,8 @@ Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint) {
     std::string_view rest = text;
     EmbeddedVocabulary& vocabulary = checkpoint.vocabulary;
     vocabulary.kind = take_word(rest);
-    if (found == checkpoint.tensors.end() || !read_number(rest, vocabulary.count))
+    if (found == checkpoint.tensors.end() || !is_word(vocabulary.kind) ||
+        !read_number(rest, vocabulary.count) || vocabulary.count > found->second.bytes / 8)
       return bad_file(source, "expected a vocabulary where the metadata says " + printable(text));
     vocabulary.offset = found->second.offset, vocabulary.bytes = found->second.bytes;
     checkpoint.tensors.erase(found);

@@ -77,11 +77,11 @@ class Reader {
       if (!status) return status.error();
     }
     if (!json_.finish()) return malformed();
-    if (checkpoint_.tensors.empty()) return bad_file(source_, "holds no tensors");
     if (Status status = check_overlaps(); !status) return status.error();
     checkpoint_.source = &source_;
     checkpoint_.format = "safetensors";
     if (Status status = apply_packed_metadata(metadata_, checkpoint_); !status) return status.error();
+    if (checkpoint_.tensors.empty()) return bad_file(source_, "holds no tensors");
     return std::move(checkpoint_);
   }
 

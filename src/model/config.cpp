@@ -43,7 +43,7 @@ bool in_any_layer(const Checkpoint& checkpoint, std::string_view start) {
   return false;
 }
 
-// Relatives of RWKV, and files around it, that are recognised but not run.
+// Relatives of RWKV that are recognised but not run.
 struct Sign {
   const char *start, *what;
 };
@@ -54,8 +54,6 @@ constexpr Sign kInLayers[] = {
 };
 constexpr Sign kOutside[] = {
     {"blk.", "tensors named as in GGUF"},
-    {"model.embeddings.", "tensors named as in Hugging Face's RWKV-7"},
-    {"rwkv.embeddings.", "tensors named as in Hugging Face's RWKV-4 to 6"},
     {"model.embed_tokens.", "a transformer, or a hybrid of one with RWKV (model.embed_tokens)"},
     {"embed_tokens.", "a transformer, or a hybrid of one with RWKV (embed_tokens)"},
 };
@@ -68,9 +66,6 @@ const char* unsupported_relative(const Checkpoint& checkpoint) {
     const auto first = checkpoint.tensors.lower_bound(std::string_view(sign.start));
     if (first != checkpoint.tensors.end() && first->first.starts_with(sign.start)) return sign.what;
   }
-  for (const auto& [name, tensor] : checkpoint.tensors)
-    if (name.find(".lora_A") != std::string::npos)
-      return "a LoRA (lora_A), to be merged into its model first";
   return nullptr;
 }
 

@@ -9,7 +9,8 @@
 namespace rwkv {
 namespace {
 
-constexpr uint64_t kPieceBytes = 1 << 20;  // read at once: enough for full speed, little to hold
+constexpr uint64_t kPieceBytes =
+    4 << 20;  // read at once: browsers take twice as long for four single megabytes
 
 Shape squeeze(Shape shape) {
   std::erase(shape, 1);
@@ -45,12 +46,6 @@ void gather(const Tensor& tensor, const std::byte* bytes, size_t element, uint64
   }
 }
 
-size_t count_not_finite(std::span<const float> values) {
-  size_t count = 0;
-  for (const float v : values) count += (std::bit_cast<uint32_t>(v) & 0x7F800000) == 0x7F800000;
-  return count;
-}
-
 }  // namespace
 
 WeightReader::WeightReader(const Checkpoint& checkpoint, Quantization quantization, LoadProgress progress)
@@ -69,7 +64,8 @@ void WeightReader::fail_memory(uint64_t bytes) {
 
 void WeightReader::warn_of(const Tensor& tensor, size_t not_finite) {
   if (not_finite > 0)
-    warnings_.push_back(tensor.name + ": " + std::to_string(not_finite) + " values are not finite");
+    warnings_.push_back(tensor.name + ": " + std::to_string(not_finite) +
+                        (not_finite == 1 ? " value is not finite" : " values are not finite"));
 }
 
 const Tensor* WeightReader::find(std::string_view name) const {

@@ -1,12 +1,11 @@
 // The page in a real browser: Debian's Chromium.
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { launchChromium } from './chromium.js';
 
 const root = fileURLToPath(new URL('../../web/demo', import.meta.url));
-const { CHROMIUM_PATH: executablePath = '/usr/bin/chromium' } = process.env;
 
 let server: PreviewServer;
 let browser: Browser;
@@ -16,19 +15,10 @@ let complaints: string[];
 let foreign: string[];
 
 beforeAll(async () => {
-  if (!existsSync(executablePath))
-    throw new Error(
-      `${executablePath} is missing: apt-get install chromium, or name a browser by CHROMIUM_PATH`,
-    );
   await build({ root, logLevel: 'warn' });
   server = await preview({ root, logLevel: 'warn', preview: { port: 0 } });
   site = server.resolvedUrls?.local[0] ?? '';
-  const quiet = ['networking', 'timer-throttling'].map((name) => `--disable-background-${name}`);
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'];
-  browser = await chromium.launch({
-    executablePath,
-    args: [...args, ...quiet, '--disable-component-update'],
-  });
+  browser = await launchChromium();
 }, 120_000);
 
 afterAll(async () => {

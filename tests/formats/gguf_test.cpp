@@ -249,6 +249,8 @@ TEST_CASE("metadata that the tensors need is checked") {
   CHECK_THAT(refusal_of_pair(gguf_string("tokenizer.ggml.tokens", "a")),
              ContainsSubstring("tokenizer.ggml.tokens: expected an array of strings"));
   CHECK_THAT(refusal_of_pair(gguf_u32("tokenizer.ggml.model", 1)), ContainsSubstring("expected a string"));
+  CHECK_THAT(refusal_of_pair(gguf_string("tokenizer.ggml.model", "a\"b")),
+             ContainsSubstring("expected a word"));
 }
 
 TEST_CASE("the alignment of a GGUF file is a power of two and is kept") {
@@ -304,7 +306,7 @@ TEST_CASE("GGUF tensors that no RWKV model has are refused, not dropped") {
   for (const char* name :
        {"rope_freqs.weight", "blk.0.attn_q.weight", "blk.0.time_mix_key.bias", "blk.0.time_mix_key",
         "token_embd.bias", "time_mix_key.weight", "blk.0.token_embd.weight", "blk.x.time_mix_key.weight",
-        "blk.-1.time_mix_key.weight", "blk.1024.time_mix_key.weight", "blk.0time_mix_key.weight", "blk.0.",
+        "blk.-1.time_mix_key.weight", "blk.512.time_mix_key.weight", "blk.0time_mix_key.weight", "blk.0.",
         "blk.", "", ".weight", "blk.0.time_mix_lerp_x.weight", "blk.0.time_mix_w1.weight.lora_a"})
     CHECK(refusal({name, {8, 8}, kF32, floats(64)}, ErrorKind::kUnsupported) ==
           "tales: " + std::string(name) + ": not a tensor of rwkv7 that this version knows");

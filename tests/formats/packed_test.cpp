@@ -40,8 +40,8 @@ TEST_CASE("the transpose of a packed matrix has the authors' shape") {
 
 TEST_CASE("a description that does not fit is refused with both") {
   for (const char* text :
-       {"q8 8 63", "q8 16 64", "q8 8", "q8 8 8 8", "q8", "q9 8 64", "q8  8 64", "q8 8 -64",
-        "q8 0 64", "q8 8 99999999999999999999", "Q8_0.T 8 64", "Q4_0 1 992", "F32 144", "U8 576", ""}) {
+       {"q8 8 63", "q8 16 64", "q8 8", "q8 8 8 8", "q8", "q9 8 64", "q8  8 64", "q8 8 -64", "q8 0 64",
+        "q8 8 99999999999999999999", "Q8_0.T 8 64", "Q4_0 1 992", "F32 144", "U8 576", ""}) {
     INFO(text);
     const auto result = describe(text, 576);
     REQUIRE_FALSE(result.ok());
@@ -64,6 +64,11 @@ TEST_CASE("a newer packed file is refused with both versions") {
   CHECK(newer.error().kind == ErrorKind::kUnsupported);
   CHECK_THAT(newer.error().message, ContainsSubstring("format 2") && ContainsSubstring("reads format 1"));
   CHECK(describe("q8 8 64", 576, packed("one")).error().kind == ErrorKind::kBadFile);
+  for (const char* bits : {"2143289344", "2139095040", "3212836864", "4294967296"}) {  // NaN, infinity, -1
+    Metadata no_number = packed("1");
+    no_number[kPackedEpsKey] = bits;
+    CHECK(describe("q8 8 64", 576, no_number).error().kind == ErrorKind::kBadFile);
+  }
   Metadata no_eps = packed("1");
   no_eps.erase(kPackedEpsKey);
   CHECK(describe("q8 8 64", 576, no_eps).error().kind == ErrorKind::kBadFile);
@@ -71,17 +76,23 @@ TEST_CASE("a newer packed file is refused with both versions") {
 
 TEST_CASE("a vocabulary in a packed file is no tensor") {
   Metadata metadata = packed("1");
-  metadata[kPackedVocabularyKey] = "rwkv 7";
+  metadata[kPackedVocabularyKey] = "rwkv 3";
   CHECK(describe("q8 8 64", 576, metadata).error().kind == ErrorKind::kBadFile);  // says so, has none
 
   static const Bytes nothing;
   static const MemorySource source("tales", nothing);
   Checkpoint checkpoint{&source};
-  checkpoint.tensors[kPackedVocabularyKey] = Tensor{kPackedVocabularyKey, DType::kU8, {30}, 100, 30};
+  const Tensor strings{kPackedVocabularyKey, DType::kU8, {30}, 100, 30};
+  for (const char* text : {"rwkv 4", "rwkv", " 3", "a\"b 3"}) {  // no room for four lengths; no word
+    metadata[kPackedVocabularyKey] = text;
+    checkpoint.tensors[kPackedVocabularyKey] = strings;
+    CHECK_FALSE(apply_packed_metadata(metadata, checkpoint).ok());
+  }
+  metadata[kPackedVocabularyKey] = "rwkv 3";
   REQUIRE(apply_packed_metadata(metadata, checkpoint).ok());
   CHECK(checkpoint.tensors.empty());
   CHECK(checkpoint.vocabulary.kind == "rwkv");
-  CHECK(checkpoint.vocabulary.count == 7);
+  CHECK(checkpoint.vocabulary.count == 3);
   CHECK(checkpoint.vocabulary.offset == 100);
   CHECK(checkpoint.vocabulary.bytes == 30);
 }

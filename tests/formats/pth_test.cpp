@@ -4,6 +4,7 @@
 #include "formats/checkpoint.h"
 #include "formats/hostile.h"
 #include "formats/pickle_writer.h"
+#include "formats/tensor_values.h"
 #include "formats/zip_writer.h"
 #include "support.h"
 
@@ -116,6 +117,31 @@ TEST_CASE("the authors' checkpoints of versions 4, 5.2, 6 and 7 are read") {
     REQUIRE(read);
     for (size_t i = 0; i < 3; ++i) CHECK(value(*found, *read, i) == want.first[i]);
     CHECK(keeps_promises(open_checkpoint, bytes));
+  }
+}
+
+TEST_CASE("files that torch itself wrote are read: shared storages, views, parameters, metadata") {
+  for (const char* version : {"1.13", "2.14"}) {
+    INFO(version);
+    const Bytes bytes = read_file(fixture("torch/" + std::string(version) + ".pth"));
+    CHECK(keeps_promises(open_pth, bytes));
+    const MemorySource source(version, bytes);
+    const Result<Checkpoint> file = open_pth(source);
+    REQUIRE(file);
+    CHECK(file->tensors.size() == 8);
+    const auto values = [&](const char* name) { return values_of(*file, *file->find(name)); };
+    CHECK(values("base") ==
+          std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19});
+    CHECK(values("rows") == std::vector<float>{5, 6, 7, 8, 9, 10, 11, 12, 13, 14});
+    CHECK(values("columns") == std::vector<float>{1, 2, 6, 7, 11, 12, 16, 17});
+    CHECK(values("turned") ==
+          std::vector<float>{0, 5, 10, 15, 1, 6, 11, 16, 2, 7, 12, 17, 3, 8, 13, 18, 4, 9, 14, 19});
+    CHECK(values("halves") == std::vector<float>{0, 1, 2, 3});
+    CHECK(values("brains") == std::vector<float>{0, 1, 2, 3});
+    CHECK(values("parameter") == std::vector<float>{0, 1, 2});
+    CHECK(values("scalar") == std::vector<float>{7});
+    require_survives_truncation(open_pth, bytes, 11);
+    require_survives_mutation(open_pth, bytes, 3'000);
   }
 }
 

@@ -69,9 +69,7 @@ TEST_CASE("relatives that are not supported are named") {
   refused(with({{"model.embed_tokens.weight", {256, 64}}, {"model.layers.0.self_attn.r_k", {1, 64}}}),
           "a hybrid");
   refused(with({{"embed_tokens.weight", {256, 64}}}), "a transformer");
-  refused(with({{"rwkv.embeddings.weight", {256, 64}}}), "Hugging Face's RWKV-4 to 6");
   refused(with({{"blk.0.attn_norm.weight", {64}}}), "as in GGUF");
-  refused(with({{"blocks.0.att.key.lora_A", {8, 64}}}), "a LoRA");
 }
 
 TEST_CASE("what is no RWKV model, or has impossible sizes, is refused") {

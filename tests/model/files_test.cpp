@@ -4,18 +4,11 @@
 #include "formats/pth_writer.h"
 #include "formats/safetensors_writer.h"
 #include "model/oracle.h"
+#include "model/tiny_models.h"
 #include "reference.h"
 
 namespace rwkv {
 namespace {
-
-std::vector<FileTensor> oracle_tensors(const std::string& name) {
-  const Bytes file = oracle_file(name);
-  const MemorySource source(name, file);
-  const std::vector<FileTensor> tensors = read_tensors(require(open_checkpoint(source)));
-  REQUIRE_FALSE(tensors.empty());
-  return tensors;
-}
 
 void check_logits(const std::string& name, const Bytes& file) {
   const Oracle oracle = load_oracle(name, file);
@@ -29,26 +22,19 @@ bool is_version_7(std::string_view name) { return name.starts_with("v7"); }
 TEST_CASE("safetensors in the authors' names give the authors' logits") {
   for (const char* name : kOracles) {
     INFO(name);
-    check_logits(name, write_safetensors(oracle_tensors(name)));
+    check_logits(name, write_safetensors(oracle_parts(name)));
   }
 }
 
 TEST_CASE("safetensors in web-rwkv's style give the authors' logits") {
   for (const char* name : kOracles) {
     INFO(name);
-    check_logits(name, write_safetensors(in_web_rwkv_style(oracle_tensors(name))));
+    check_logits(name, write_safetensors(in_web_rwkv_style(oracle_parts(name))));
   }
 }
 
 TEST_CASE("version 5.1 in web-rwkv's style, one decay for each channel, is the same model") {
-  std::vector<FileTensor> tensors = oracle_tensors("v52-fp16");
-  for (FileTensor& tensor : tensors) {
-    if (!tensor.name.ends_with("time_decay") && !tensor.name.ends_with("time_faaaa")) continue;
-    const size_t heads = size_t(tensor.shape[0]), row = tensor.data.size() / heads;
-    for (size_t h = 0; h < heads; ++h) std::copy_n(&tensor.data[h * row], 2, &tensor.data[h * 2]);
-    tensor.data.resize(heads * 2);
-    tensor.shape = {int64_t(heads)};
-  }
+  const Parts tensors = tiny_51(oracle_parts("v52-fp16"), false);
   const Oracle authors = load_oracle("v52-fp16", write_safetensors(tensors));
   const Oracle web_rwkv = load_oracle("v52-fp16", write_safetensors(in_web_rwkv_style(tensors)));
   CHECK(authors.model.config.version == Version::k5_1);
@@ -59,7 +45,7 @@ TEST_CASE("version 5.1 in web-rwkv's style, one decay for each channel, is the s
 TEST_CASE("safetensors and .pth in Hugging Face's style give the authors' logits") {
   for (const char* name : kOracles) {
     INFO(name);
-    const std::vector<FileTensor> tensors = in_hugging_face_style(oracle_tensors(name));
+    const Parts tensors = in_hugging_face_style(oracle_parts(name));
     check_logits(name, write_safetensors(tensors));
     check_logits(name, write_pth(tensors));
   }
@@ -68,7 +54,7 @@ TEST_CASE("safetensors and .pth in Hugging Face's style give the authors' logits
 TEST_CASE("safetensors and .pth in fla's style give the authors' logits") {
   for (const char* name : kOracles) {
     if (!is_version_7(name)) continue;
-    const std::vector<FileTensor> tensors = in_fla_style(oracle_tensors(name));
+    const Parts tensors = in_fla_style(oracle_parts(name));
     check_logits(name, write_safetensors(tensors));
     check_logits(name, write_safetensors(with_joined_mus(tensors)));
     check_logits(name, write_pth(tensors, {.turned_views = true}));
@@ -88,13 +74,13 @@ TEST_CASE(".pth files give the authors' logits however torch laid them out") {
   for (const char* name : kOracles)
     for (const auto& [layout, options] : layouts) {
       INFO(name << " " << layout);
-      check_logits(name, write_pth(oracle_tensors(name), options));
+      check_logits(name, write_pth(oracle_parts(name), options));
     }
 }
 
 TEST_CASE("weights widened to f32 give the authors' logits") {
   for (const char* name : kOracles) {
-    std::vector<FileTensor> tensors = oracle_tensors(name);
+    Parts tensors = oracle_parts(name);
     for (FileTensor& tensor : tensors) tensor = converted(std::move(tensor), DType::kF32);
     INFO(name);
     check_logits(name, write_pth(tensors));
@@ -115,11 +101,11 @@ Shape reshaped(Shape shape, std::mt19937& random) {
 TEST_CASE("dimensions of one element make no difference or are refused, wherever they stand") {
   std::mt19937 random(5);
   for (const char* name : kOracles) {
-    const std::vector<FileTensor> tensors = oracle_tensors(name);
+    const Parts tensors = oracle_parts(name);
     const std::vector<float> logits = read_all(load_oracle(name).model, {3, 1, 4}, 3);
     int loaded = 0;
     for (int round = 0; round < 60; ++round) {
-      std::vector<FileTensor> changed = tensors;
+      Parts changed = tensors;
       for (uint32_t k = random() % 3 + 1; k > 0; --k) {
         FileTensor& tensor = changed[random() % changed.size()];
         tensor.shape = reshaped(tensor.shape, random);

@@ -170,7 +170,7 @@ TEST_CASE("what is no state for the model is refused and named") {
   std::vector<float> values = floats_of(good[1]);
   values[3] = NAN;
   not_finite[1] = part_of(good[1].name, DType::kF32, good[1].shape, values);
-  check(refusal(v7, not_finite), "blocks.1.att.time_state: 1 values are not finite");
+  check(refusal(v7, not_finite), "blocks.1.att.time_state: 1 value is not finite");
 }
 
 TEST_CASE("a merged state that lacks layers, or belongs to no version, makes no model") {

@@ -35,8 +35,8 @@ async function refuses(file: Uint8Array, code: string, message: RegExp, options:
 describe('a file is refused that', () => {
   test.each([
     [0, /^chosen\.bin: the file is empty/],
-    [1, /^chosen\.bin: neither a \.pth nor a \.safetensors file; it starts with 50$/],
-    [3, /^chosen\.bin: neither .* it starts with 50 4b 03$/],
+    [1, /^chosen\.bin: not a \.pth, \.safetensors, GGUF or rwkv\.cpp file; it starts with 50$/],
+    [3, /^chosen\.bin: not a .* it starts with 50 4b 03$/],
     ...[100, 5_000, good.length >> 1, good.length - 1].map((n) => [n, /^chosen\.bin: .*cut off/] as const),
   ] as const)('ends after %i bytes', (length, message) =>
     refuses(good.subarray(0, length), 'bad-file', message),
@@ -48,7 +48,9 @@ describe('a file is refused that', () => {
     ['an image', '\x89PNG\r\n\x1a\n0000000000000000', 'bad-file', /it starts with 89 50 4e 47/],
     ['a text', 'Once upon a time there was a text that was no model.', 'bad-file', /starts with 4f 6e 63/],
     ['a web page', '<!doctype html><p>404</p>', 'bad-file', /^chosen\.bin: .*HTML/],
-    ['GGUF', `GGUF\x03\0\0\0${'\0'.repeat(40)}`, 'unsupported', /^chosen\.bin: .*GGUF/],
+    ['an empty GGUF', `GGUF\x03\0\0\0${'\0'.repeat(40)}`, 'bad-file', /architecture: missing$/],
+    ['a GGUF of a later version', `GGUF\x04\0\0\0${'\0'.repeat(40)}`, 'unsupported', /GGUF.* 4/],
+    ['a short file of rwkv.cpp', 'fmgg\x65\0\0\0', 'bad-file', /^chosen\.bin: /],
   ] as const)('is %s', (_, text, code, message) => refuses(Buffer.from(text, 'latin1'), code, message));
 
   test('names a function that no model needs', () =>

@@ -8,7 +8,7 @@ const path = fileURLToPath(new URL('../fixtures/oracle/v7-bf16.pth', import.meta
 const load = (options: object = {}) => RWKV.load(path, { tokenizer: false, ...options } as LoadOptions);
 
 test.each<[object, RegExp]>([
-  [{ quantization: 'q4' }, /quantization.*found 'q4'/],
+  [{ quantization: 'q3' }, /quantization.*found 'q3'/],
   [{ threads: 0 }, /threads.*1 to 64; found 0/],
   [{ build: 'fast' }, /build.*'relaxed'; found 'fast'/],
   [{ quantisation: 'q8' }, /only quantization.*found 'quantisation'/],

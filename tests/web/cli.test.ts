@@ -1,7 +1,9 @@
 // The command line as a person at a terminal meets it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
@@ -122,4 +124,53 @@ test('--version and --help answer on stdout', async () => {
     expect(stdout).toMatch(/Usage: rwkv-wasm/);
   }
   expect((await ended(start('complete', '--help'))).stdout).toContain('--max-tokens');
+});
+
+const oracle = fileURLToPath(new URL('../fixtures/oracle/v7-bf16.pth', import.meta.url));
+
+test('inspect tells what a file holds, for people and for programs', async () => {
+  const { code, stdout } = await ended(start('inspect', oracle));
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^file +v7-bf16\.pth, pth, 1\.1 MB\nversion +RWKV-7\n/);
+  expect(stdout).toMatch(/\nmemory +f32 [\d.]+ MB, f16 [\d.]+ MB, q8 [\d.]+ MB, q4 [\d.]+ MB\n$/);
+  const json = JSON.parse((await ended(start('inspect', oracle, '--json'))).stdout);
+  expect(json).toMatchObject({ version: '7', format: 'pth', layers: 2, vocabulary: 256, tokenizer: null });
+  expect(json.memory.q4).toBeLessThan(json.memory.q8);
+});
+
+test('convert writes a packed file that complete reads', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rwkv-wasm-test-'));
+  try {
+    const out = join(folder, 'packed.safetensors');
+    const { code, stderr } = await ended(start('convert', oracle, out, '-q', 'q4'));
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/packed\.safetensors: \d\.\d MB\n$/)]);
+    const flags = ['--tokenizer', 'bytes', '--max-tokens', '8', '--seed', '1', '--json'];
+    const packed = JSON.parse((await complete('a', '--model', out, ...flags)).stdout);
+    const direct = JSON.parse((await complete('a', '--model', oracle, '-q', 'q4', ...flags)).stdout);
+    expect(packed.model).toMatchObject({ format: 'rwkv-wasm', quantization: 'q4' });
+    expect(packed.tokens).toEqual(direct.tokens);
+    expect(readdirSync(folder)).toEqual(['packed.safetensors']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a conversion that fails leaves what was there', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rwkv-wasm-test-'));
+  try {
+    const out = join(folder, 'packed.safetensors');
+    writeFileSync(out, 'precious');
+    const { code, stderr } = await ended(start('convert', cli, out));
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^rwkv-wasm: cli\.js: not a \.pth/)]);
+    expect(readdirSync(folder)).toEqual(['packed.safetensors']);
+    expect(readFileSync(out, 'utf8')).toBe('precious');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('inspect and convert refuse wrong command lines with exit code 2', async () => {
+  expect((await ended(start('inspect'))).code).toBe(2);
+  const { code, stderr } = await ended(start('convert', oracle, '/nowhere/x', '-q', 'q3'));
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/option quantization: expected 'f32' or/)]);
 });

@@ -93,7 +93,12 @@ describe('a state', () => {
     ['nothing', () => '', 'invalid-argument', /option state: expected a URL.*; found ''/],
     ['a number', () => 5, 'invalid-argument', /option state: expected a URL.*; found 5/],
     ['a file that is not there', () => join(folder, 'no.pth'), 'read-failed', /no\.pth/],
-    ['no tensors at all', () => Buffer.from('Once upon a time'), 'bad-file', /^bytes: neither/],
+    [
+      'no tensors at all',
+      () => Buffer.from('Once upon a time'),
+      'bad-file',
+      /^bytes: not a .pth, .safetensors, GGUF or rwkv.cpp file/,
+    ],
     ['cut off', () => tuned.subarray(0, -1), 'bad-file', /^bytes: /],
     ['a model', () => fixture('v7-bf16.pth'), 'bad-model', /^v7-bf16\.pth: a model, not an initial state/],
     [

@@ -33,7 +33,7 @@ test('defaults stand for what is absent or undefined', () => {
   };
   expect(checkGenerateOptions({})).toEqual(defaults);
   expect(checkGenerateOptions({ topP: undefined, seed: undefined })).toEqual(defaults);
-  expect(checkLoadOptions({})).toMatchObject({ quantization: 'q8', threads: 'auto', build: 'auto' });
+  expect(checkLoadOptions({})).toMatchObject({ quantization: null, threads: 'auto', build: 'auto' });
   expect(checkSessionOptions({}).seed).not.toBe(checkSessionOptions({}).seed);
 });
 
@@ -86,7 +86,7 @@ describe('what is out of range or of the wrong type is refused by name', () => {
       'option topP: expected a number from 0 to 1; found 1.5',
     );
     expect(refusal(() => checkLoadOptions({ quantization: 'q5' as 'q8' }))).toBe(
-      "option quantization: expected 'f32' or 'f16' or 'q8'; found 'q5'",
+      "option quantization: expected 'f32' or 'f16' or 'q8' or 'q4'; found 'q5'",
     );
   });
 });

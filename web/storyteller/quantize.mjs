@@ -1,7 +1,7 @@
 // Makes the shipped weights: node quantize.mjs IN.safetensors OUT.safetensors
 //
 // Every matrix `*.weight` becomes Q8_0, blocks of 32 weights along a row as an f16 scale and 32 int8 (34 bytes), stored as
-// U8 and announced by `rwkv_wasm_blocks` in the metadata. The low-rank and the small tensors stay f16 as they are.
+// U8 and described in the metadata: "emb.weight": "Q8_0 4096 192". The low-rank and the small tensors stay f16 as they are.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const BLOCK = 32;
@@ -45,23 +45,24 @@ const file = readFileSync(input);
 const headerBytes = Number(file.readBigUInt64LE(0));
 const { __metadata__: metadata, ...tensors } = JSON.parse(file.subarray(8, 8 + headerBytes).toString());
 
-const header = { __metadata__: { ...metadata, rwkv_wasm_blocks: 'q8_0' } };
+const header = { __metadata__: { ...metadata } };
 const chunks = [];
 let offset = 0;
 for (const [name, { dtype, shape, data_offsets }] of Object.entries(tensors)) {
   const bytes = Buffer.from(file.subarray(...data_offsets.map((at) => 8 + headerBytes + at))); // aligned by the copy
   const isMatrix = name.endsWith('.weight') && shape.length === 2;
   const data = isMatrix ? quantize(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)) : bytes;
+  if (isMatrix) header.__metadata__[name] = `Q8_0 ${shape.join(' ')}`;
   header[name] = {
     dtype: isMatrix ? 'U8' : dtype,
-    shape: isMatrix ? [shape[0], (shape[1] / BLOCK) * BLOCK_BYTES] : shape,
+    shape: isMatrix ? [data.length] : shape,
     data_offsets: [offset, offset + data.length],
   };
   offset += data.length;
   chunks.push(data);
 }
 const json = JSON.stringify(header);
-const padded = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8));
+const padded = Buffer.from(json.padEnd(Math.ceil((8 + json.length) / 64) * 64 - 8)); // data at a multiple of 64
 const length = Buffer.alloc(8);
 length.writeBigUInt64LE(BigInt(padded.length));
 writeFileSync(output, Buffer.concat([length, padded, ...chunks]));
