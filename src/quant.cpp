@@ -3,18 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <vector>
+#include <memory>
 
 #include "quant_q4.h"
 #include "simd.h"
 
 namespace rwkv {
-
-namespace {
-
-constexpr int32_t kMagnitude = 0x7FFFFFFF, kInfinity = 0x7F800000;  // bits of a float
-
-}  // namespace
 
 Matrix make_matrix(Quantization format, int rows, int cols) {
   assert(format_for(format, cols) == format);
@@ -26,42 +20,60 @@ Matrix make_matrix(Quantization format, int rows, int cols) {
 
 namespace {
 
-// 4 rows of K values column by column, (K, 4); row i is rows + i K. Answers each row's largest magnitude as
-// the bits of a float, which are in the order of the floats with infinity and NaN on top.
-i32x4 load_columns(const float* rows, int cols, float* columns) {
-  i32x4 peak(0);
-  for (int k = 0; k < cols; k += kLanes) {
-    const int count = std::min(cols - k, kLanes);
-    f32x4 v[kLanes];
-    for (int row = 0; row < kLanes; ++row) {
-      const float* from = rows + size_t(row) * cols + k;
-      v[row] = count == kLanes ? load(from) : load_part(from, count);
-    }
-    transpose(v);
-    for (int i = 0; i < count; ++i) {
-      store(columns + size_t(k + i) * kLanes, v[i]);
-      peak = xsimd::max(peak, bits_of(v[i]) & i32x4(kMagnitude));
-    }
-  }
-  return peak;
-}
+constexpr int32_t kMagnitude = 0x7FFFFFFF, kInfinity = 0x7F800000;  // bits of a float
 
 bool is_finite(float value) { return (std::bit_cast<uint32_t>(value) & kInfinity) != kInfinity; }
 
-// largest / 127 and its inverse; none where there is too little to round.
+// 4 rows of K values column by column, (K, 4); row i is rows + i K. Answers whether all are finite.
+bool load_columns(const float* rows, int cols, float* columns) {
+  f32x4 doubt = splat(0);  // x * 0 is NaN where x is not finite
+  int k = 0;
+  for (; k + kLanes <= cols; k += kLanes) {
+    f32x4 v[kLanes];
+    for (int row = 0; row < kLanes; ++row) v[row] = load(rows + size_t(row) * cols + k);
+    transpose(v);
+    for (int i = 0; i < kLanes; ++i, columns += kLanes) {
+      store(columns, v[i]);
+      doubt = doubt + v[i] * splat(0);
+    }
+  }
+  for (; k < cols; ++k, columns += kLanes) {
+    for (int row = 0; row < kLanes; ++row) columns[row] = rows[size_t(row) * cols + k];
+    doubt = doubt + load(columns) * splat(0);
+  }
+  return xsimd::all(doubt == doubt);
+}
+
+// Counts what is not finite, and makes it 0 if told so.
+size_t count_not_finite(std::span<float> values, bool clear) {
+  size_t count = 0;
+  for (float& value : values) {
+    if (is_finite(value)) continue;
+    ++count;
+    if (clear) value = 0;
+  }
+  return count;
+}
+
+// 127 / largest; 0 where there is too little to round.
 f32x4 inverse_step(f32x4 largest) {
   return xsimd::select(largest < splat(kTiny), splat(0), splat(127) / largest);
 }
 
 void pack_q8(const float* columns, int cols, int half, std::byte* out) {
+  const f32x4 magic = from_bits(splat_from_memory(kRoundingMagicBits));
+  const i32x4 byte = splat_from_memory(0xFF);
   for (int k0 = 0; k0 < cols; k0 += kBlock, columns += kBlock * kLanes, out += Matrix::kQ8BlockBytes) {
-    f32x4 largest = splat(0);
-    for (int k = 0; k < kBlock; ++k) largest = xsimd::max(largest, xsimd::abs(load(columns + k * kLanes)));
+    f32x4 high = splat(0), low = splat(0);
+    for (int k = 0; k < kBlock; ++k) {
+      const f32x4 w = load(columns + k * kLanes);
+      high = xsimd::max(high, w), low = xsimd::min(low, w);
+    }
+    const f32x4 largest = xsimd::max(high, splat(0) - low), inverse = inverse_step(largest);
     store(reinterpret_cast<float*>(out) + half * kLanes, largest / splat(127));
-    const f32x4 inverse = inverse_step(largest);
-    const auto q = [&](int k) { return round_to_int(load(columns + k * kLanes) * inverse) & i32x4(0xFF); };
+    const auto q = [&](int k) { return bits_of(load(columns + k * kLanes) * inverse + magic); };
     for (int k = 0; k < kBlock; k += 4)
-      (q(k) | q(k + 1) << 8 | q(k + 2) << 16 | q(k + 3) << 24)
+      ((q(k) & byte) | (q(k + 1) & byte) << 8 | (q(k + 2) & byte) << 16 | q(k + 3) << 24)
           .store_unaligned(reinterpret_cast<int32_t*>(out + 32 + k * 8 + half * 16));
   }
 }
@@ -72,17 +84,12 @@ size_t pack_group(Matrix& matrix, int group, const float* values) {
   const int cols = matrix.cols;
   const size_t bytes = matrix.group_bytes();
   std::byte* out = matrix.data.as<std::byte>() + size_t(group) * bytes;
-  std::vector<float> columns(size_t(cols) * kLanes);
+  const auto columns = std::make_unique_for_overwrite<float[]>(size_t(cols) * kLanes);
   size_t not_finite = 0;
-  if (matrix.format == Quantization::kF16 || matrix.format == Quantization::kQ4) std::memset(out, 0, bytes);
   for (int half = 0; half < 2; ++half) {
-    const i32x4 peak = load_columns(values + size_t(half) * kLanes * cols, cols, columns.data());
-    if (xsimd::any(peak >= i32x4(kInfinity)))
-      for (float& value : columns) {
-        if (is_finite(value)) continue;
-        ++not_finite;
-        if (matrix.format >= Quantization::kQ8) value = 0;
-      }
+    if (!load_columns(values + size_t(half) * kLanes * cols, cols, columns.get()))
+      not_finite +=
+          count_not_finite({columns.get(), size_t(cols) * kLanes}, matrix.format >= Quantization::kQ8);
     switch (matrix.format) {
       case Quantization::kF32:
         for (int k = 0; k < cols; ++k)
@@ -90,17 +97,14 @@ size_t pack_group(Matrix& matrix, int group, const float* values) {
                 load(&columns[size_t(k) * kLanes]));
         break;
       case Quantization::kF16:
-        for (int k = 0; k < cols; ++k) {
-          auto* lanes = reinterpret_cast<int32_t*>(out) + k * kLanes;
-          (i32x4::load_unaligned(lanes) | to_half(load(&columns[size_t(k) * kLanes])) << (half * 16))
-              .store_unaligned(lanes);
-        }
+        for (int k = 0; k < cols; ++k)
+          put_half(out + k * kLanes * 4, half, to_half(load(&columns[size_t(k) * kLanes])) << (half * 16));
         break;
       case Quantization::kQ8:
-        pack_q8(columns.data(), cols, half, out);
+        pack_q8(columns.get(), cols, half, out);
         break;
       case Quantization::kQ4:
-        pack_q4(columns.data(), cols, half, out);
+        pack_q4(columns.get(), cols, half, out);
         break;
     }
   }

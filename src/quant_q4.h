@@ -3,10 +3,19 @@
 
 #include <cstddef>
 
+#include "simd.h"
+
 namespace rwkv {
 
-// Packs 4 rows into a q4 group (quant.h, Matrix): rows 0-3 (half 0), then rows 4-7 (half 1). `columns` (K,
-// 4): the rows' finite values, column by column.
+// Rows 0-3 (half 0) and rows 4-7 (half 1) of a group have different bits of the same lanes. The first half
+// comes first.
+inline void put_half(std::byte* out, int half, i32x4 bits) {
+  auto* lanes = reinterpret_cast<int32_t*>(out);
+  (half ? i32x4::load_unaligned(lanes) | bits : bits).store_unaligned(lanes);
+}
+
+// Packs one half of a q4 group (quant.h, Matrix). `columns` (K, 4): the rows' values column by column, all
+// finite.
 void pack_q4(const float* columns, int cols, int half, std::byte* group);
 
 }  // namespace rwkv

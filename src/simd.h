@@ -61,8 +61,9 @@ inline void store_part(float* p, f32x4 v, int n) {
 // Rounds to the nearest integer, ties to even, for |v| < 2^22: adding 1.5 * 2^23 leaves the integer in the
 // low bits.
 constexpr float kRoundingMagic = 12582912.0f;
+constexpr int32_t kRoundingMagicBits = 0x4B400000;
 inline i32x4 round_to_int(f32x4 v) {
-  return xsimd::bitwise_cast<int32_t>(v + splat(kRoundingMagic)) - i32x4(0x4B400000);
+  return xsimd::bitwise_cast<int32_t>(v + splat(kRoundingMagic)) - i32x4(kRoundingMagicBits);
 }
 
 inline i32x4 bits_of(f32x4 v) { return xsimd::bitwise_cast<int32_t>(v); }
@@ -88,20 +89,8 @@ inline f32x4 exp(f32x4 v) {
   p = p * r + splat(0.5f);
   p = p * r + splat(1.0f);
   p = p * r + splat(1.0f);
-  const u32x4 exponent = (xsimd::bitwise_cast<uint32_t>(shifted) - u32x4(0x4B400000)) << 23;
+  const u32x4 exponent = (xsimd::bitwise_cast<uint32_t>(shifted) - u32x4(kRoundingMagicBits)) << 23;
   return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<uint32_t>(p) + exponent);
-}
-
-// Eight halves as two vectors, stored so that 32-bit lane i holds element i below and element 4 + i above.
-// A half's bits moved to a float's places are the float times 2^-112, subnormals included.
-struct F32x8 {
-  f32x4 low, high;
-};
-inline F32x8 load_f16x8(const uint16_t* p) {
-  const i32x4 mask(int32_t(0x8FFFE000)), w = i32x4::load_unaligned(reinterpret_cast<const int32_t*>(p));
-  const f32x4 scale = splat(5.192296858534828e33f);  // 2^112
-  return {xsimd::bitwise_cast<float>(((w << 16) >> 3) & mask) * scale,
-          xsimd::bitwise_cast<float>((w >> 3) & mask) * scale};
 }
 
 // The products of eight pairs, summed two by two: lane i = a[2i] b[2i] + a[2i+1] b[2i+1].
@@ -119,12 +108,29 @@ inline i32x4 dot(i16x8 a, i16x8 b) {
 #endif
 }
 
-inline i16x8 signed_lanes(u16x8 v) { return xsimd::bitwise_cast<int16_t>(v); }
+inline i16x8 pairs(i32x4 v) { return xsimd::bitwise_cast<int16_t>(v); }
 
 // V8 builds a constant vector anew at each use; what came out of memory it keeps in a register.
-inline u16x8 splat_from_memory(uint16_t v) {
-  volatile uint16_t in_memory = v;
-  return u16x8(in_memory);
+inline i32x4 splat_from_memory(int32_t v) {
+  volatile int32_t in_memory = v;
+  return i32x4(in_memory);
+}
+struct Masks {
+  i32x4 nibbles = splat_from_memory(0x000F000F), bytes = splat_from_memory(0x00FF00FF);  // of 16-bit lanes
+  i32x4 pair = splat_from_memory(0x0000FFFF);  // the lower one of a 32-bit lane
+  i32x4 half = splat_from_memory(int32_t(0x8FFFE000));
+  f32x4 half_scale = from_bits(splat_from_memory(0x77800000));  // 2^112
+};
+
+// Eight halves as two vectors, stored so that 32-bit lane i holds element i below and element 4 + i above.
+// A half's bits moved to a float's places are the float times 2^-112, subnormals included.
+struct F32x8 {
+  f32x4 low, high;
+};
+inline F32x8 load_f16x8(const uint16_t* p, const Masks& masks) {
+  const i32x4 w = i32x4::load_unaligned(reinterpret_cast<const int32_t*>(p));
+  return {from_bits(((w << 16) >> 3) & masks.half) * masks.half_scale,
+          from_bits((w >> 3) & masks.half) * masks.half_scale};
 }
 
 // Two neighbouring int16 in every 32-bit lane.
@@ -146,8 +152,8 @@ inline i32x4 to_half(f32x4 v) {
 }
 
 // The low halves of the lanes of both, side by side.
-inline i16x8 join_pairs(i32x4 first, i32x4 second) {
-  return xsimd::bitwise_cast<int16_t>((first & i32x4(0xFFFF)) | second << 16);
+inline i16x8 join_pairs(i32x4 first, i32x4 second, const Masks& masks) {
+  return xsimd::bitwise_cast<int16_t>((first & masks.pair) | second << 16);
 }
 
 // Exact dot products of 4 rows of 8-bit weights with one row of activations, 4 columns at a time.
@@ -169,12 +175,13 @@ struct NibbleDots {
   i32x4 low = i32x4(0), both = i32x4(0);
 
   i32x4 high() const { return (both - low) >> 4; }
-  void add(const uint8_t* w, const int16_t* x, u16x8 nibble) {
-    const u16x8 bytes = u16x8::load_unaligned(reinterpret_cast<const uint16_t*>(w));
-    const u16x8 odd = bytes >> 8, even = (bytes << 8) >> 8;
+  void add(const uint8_t* w, const int16_t* x, const Masks& masks) {
+    const i32x4 all = i32x4::load_unaligned(reinterpret_cast<const int32_t*>(w));
+    const i32x4 even = all & masks.bytes,
+                odd = xsimd::bitwise_cast<int32_t>(xsimd::bitwise_cast<uint16_t>(all) >> 8);
     const i16x8 x_even = splat_pair(x), x_odd = splat_pair(x + 2);
-    low = low + dot(signed_lanes(even & nibble), x_even) + dot(signed_lanes(odd & nibble), x_odd);
-    both = both + dot(signed_lanes(even), x_even) + dot(signed_lanes(odd), x_odd);
+    low = low + dot(pairs(all & masks.nibbles), x_even) + dot(pairs(odd & masks.nibbles), x_odd);
+    both = both + dot(pairs(even), x_even) + dot(pairs(odd), x_odd);
   }
 };
 

@@ -66,7 +66,7 @@ TEST_CASE("every half becomes the float it stands for") {
   for (int base = 0; base < 65536; base += 8) {
     uint16_t halves[8], packed[8];
     for (int i = 0; i < 8; ++i) halves[i] = uint16_t(base + i), packed[i % 4 * 2 + i / 4] = halves[i];
-    const F32x8 v = load_f16x8(packed);
+    const F32x8 v = load_f16x8(packed, Masks{});
     float lane[8];
     store(lane, v.low);
     store(lane + 4, v.high);

@@ -38,8 +38,9 @@ void float_tile(const Matrix& W, const std::byte* group, Rows x, int r, F32x8* y
     const auto* w = reinterpret_cast<const float*>(group);
     for (int k = 0; k < W.cols; ++k, w += kGroup) accumulate(k, {load(w), load(w + kLanes)});
   } else {
+    const Masks masks;
     const auto* w = reinterpret_cast<const uint16_t*>(group);
-    for (int k = 0; k < W.cols; ++k, w += kGroup) accumulate(k, load_f16x8(w));
+    for (int k = 0; k < W.cols; ++k, w += kGroup) accumulate(k, load_f16x8(w, masks));
   }
 }
 
@@ -70,21 +71,21 @@ void q4_tile(const std::byte* group, const QuantizedRows& x, int r, F32x8* ys) {
   for (int t = 0; t < T; ++t) ys[t] = {splat(0), splat(0)};
   const auto* units = reinterpret_cast<const float*>(group);
   group += kGroup * sizeof(float);
-  const u16x8 nibble = splat_from_memory(0x000F);
+  const Masks masks;
   for (int b = 0; b < x.blocks(); ++b, group += Matrix::kQ4BlockBytes) {
     const auto* w = reinterpret_cast<const uint8_t*>(group + 32);
     NibbleDots dots[2][T];
     for (int k = 0; k < kBlock; k += 4)
-      for (int t = 0; t < T; ++t) dots[k / Matrix::kQ4Part][t].add(w + k * 4, x.row(r + t, b) + k, nibble);
-    const u16x8 scales = u16x8::load_unaligned(reinterpret_cast<const uint16_t*>(group));
-    const i16x8 zeros = i16x8::load_unaligned(reinterpret_cast<const int16_t*>(group + 16));
-    const i16x8 scale[] = {signed_lanes((scales << 8) >> 8), signed_lanes(scales >> 8)};  // rows 0-3, 4-7
+      for (int t = 0; t < T; ++t) dots[k / Matrix::kQ4Part][t].add(w + k * 4, x.row(r + t, b) + k, masks);
+    const auto* lanes = reinterpret_cast<const int16_t*>(group);
+    const i16x8 scales = i16x8::load_unaligned(lanes), zeros = i16x8::load_unaligned(lanes + 8);
+    const i16x8 scale[] = {scales & pairs(masks.bytes), (scales >> 8) & pairs(masks.bytes)};  // rows 0-3, 4-7
     const i16x8 shift[] = {scale[0] * ((zeros << 8) >> 8), scale[1] * (zeros >> 8)};
     for (int t = 0; t < T; ++t) {
       const i16x8 sums = splat_pair(x.sums_of(r + t, b));
       const f32x4 x_scale = splat(x.scale(r + t, b));
       const auto total = [&](i32x4 first, i32x4 second, int half) {
-        const i16x8 d = join_pairs(first, second) - sums;
+        const i16x8 d = join_pairs(first, second, masks) - sums;
         return xsimd::to_float((dot(d, scale[half]) << 7) - dot(sums, shift[half]));
       };
       ys[t].low = madd(total(dots[0][t].low, dots[1][t].low, 0), x_scale, ys[t].low);
