@@ -1,8 +1,8 @@
 #include "quant.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
+#include <cmath>
+#include <limits>
 #include <memory>
 
 #include "quant_q4.h"
@@ -19,10 +19,6 @@ Matrix make_matrix(Quantization format, int rows, int cols) {
 }
 
 namespace {
-
-constexpr int32_t kMagnitude = 0x7FFFFFFF, kInfinity = 0x7F800000;  // bits of a float
-
-bool is_finite(float value) { return (std::bit_cast<uint32_t>(value) & kInfinity) != kInfinity; }
 
 // 4 rows of K values column by column, (K, 4); row i is rows + i K. Answers whether all are finite.
 bool load_columns(const float* rows, int cols, float* columns) {
@@ -42,17 +38,6 @@ bool load_columns(const float* rows, int cols, float* columns) {
     doubt = doubt + load(columns) * splat(0);
   }
   return xsimd::all(doubt == doubt);
-}
-
-// Counts what is not finite, and makes it 0 if told so.
-size_t count_not_finite(std::span<float> values, bool clear) {
-  size_t count = 0;
-  for (float& value : values) {
-    if (is_finite(value)) continue;
-    ++count;
-    if (clear) value = 0;
-  }
-  return count;
 }
 
 // 127 / largest; 0 where there is too little to round.
@@ -80,16 +65,19 @@ void pack_q8(const float* columns, int cols, int half, std::byte* out) {
 
 }  // namespace
 
-size_t pack_group(Matrix& matrix, int group, const float* values) {
+size_t pack_group(Matrix& matrix, int group, const float* values, bool were_quantized) {
   const int cols = matrix.cols;
   const size_t bytes = matrix.group_bytes();
   std::byte* out = matrix.data.as<std::byte>() + size_t(group) * bytes;
   const auto columns = std::make_unique_for_overwrite<float[]>(size_t(cols) * kLanes);
   size_t not_finite = 0;
   for (int half = 0; half < 2; ++half) {
-    if (!load_columns(values + size_t(half) * kLanes * cols, cols, columns.get()))
-      not_finite +=
-          count_not_finite({columns.get(), size_t(cols) * kLanes}, matrix.format >= Quantization::kQ8);
+    if (!load_columns(values + size_t(half) * kLanes * cols, cols, columns.get())) {
+      const std::span<float> all(columns.get(), size_t(cols) * kLanes);
+      not_finite += count_not_finite(all);
+      if (matrix.format >= Quantization::kQ8)
+        for (float& value : all) value = std::isfinite(value) ? value : 0;
+    }
     switch (matrix.format) {
       case Quantization::kF32:
         for (int k = 0; k < cols; ++k)
@@ -104,7 +92,7 @@ size_t pack_group(Matrix& matrix, int group, const float* values) {
         pack_q8(columns.get(), cols, half, out);
         break;
       case Quantization::kQ4:
-        pack_q4(columns.get(), cols, half, out);
+        pack_q4(columns.get(), cols, half, were_quantized, out);
         break;
     }
   }
@@ -153,28 +141,30 @@ void unpack_group(const Matrix& matrix, int group, float* values) {
 }
 
 void quantize_activations(std::span<const float> x, int16_t* q, float* scales, int16_t* sums) {
-  for (size_t block = 0; block < x.size() / kBlock; ++block) {
-    const float* in = x.data() + block * kBlock;
-    i32x4 peak(0);
-    for (int i = 0; i < kBlock; i += kLanes)
-      peak = xsimd::max(peak, bits_of(load(in + i)) & i32x4(kMagnitude));
-    const float largest_value = std::bit_cast<float>(xsimd::reduce_max(peak));
-    scales[block] = largest_value / 127;
-    if (!is_finite(largest_value)) {  // no integers say what x is: 0 times NaN, so that the products are NaN
-      scales[block] = std::bit_cast<float>(kMagnitude);
+  const float* in = x.data();
+  for (size_t block = 0; block < x.size() / kBlock; ++block, in += kBlock) {
+    f32x4 high = splat(0), low = splat(0), doubt = splat(0);
+    for (int i = 0; i < kBlock; i += kLanes) {
+      const f32x4 v = load(in + i);
+      high = xsimd::max(high, v), low = xsimd::min(low, v), doubt = doubt + v * splat(0);
+    }
+    const float largest = xsimd::reduce_max(xsimd::max(high, splat(0) - low));
+    scales[block] = largest / 127;
+    if (!xsimd::all(doubt == doubt)) {  // no integers say what x is, but 0 times NaN makes the products NaN
+      scales[block] = std::numeric_limits<float>::quiet_NaN();
       q = std::fill_n(q, kBlock, int16_t(0));
       sums = std::fill_n(sums, 2, int16_t(0));
       continue;
     }
-    const f32x4 inverse = inverse_step(splat(largest_value));
+    const f32x4 inverse = inverse_step(splat(largest));
     for (int part = 0; part < 2; ++part) {
       i32x4 sum(0);
-      for (int i = 0; i < Matrix::kQ4Part; i += kLanes, in += kLanes, q += kLanes) {
-        const i32x4 v = round_to_int(load(in) * inverse);
-        sum = sum + v;
-        int32_t lane[kLanes];
-        v.store_unaligned(lane);
-        for (int j = 0; j < kLanes; ++j) q[(j & 1) << 1 | j >> 1] = int16_t(lane[j]);
+      for (int i = 0; i < Matrix::kQ4Part; i += 2 * kLanes, q += 2 * kLanes) {
+        const float* from = in + part * Matrix::kQ4Part + i;
+        const i32x4 first = round_to_int(load(from) * inverse),
+                    second = round_to_int(load(from + 4) * inverse);
+        sum = sum + first + second;
+        store_int16(q, first, second);
       }
       *sums++ = int16_t(8 * xsimd::reduce_add(sum));
     }

@@ -67,8 +67,9 @@ constexpr Quantization format_for(Quantization wanted, int cols) {
 // An (M, K) matrix with memory but no content; empty() where there is not enough memory.
 Matrix make_matrix(Quantization format, int rows, int cols);
 // Fills rows [8 group, 8 group + 8) from `values` (8, K); rows beyond M must be zeros. Answers how many
-// values are not finite: q8 and q4 take them for 0.
-size_t pack_group(Matrix& matrix, int group, const float* values);
+// values are not finite: q8 and q4 take them for 0, and f16 makes infinities of values from 65520 on. Weights
+// that were quantised before are looked at longer: q4 finds the steps of Q4_0, Q4_1 and Q4_K again.
+size_t pack_group(Matrix& matrix, int group, const float* values, bool were_quantized = false);
 // The other way: `values` (8, K) as the kernels see them.
 void unpack_group(const Matrix& matrix, int group, float* values);
 

@@ -11,8 +11,9 @@ namespace {
 constexpr int kPart = Matrix::kQ4Part;
 constexpr float kLargestLevel = 15, kMiddle = 8;
 // Where the search starts: so many steps from a part's smallest value to its largest. More than 15 cut off
-// the ends for finer steps within; fewer meet the steps of weights that were quantised before.
-constexpr float kStarts[] = {15, 14, 13, 16.5f};
+// both ends for finer steps within. Weights that were quantised before may need few steps to be met exactly.
+constexpr float kStarts[] = {15, 14, 13, 16.5f, 12, 11, 10, 9, 8};
+constexpr int kUsualStarts = 4;
 
 // 1 / v; 0 where v is too small to have an inverse.
 f32x4 inverse(f32x4 v) { return xsimd::select(v < splat(kTiny), splat(0), splat(1) / v); }
@@ -52,7 +53,7 @@ struct Scaling {
   f32x4 scale, zero;
 };
 
-Scaling search(const float* columns, const Rounding& rounding) {
+Scaling search(const float* columns, int starts, const Rounding& rounding) {
   // Zero is always within reach; far out, so that no difference overflows, values are cut off.
   f32x4 low = splat(0), high = splat(0);
   for (int k = 0; k < kPart; ++k) {
@@ -66,9 +67,10 @@ Scaling search(const float* columns, const Rounding& rounding) {
   for (int k = 0; k < kPart; ++k) v[k] = (load(columns + k * kLanes) - low) * per_unit, sum = sum + v[k];
 
   Grid best{splat(1), splat(0), splat(-1)};
-  for (const float steps : kStarts) {
-    const float step = kLargestLevel / steps;
-    Grid grid = refit(v, sum, {splat(step), splat((1 - step) * kLargestLevel / 2), {}}, rounding);
+  for (int i = 0; i < starts; ++i) {
+    const float step = kLargestLevel / kStarts[i], spare = (kLargestLevel - kStarts[i]) / 2;
+    const float first = spare > 0 ? float(int(spare)) : spare;  // the smallest value's level, a whole one
+    const Grid grid = refit(v, sum, {splat(step), splat(-first * step), {}}, rounding);
     const auto better = grid.gain > best.gain;
     best = {xsimd::select(better, grid.step, best.step), xsimd::select(better, grid.start, best.start),
             xsimd::select(better, grid.gain, best.gain)};
@@ -83,13 +85,14 @@ i32x4 join_bytes(i32x4 a, i32x4 b, i32x4 c, i32x4 d) { return a | b << 8 | c << 
 
 }  // namespace
 
-void pack_q4(const float* columns, int cols, int half, std::byte* group) {
+void pack_q4(const float* columns, int cols, int half, bool were_quantized, std::byte* group) {
+  const int starts = were_quantized ? int(std::size(kStarts)) : kUsualStarts;
   const Rounding rounding;
   const i32x4 byte = splat_from_memory(0xFF);
   std::vector<Scaling> scalings(size_t(cols) / kPart);
   f32x4 largest = splat(0);
   for (size_t part = 0; part < scalings.size(); ++part) {
-    scalings[part] = search(columns + part * kPart * kLanes, rounding);
+    scalings[part] = search(columns + part * kPart * kLanes, starts, rounding);
     largest = xsimd::max(largest, scalings[part].scale);
   }
   const f32x4 unit = largest * splat(1.0f / 255), per_unit = inverse(unit);

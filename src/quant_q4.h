@@ -16,6 +16,6 @@ inline void put_half(std::byte* out, int half, i32x4 bits) {
 
 // Packs one half of a q4 group (quant.h, Matrix). `columns` (K, 4): the rows' values column by column, all
 // finite.
-void pack_q4(const float* columns, int cols, int half, std::byte* group);
+void pack_q4(const float* columns, int cols, int half, bool were_quantized, std::byte* group);
 
 }  // namespace rwkv

@@ -156,6 +156,14 @@ inline i16x8 join_pairs(i32x4 first, i32x4 second, const Masks& masks) {
   return xsimd::bitwise_cast<int16_t>((first & masks.pair) | second << 16);
 }
 
+// Eight integers as int16, each four in the order 0, 2, 1, 3.
+inline void store_int16(int16_t* p, i32x4 first, i32x4 second) {
+  const auto a = xsimd::bitwise_cast<int64_t>(first), b = xsimd::bitwise_cast<int64_t>(second);
+  const i32x4 low = xsimd::bitwise_cast<int32_t>(xsimd::zip_lo(a, b)),  // 0, 1 of both
+      high = xsimd::bitwise_cast<int32_t>(xsimd::zip_hi(a, b));         // 2, 3 of both
+  ((low & i32x4(0xFFFF)) | high << 16).store_unaligned(reinterpret_cast<int32_t*>(p));
+}
+
 // Exact dot products of 4 rows of 8-bit weights with one row of activations, 4 columns at a time.
 struct RowDots {
   i32x4 sums = i32x4(0);

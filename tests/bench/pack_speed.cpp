@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
       report(quantization_name(format), time_of(repeats, [&](int) {
                for (int i = 0; i < kRows / kGroup; ++i) {
                  decode(dtype, &file[size_t(i) * group_bytes], group);
-                 pack_group(matrix, i, group.data());
+                 pack_group(matrix, i, group.data(), dtype == DType::kQ8_0);
                }
              }));
     }
