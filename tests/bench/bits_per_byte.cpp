@@ -1,7 +1,7 @@
 // How well a model predicts a text in each number format:
 //
 //   cmake --preset native && cmake --build --preset native --target bits_per_byte
-//   build/native/tests/bits_per_byte MODEL VOCABULARY TEXT
+//   build/native/tests/bits_per_byte MODEL VOCABULARY TEXT      (VOCABULARY 'bytes': every byte is a token)
 //
 // The text is cut into windows of 512 tokens, each read from a fresh state behind token 0. Prints bits per
 // byte for every quantization and the mean KL divergence of its next-token distribution from that of f32.
@@ -55,7 +55,9 @@ int main(int argc, char** argv) {
   };
   const MemorySource source(argv[1], model_file);
   const Checkpoint checkpoint = unwrap(open_checkpoint(source));
-  const auto tokenizer = unwrap(make_world_tokenizer(argv[2], as_text(vocabulary)));
+  const bool by_bytes = std::string_view(argv[2]) == "bytes";
+  const auto tokenizer =
+      by_bytes ? make_byte_tokenizer() : unwrap(make_world_tokenizer(argv[2], as_text(vocabulary)));
   std::vector<Token> tokens;
   unwrap(tokenizer->encode(as_text(text), tokens));
 
