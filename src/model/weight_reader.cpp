@@ -1,16 +1,9 @@
 #include "model/weight_reader.h"
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
-
 #include "formats/views.h"
 
 namespace rwkv {
 namespace {
-
-constexpr uint64_t kPieceBytes =
-    4 << 20;  // read at once: browsers take twice as long for four single megabytes
 
 Shape squeeze(Shape shape) {
   std::erase(shape, 1);
@@ -21,36 +14,14 @@ uint64_t packed_bytes(Quantization format, int rows, int cols) {
   return uint64_t(rows + kGroup - 1) / kGroup * Matrix::group_bytes(format, cols);
 }
 
-// The values behind what the file stores.
-void restore(const Tensor& tensor, std::span<float> values) {
-  if (tensor.stored == Stored::kMinusExp)
-    for (float& v : values) v = float(std::log(-double(v)));
-  if (tensor.stored == Stored::kExpMinusExp)
-    for (float& v : values) v = float(std::log(-std::log(double(v))));
-  if (tensor.scale != 1)
-    for (float& v : values) v *= tensor.scale;
-}
-
-// The first `count` elements from number `first` on, in row-major order, of the file's elements in `bytes`.
-void gather(const Tensor& tensor, const std::byte* bytes, size_t element, uint64_t first, uint64_t count,
-            std::byte* out) {
-  const size_t rank = tensor.shape.size();
-  std::vector<int64_t> index(rank);
-  for (size_t i = rank; i-- > 0; first /= uint64_t(tensor.shape[i]))
-    index[i] = int64_t(first % uint64_t(tensor.shape[i]));
-  for (uint64_t n = 0; n < count; ++n, out += element) {
-    uint64_t at = 0;
-    for (size_t i = 0; i < rank; ++i) at += uint64_t(index[i] * tensor.strides[i]);
-    std::copy_n(bytes + at * element, element, out);
-    for (size_t i = rank; i-- > 0 && ++index[i] == tensor.shape[i];) index[i] = 0;
-  }
-}
-
 }  // namespace
 
 WeightReader::WeightReader(const Checkpoint& checkpoint, Quantization quantization, LoadProgress progress)
-    : checkpoint_(checkpoint), quantization_(quantization), progress_(std::move(progress)) {
-  for (const auto& [name, tensor] : checkpoint.tensors) total_ += tensor.bytes;
+    : checkpoint_(checkpoint), quantization_(quantization), tensors_(checkpoint, std::move(progress)) {}
+
+bool WeightReader::accept(const Status& status) {
+  if (!status && !error_) error_ = status.error();
+  return status.ok();
 }
 
 void WeightReader::fail(ErrorKind kind, const std::string& what) {
@@ -108,87 +79,6 @@ int WeightReader::size_of(std::string_view name, size_t dimension) {
   return error_ ? 0 : int(tensor->shape[dimension]);
 }
 
-bool WeightReader::read(const Tensor& tensor, uint64_t offset, std::span<std::byte> out) {
-  if (const Status status = checkpoint_.source->read(tensor.offset + offset, out); !status) {
-    if (!error_) error_ = status.error();
-    return false;
-  }
-  loaded_ += out.size();
-  if (progress_) progress_(loaded_, total_);
-  return true;
-}
-
-template <class Take>
-void WeightReader::each_piece(const Tensor& tensor, uint64_t unit, Take take) {
-  const uint64_t most = std::max<uint64_t>(kPieceBytes / unit, 1) * unit;
-  if (piece_.bytes() < std::min(most, tensor.bytes)) {
-    piece_ = Buffer();  // before the next is made: never both
-    if (most < SIZE_MAX / 2) piece_ = Buffer(size_t(std::min(most, tensor.bytes)));
-    if (!piece_) return fail_memory(most);
-  }
-  for (uint64_t at = 0; at < tensor.bytes; at += most) {
-    const auto bytes = piece_.span().first(size_t(std::min(most, tensor.bytes - at)));
-    if (!read(tensor, at, bytes)) return;
-    take(std::span<const std::byte>(bytes));
-  }
-}
-
-void WeightReader::decode_strided(const Tensor& tensor, const std::byte* bytes, uint64_t first,
-                                  std::span<float> out) {
-  const BlockSize block = block_size(tensor.dtype);
-  if (block.elements == 1) {
-    std::vector<std::byte> in_order(out.size() * block.bytes);
-    gather(tensor, bytes, block.bytes, first, out.size(), in_order.data());
-    decode(tensor.dtype, in_order.data(), out);
-  } else {  // only small tensors come turned and in blocks
-    Vector values(size_t(tensor.bytes / block.bytes * block.elements));
-    decode(tensor.dtype, bytes, values);
-    gather(tensor, reinterpret_cast<const std::byte*>(values.data()), sizeof(float), first, out.size(),
-           reinterpret_cast<std::byte*>(out.data()));
-  }
-}
-
-template <class Take>
-void WeightReader::each_rows(const Tensor& tensor, Take take) {
-  const int rows = int(tensor.shape[0]), cols = int(tensor.shape[1]);
-  std::vector<float> values(size_t(kGroup) * cols);
-  const auto hand_over = [&](int row, auto decode_rows) {
-    const int count = std::min(rows - row, kGroup);
-    const std::span<float> used(values.data(), size_t(count) * cols);
-    std::fill(values.begin() + ptrdiff_t(used.size()), values.end(), 0.0f);
-    decode_rows(used);
-    restore(tensor, used);
-    take(row, count, values.data());
-  };
-  if (is_packed(tensor.dtype)) {
-    Matrix group = make_matrix(format_of(tensor.dtype), kGroup, cols);
-    if (group.empty()) return fail_memory(Matrix::group_bytes(format_of(tensor.dtype), cols));
-    const size_t group_bytes = group.data.bytes();
-    int row = 0;
-    each_piece(tensor, group_bytes, [&](std::span<const std::byte> bytes) {
-      for (; !bytes.empty(); bytes = bytes.subspan(group_bytes), row += kGroup) {
-        std::copy_n(bytes.data(), group_bytes, group.data.as<std::byte>());
-        unpack_group(group, 0, values.data());
-        take(row, std::min(rows - row, kGroup), values.data());
-      }
-    });
-  } else if (!tensor.strides.empty()) {
-    each_piece(tensor, std::max<uint64_t>(tensor.bytes, 1), [&](std::span<const std::byte> bytes) {
-      for (int row = 0; row < rows; row += kGroup)
-        hand_over(row, [&](std::span<float> out) {
-          decode_strided(tensor, bytes.data(), uint64_t(row) * cols, out);
-        });
-    });
-  } else {
-    const uint64_t row_bytes = bytes_of(tensor.dtype, uint64_t(cols));
-    int row = 0;
-    each_piece(tensor, row_bytes * kGroup, [&](std::span<const std::byte> bytes) {
-      for (size_t at = 0; at < bytes.size(); at += size_t(row_bytes) * kGroup, row += kGroup)
-        hand_over(row, [&](std::span<float> out) { decode(tensor.dtype, bytes.data() + at, out); });
-    });
-  }
-}
-
 void WeightReader::keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dtype, uint64_t bytes) {
   bytes_ += bytes;
   if (plan_only_) planned_.push_back({kind, tensor.name, tensor.shape, dtype, bytes});
@@ -199,17 +89,12 @@ Vector WeightReader::vector(std::string_view name, const Shape& shape) {
   if (tensor && is_packed(tensor->dtype))
     fail(ErrorKind::kBadModel, tensor->name + ": expected no packed matrix");
   if (error_) return {};
-  const uint64_t count = tensor->count();
-  keep(PlannedTensor::Kind::kVector, *tensor, DType::kF32, count * sizeof(float));
+  keep(PlannedTensor::Kind::kVector, *tensor, DType::kF32, tensor->count() * sizeof(float));
   if (plan_only_) return {};
-  Vector values(size_t(count), 0.0f);
-  each_piece(*tensor, std::max<uint64_t>(tensor->bytes, 1), [&](std::span<const std::byte> bytes) {
-    if (tensor->strides.empty()) decode(tensor->dtype, bytes.data(), values);
-    else decode_strided(*tensor, bytes.data(), 0, values);
-  });
-  restore(*tensor, values);
-  warn_of(*tensor, count_not_finite(values));
-  return error_ ? Vector{} : values;
+  Result<Vector> values = tensors_.values(*tensor);
+  if (!values) return accept(values.error()), Vector{};
+  warn_of(*tensor, count_not_finite(*values));
+  return std::move(*values);
 }
 
 Norm WeightReader::norm(std::string_view name, int width) {
@@ -232,16 +117,13 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   if (matrix.empty()) fail_memory(packed_bytes(format, rows, cols));
   if (error_) return {};
 
-  if (is_ready) {
-    read(tensor, 0, matrix.data.span());
-  } else {
-    size_t not_finite = 0;
-    each_rows(view, [&](int row, int, const float* values) {
-      not_finite += pack_group(matrix, row / kGroup, values);
-    });
-    warn_of(tensor, not_finite);
-  }
-  return error_ ? Matrix{} : std::move(matrix);
+  size_t not_finite = 0;
+  const Status status = is_ready ? tensors_.read(tensor, matrix.data.span())
+                                 : tensors_.each_rows(view, [&](int row, int, const float* values) {
+                                     not_finite += pack_group(matrix, row / kGroup, values);
+                                   });
+  warn_of(tensor, not_finite);
+  return accept(status) ? std::move(matrix) : Matrix{};
 }
 
 Matrix WeightReader::matrix(std::string_view name, int rows, int cols) {
@@ -291,18 +173,17 @@ Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
   if (total < SIZE_MAX / 2) embedding.data = Buffer(size_t(total));
   if (!embedding.data) return fail_memory(total), Embedding{};
 
-  if (dtype == own && is_plain) {
-    read(*tensor, 0, embedding.data.span());
-  } else {
-    size_t not_finite = 0;
-    each_rows(*tensor, [&](int row, int count, const float* values) {
-      const std::span<const float> used(values, size_t(count) * cols);
-      not_finite += count_not_finite(used);
-      encode(dtype, used, embedding.data.as<std::byte>() + row_bytes * uint64_t(row));
-    });
-    warn_of(*tensor, not_finite);
-  }
-  return error_ ? Embedding{} : std::move(embedding);
+  size_t not_finite = 0;
+  const Status status =
+      dtype == own && is_plain
+          ? tensors_.read(*tensor, embedding.data.span())
+          : tensors_.each_rows(*tensor, [&](int row, int count, const float* values) {
+              const std::span<const float> used(values, size_t(count) * cols);
+              not_finite += count_not_finite(used);
+              encode(dtype, used, embedding.data.as<std::byte>() + row_bytes * uint64_t(row));
+            });
+  warn_of(*tensor, not_finite);
+  return accept(status) ? std::move(embedding) : Embedding{};
 }
 
 }  // namespace rwkv

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "model/tensor_reader.h"
 #include "model/weights.h"
 
 namespace rwkv {
@@ -50,34 +51,25 @@ class WeightReader {
   const Tensor* find(std::string_view name) const;
   // The tensor under this very shape, if it is there and has it but for dimensions of one; else an error.
   std::optional<Tensor> expect(std::string_view name, const Shape& shape);
-  // take(bytes) for the tensor's bytes, in pieces of whole `unit`s.
-  template <class Take>
-  void each_piece(const Tensor& tensor, uint64_t unit, Take take);
-  // take(first_row, count, values) for the rows of a (rows, cols) tensor, eight at a time, zeros behind the
-  // last.
-  template <class Take>
-  void each_rows(const Tensor& tensor, Take take);
-  bool read(const Tensor& tensor, uint64_t offset, std::span<std::byte> out);
-  // Its values in order, from the bytes of the whole tensor.
-  void decode_strided(const Tensor& tensor, const std::byte* bytes, uint64_t first, std::span<float> out);
   // The low-rank matrices are not quantised: that would ruin the model.
   Quantization unquantised() const { return std::min(quantization_, Quantization::kF16); }
   // `view`, which is `tensor` or its transpose, packed as `format`.
   Matrix pack(PlannedTensor::Kind kind, const Tensor& tensor, const Tensor& view, Quantization format);
   void keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dtype, uint64_t bytes);
+  // Keeps an error; whether there was none.
+  bool accept(const Status& status);
   void warn_of(const Tensor& tensor, size_t not_finite);
   void fail_memory(uint64_t bytes);
 
   const Checkpoint& checkpoint_;
   const Quantization quantization_;
-  const LoadProgress progress_;
+  TensorReader tensors_;
   std::string prefix_;
-  Buffer piece_;
   std::optional<Error> error_;
   bool plan_only_ = false;
   std::vector<PlannedTensor> planned_;
   std::vector<std::string> warnings_;
-  uint64_t bytes_ = 0, loaded_ = 0, total_ = 0;
+  uint64_t bytes_ = 0;
 };
 
 }  // namespace rwkv

@@ -2,15 +2,11 @@
 // after this knows the file's dialect.
 #pragma once
 
-#include <functional>
-
 #include "formats/checkpoint.h"
 #include "model/model.h"
+#include "model/tensor_reader.h"
 
 namespace rwkv {
-
-// Called after each tensor with the bytes of the file that are done and to do.
-using LoadProgress = std::function<void(uint64_t loaded_bytes, uint64_t total_bytes)>;
 
 // Reads and packs piece by piece: the peak is the packed model and about a megabyte, or the largest tensor
 // that does not lie row by row. The large matrices take `quantization`; the low-rank ones, which quantising

@@ -9,7 +9,12 @@
 #endif
 
 #if RWKV_ASAN
-#include <sanitizer/allocator_interface.h>
+// As <sanitizer/allocator_interface.h> has them, a header that not every compiler brings along.
+extern "C" {
+size_t __sanitizer_get_allocated_size(const volatile void* memory);
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, size_t),
+                                              void (*on_free)(const volatile void*));
+}
 #endif
 
 namespace rwkv::fuzz {
@@ -24,7 +29,7 @@ void on_malloc(const volatile void*, size_t bytes) {
 }
 
 void on_free(const volatile void* memory) {
-  if (metering && memory) live -= int64_t(__sanitizer_get_allocated_size(const_cast<const void*>(memory)));
+  if (metering && memory) live -= int64_t(__sanitizer_get_allocated_size(memory));
 }
 
 const int installed = __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);

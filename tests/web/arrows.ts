@@ -24,7 +24,7 @@ const rooms: Readonly<Record<string, Room>> = {
   sampler: { files: /^src\/sampler\.(h|cpp)$/, sees: ['result'] },
   // Weights and config are the part of the model that sees files.
   loading: {
-    files: /^src\/model\/(weights|weight_reader|config|conversion|initial_state)\.(h|cpp)$/,
+    files: /^src\/model\/(weights|weight_reader|tensor_reader|config|conversion|initial_state)\.(h|cpp)$/,
     sees: ['model', 'formats', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
   },
   model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'] },

@@ -1,0 +1,47 @@
+// Tensors of a file as bytes and as floats, whatever their types and strides, a few megabytes at a time.
+#pragma once
+
+#include <functional>
+
+#include "formats/checkpoint.h"
+#include "kernels/kernels.h"
+
+namespace rwkv {
+
+// Called after each piece with the bytes of the file that are done and to do.
+using LoadProgress = std::function<void(uint64_t loaded_bytes, uint64_t total_bytes)>;
+
+// Gets rows [row, row + count) of a matrix of K columns as `values` (8, K), zeros behind the last.
+using TakeRows = std::function<void(int row, int count, const float* values)>;
+
+// Errors of all calls: kReadFailed, kOutOfMemory.
+class TensorReader {
+ public:
+  // The checkpoint must outlive it.
+  TensorReader(const Checkpoint& checkpoint, LoadProgress progress);
+
+  // The tensor's bytes as they are. REQUIRES: out has as many.
+  Status read(const Tensor& tensor, std::span<std::byte> out);
+  // All values in row-major order. REQUIRES: not a packed type.
+  Result<Vector> values(const Tensor& tensor);
+  // Gives the rows of a matrix to `take`, eight at a time, in order. Of a matrix with strides all bytes are
+  // in memory then. REQUIRES: two dimensions, a packed type without strides.
+  Status each_rows(const Tensor& tensor, const TakeRows& take);
+
+ private:
+  Status read(const Tensor& tensor, uint64_t offset, std::span<std::byte> out);
+  // take(bytes) for all bytes, in pieces of whole `unit`s.
+  template <class Take>
+  Status each_piece(const Tensor& tensor, uint64_t unit, Take take);
+  // fill(first, out) gives the elements of a tensor with strides, from number `first` of the row-major order
+  // on.
+  template <class Use>
+  Status with_strided(const Tensor& tensor, Use use);
+
+  const Checkpoint& checkpoint_;
+  const LoadProgress progress_;
+  Buffer piece_;
+  uint64_t loaded_ = 0, total_ = 0;
+};
+
+}  // namespace rwkv
