@@ -118,9 +118,10 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   if (error_) return {};
 
   size_t not_finite = 0;
+  const bool were_quantized = block_size(tensor.dtype).elements > 1;
   const Status status = is_ready ? tensors_.read(tensor, matrix.data.span())
                                  : tensors_.each_rows(view, [&](int row, int, const float* values) {
-                                     not_finite += pack_group(matrix, row / kGroup, values);
+                                     not_finite += pack_group(matrix, row / kGroup, values, were_quantized);
                                    });
   warn_of(tensor, not_finite);
   return accept(status) ? std::move(matrix) : Matrix{};
