@@ -30,7 +30,7 @@ inline Bytes pth_of(const Bytes& pickle, size_t storage_bytes = 64, std::string_
 }
 
 inline TensorPickle tensor(std::string name, std::vector<int64_t> shape, std::vector<int64_t> strides,
-                    int64_t offset = 0) {
+                           int64_t offset = 0) {
   return {.name = std::move(name),
           .elements = 32,
           .offset = offset,
