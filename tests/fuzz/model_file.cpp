@@ -22,7 +22,6 @@ uint64_t padded_elements(const Tensor& tensor) {
 bool is_small(const Checkpoint& file) {
   uint64_t sum = 0;
   for (const auto& [name, tensor] : file.tensors) {
-    if (tensor.count() == 0) return false;
     for (const int64_t size : tensor.shape)
       if (uint64_t(size) > kSmallElements) return false;
     if ((sum += tensor.count()) > kSmallElements) return false;
