@@ -1,149 +1,22 @@
-// The core as JavaScript sees it (web/engine.ts has the types). Translates, does not think. No C++ exception
-// exists, and no JavaScript one may pass through: callbacks answer with a message instead. What fails answers
-// { error }, the rest { value }. Arrays leave as copies; a view of the heap never outlives a call.
-#include <emscripten/bind.h>
-#include <emscripten/val.h>
-
-#include <map>
-#include <memory>
-#include <optional>
-
-#include "embedded_tokenizer.h"
+// Models and sessions as JavaScript sees them (web/engine.ts has the types). Translates, does not think.
+#include "./js.h"
 #include "formats/checkpoint.h"
-#include "model/conversion.h"
 #include "model/initial_state.h"
 #include "session.h"
-#include "tokenizer/tokenizer.h"
 
 namespace rwkv {
 namespace {
 
-using emscripten::typed_memory_view;
-using emscripten::val;
-
-val succeed(val value) {
-  val result = val::object();
-  result.set("value", value);
-  return result;
-}
-
-val fail(const Error& error) {
-  val inner = val::object(), result = val::object();
-  inner.set("code", std::string(error_code(error.kind)));
-  inner.set("message", error.message);
-  result.set("error", inner);
-  return result;
-}
-
-template <class Element>
-val copy_of(const char* type, std::span<const Element> values) {
-  return val::global(type).new_(typed_memory_view(values.size(), values.data()));
-}
-
 std::vector<Token> tokens_of(const val& ids) { return emscripten::convertJSArrayToNumberVector<Token>(ids); }
-
-// JavaScript's { name, size, read(offset, into) -> '' or what went wrong }.
-class JsSource final : public Source {
- public:
-  explicit JsSource(val source)
-      : Source(source["name"].as<std::string>()),
-        source_(source),
-        size_(uint64_t(source["size"].as<double>())) {}
-  uint64_t size() const override { return size_; }
-  Status read(uint64_t offset, std::span<std::byte> out) const override {
-    const val view(typed_memory_view(out.size(), reinterpret_cast<uint8_t*>(out.data())));
-    const auto message = source_.call<std::string>("read", double(offset), view);
-    if (message.empty()) return Done{};
-    return Error{ErrorKind::kReadFailed, name() + ": " + message};
-  }
-
- private:
-  val source_;
-  uint64_t size_;
-};
-
-struct LoadedModel {
-  Model model;
-  std::unique_ptr<Tokenizer> tokenizer;  // nullptr: token ids only
-  std::string tokenizer_kind;
-  const char* format;  // of the file
-};
 
 struct JsSession {
   Session session;
 };
 
-// `null`: none. 'embedded': the file's own, which may be none. 'bytes'. { kind, name, bytes }: a trie file;
-// with `count`: a list of so many strings, to decode with.
-Result<std::unique_ptr<Tokenizer>> make_tokenizer(const val& vocabulary, const Checkpoint& checkpoint,
-                                                  std::vector<std::string>& warnings) {
-  if (vocabulary.isNull()) return std::unique_ptr<Tokenizer>();
-  if (vocabulary.isString())
-    return vocabulary.as<std::string>() == "bytes" ? make_byte_tokenizer()
-                                                   : embedded_tokenizer(checkpoint, warnings);
-  const auto name = vocabulary["name"].as<std::string>(), bytes = vocabulary["bytes"].as<std::string>();
-  const val count = vocabulary["count"];
-  return count.isNumber() ? make_decoder(name, bytes, uint64_t(count.as<double>()))
-                          : make_world_tokenizer(name, bytes);
-}
-
-constexpr Quantization kQuantizations[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8,
-                                           Quantization::kQ4};
-
-// What was asked for; `null`: what a packed file was made for, else q8.
-Quantization chosen(const val& asked, const Checkpoint& checkpoint) {
-  const std::string name = asked.isNull() ? checkpoint.packed_as : asked.as<std::string>();
-  for (const Quantization known : kQuantizations)
-    if (name == quantization_name(known)) return known;
-  return Quantization::kQ8;
-}
-
-val load_model(val js_source, val vocabulary, val quantization, val on_progress) {
-  const JsSource source(js_source);
-  const auto checkpoint = open_checkpoint(source);
-  if (!checkpoint) return fail(checkpoint.error());
-  std::vector<std::string> warnings;
-  auto tokenizer = make_tokenizer(vocabulary, *checkpoint, warnings);
-  if (!tokenizer) return fail(tokenizer.error());
-  auto model =
-      load_model(*checkpoint, chosen(quantization, *checkpoint),
-                 [&](uint64_t loaded, uint64_t total) { on_progress(double(loaded), double(total)); });
-  if (!model) return fail(model.error());
-  const bool is_file = !vocabulary.isNull() && !vocabulary.isString();
-  const std::string kind =
-      vocabulary.isNull() ? "" : (is_file ? vocabulary["kind"] : vocabulary).as<std::string>();
-  const std::string file = is_file              ? vocabulary["name"].as<std::string>()
-                           : kind == "embedded" ? source.name()
-                                                : kind;
-  if (const auto fits = check_vocabulary(file, tokenizer->get(), model->config); !fits)
-    return fail(fits.error());
-  model->warnings.insert(model->warnings.begin(), warnings.begin(), warnings.end());
-  auto loaded = std::make_unique<LoadedModel>(
-      LoadedModel{std::move(*model), std::move(*tokenizer), "", checkpoint->format});
-  if (loaded->tokenizer) loaded->tokenizer_kind = kind;
-  return succeed(val(std::move(loaded)));
-}
-
 val strings(std::span<const std::string> texts) {
   val array = val::array();
   for (const std::string& text : texts) array.call<void>("push", text);
   return array;
-}
-
-val or_null(const std::string& text) { return text.empty() ? val::null() : val(text); }
-
-val describe(const Config& config, const char* format, uint64_t parameters) {
-  val result = val::object();
-  result.set("format", std::string(format));
-  result.set("version", std::string(version_name(config.version)));
-  result.set("layers", config.layers);
-  result.set("channels", config.channels);
-  result.set("heads", config.heads);
-  result.set("headSize", config.head_size);
-  result.set("hidden", config.hidden);
-  result.set("vocabulary", config.vocabulary);
-  result.set("parameters", double(parameters));
-  return result;
 }
 
 val info(const LoadedModel& loaded) {
@@ -154,55 +27,6 @@ val info(const LoadedModel& loaded) {
   result.set("tokenizer", or_null(loaded.tokenizer_kind));
   result.set("warnings", strings(model.warnings));
   return result;
-}
-
-val inspect(val js_source) {
-  const JsSource source(js_source);
-  const auto checkpoint = open_checkpoint(source);
-  if (!checkpoint) return fail(checkpoint.error());
-  val memory = val::object(), dtypes = val::object(), result = val::null();
-  for (const Quantization quantization : kQuantizations) {
-    const auto plan = plan_model(*checkpoint, quantization);
-    if (!plan) return fail(plan.error());
-    if (result.isNull()) result = describe(plan->config, checkpoint->format, plan->parameters);
-    memory.set(quantization_name(quantization), double(plan->bytes));
-  }
-  std::map<DType, uint64_t> bytes;
-  for (const auto& [name, tensor] : checkpoint->tensors) bytes[tensor.dtype] += tensor.bytes;
-  for (const auto& [dtype, count] : bytes) dtypes.set(dtype_name(dtype), double(count));
-  result.set("name", source.name());
-  result.set("fileBytes", double(source.size()));
-  result.set("tensors", double(checkpoint->tensors.size()));
-  result.set("dtypes", dtypes);
-  result.set("quantization", or_null(checkpoint->packed_as));
-  result.set("tokenizer", or_null(checkpoint->vocabulary.kind));
-  result.set("memory", memory);
-  return succeed(result);
-}
-
-struct JsConversion {
-  JsSource source;
-  Checkpoint checkpoint;
-  std::optional<Conversion> conversion;
-};
-
-val start_conversion(val js_source, val quantization) {
-  auto js = std::make_unique<JsConversion>(JsConversion{JsSource(js_source), {}, {}});
-  auto checkpoint = open_checkpoint(js->source);
-  if (!checkpoint) return fail(checkpoint.error());
-  js->checkpoint = std::move(*checkpoint);
-  auto conversion = Conversion::start(js->checkpoint, chosen(quantization, js->checkpoint));
-  if (!conversion) return fail(conversion.error());
-  js->conversion.emplace(std::move(*conversion));
-  return succeed(val(std::move(js)));
-}
-
-// The next piece of the packed file; `null` behind the last.
-val next_piece(JsConversion& js) {
-  const auto piece = js.conversion->next();
-  if (!piece) return fail(piece.error());
-  if (piece->bytes() == 0) return succeed(val::null());
-  return succeed(copy_of("Uint8Array", std::span(piece->as<uint8_t>(), piece->bytes())));
 }
 
 // REQUIRES: a tokenizer, where the text is not empty.
@@ -276,10 +100,6 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("tokenize", &tokenize)
       .function("detokenize", &detokenize)
       .function("createSession", &create_session);
-  emscripten::class_<JsConversion>("Conversion")
-      .function("bytes", emscripten::optional_override(
-                             [](const JsConversion& js) { return double(js.conversion->bytes()); }))
-      .function("next", &next_piece);
   emscripten::class_<JsSession>("Session")
       .function("prompt", &prompt)
       .function("pending",
@@ -289,9 +109,6 @@ EMSCRIPTEN_BINDINGS(rwkv) {
                 }))
       .function("logits", &logits)
       .function("sample", &sample);
-  emscripten::function("loadModel", emscripten::select_overload<val(val, val, val, val)>(&load_model));
-  emscripten::function("inspect", &inspect);
-  emscripten::function("startConversion", &start_conversion);
   emscripten::function("advance", &advance);
 }
 

@@ -53,6 +53,13 @@ export interface WasmModel {
   delete(): void;
 }
 
+/** A model in the making. */
+export interface WasmLoading {
+  /** Reads the next part of the file; the model after the last, `null` before. */
+  next(): Result<WasmModel | null>;
+  delete(): void;
+}
+
 /** A packed file in the making. */
 export interface WasmConversion {
   /** Of the whole file. */
@@ -64,12 +71,13 @@ export interface WasmConversion {
 
 /** What a build's module exports (wasm/bindings.cpp). */
 export interface WasmModule {
-  loadModel(
+  /** Keeps hold of `source` until it is deleted. */
+  startLoading(
     source: WasmSource,
     vocabulary: WasmVocabulary,
     quantization: Quantization | null,
     onProgress: (loaded: number, total: number) => void,
-  ): Result<WasmModel>;
+  ): Result<WasmLoading>;
   inspect(source: WasmSource): Result<ModelFile>;
   /** Keeps hold of `source` until it is deleted. */
   startConversion(source: WasmSource, quantization: Quantization | null): Result<WasmConversion>;

@@ -6,6 +6,7 @@ import {
   startEngine,
   unwrap,
   type WasmConversion,
+  type WasmLoading,
   type WasmModel,
   type WasmSession,
 } from './engine.js';
@@ -85,7 +86,7 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
 
   return {
     async load(request, report) {
-      const { engine, info, ...parts } = await load(request, io, report);
+      const { engine, info, ...parts } = await load(request, io, breathe, report);
       loaded = { ...parts, turns: new Turns((batch) => engine.module.advance(batch), breathe, crash) };
       return info;
     },
@@ -176,17 +177,20 @@ interface Loaded {
 async function load(
   request: Request<'load'>,
   io: Io,
+  breathe: Port['breathe'],
   report: (progress: LoadProgress) => void,
 ): Promise<Loaded & { engine: Engine; info: ModelInfo }> {
   const engine = await startEngine(request.build, io);
   const vocabulary = await openVocabulary(request.vocabulary, io);
   const source = await openSource(request.model, io, downloading(report));
   try {
-    const model = unwrap(
-      engine.module.loadModel(reader(source), vocabulary.core, request.quantization, (loaded, total) =>
+    const loading = unwrap(
+      engine.module.startLoading(reader(source), vocabulary.core, request.quantization, (loaded, total) =>
         report({ stage: 'load', loaded, total }),
       ),
     );
+    const model = await finish(loading, breathe);
+    loading.delete();
     return {
       engine,
       model,
@@ -195,6 +199,15 @@ async function load(
     };
   } finally {
     source.close();
+  }
+}
+
+// Between two parts browsers collect what reading the last one has left: in one go they would let it pile up.
+async function finish(loading: WasmLoading, breathe: Port['breathe']): Promise<WasmModel> {
+  for (;;) {
+    const model = unwrap(loading.next());
+    if (model) return model;
+    await breathe();
   }
 }
 

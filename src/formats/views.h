@@ -35,4 +35,15 @@ inline Tensor entry(const Tensor& tensor, int64_t index, std::string name) {
   return part;
 }
 
+// Rows [first, first + count) of a matrix. REQUIRES: no strides; whole groups of a packed one.
+inline Tensor rows_of(const Tensor& tensor, uint64_t first, uint64_t count) {
+  Tensor part = tensor;
+  const uint64_t all = uint64_t(tensor.shape[0]), unit = is_packed(tensor.dtype) ? 8 : 1;
+  const uint64_t unit_bytes = tensor.bytes / ((all + unit - 1) / unit);
+  part.shape[0] = int64_t(count);
+  part.offset += unit_bytes * (first / unit);
+  part.bytes = unit_bytes * ((count + unit - 1) / unit);
+  return part;
+}
+
 }  // namespace rwkv

@@ -2,7 +2,7 @@
 // loading is plain reading.
 #pragma once
 
-#include "model/weight_reader.h"
+#include "model/weights.h"
 
 namespace rwkv {
 

@@ -43,18 +43,18 @@ TensorReader::TensorReader(const Checkpoint& checkpoint, LoadProgress progress)
   for (const auto& [name, tensor] : checkpoint.tensors) total_ += tensor.bytes;
 }
 
-Status TensorReader::read(const Tensor& tensor, uint64_t offset, std::span<std::byte> out) {
+Status TensorReader::read_piece(const Tensor& tensor, uint64_t offset, std::span<std::byte> out) {
   if (Status read = checkpoint_.source->read(tensor.offset + offset, out); !read) return read;
   loaded_ += out.size();
   if (progress_) progress_(loaded_, total_);
   return Done{};
 }
 
-Status TensorReader::read(const Tensor& tensor, std::span<std::byte> out) {
-  for (size_t at = 0; at < out.size(); at += kPieceBytes)
-    if (Status status = read(tensor, at, out.subspan(at, std::min<size_t>(kPieceBytes, out.size() - at)));
-        !status)
-      return status;
+Status TensorReader::read(const Tensor& tensor, uint64_t offset, std::span<std::byte> out) {
+  for (size_t at = 0; at < out.size(); at += kPieceBytes) {
+    const auto piece = out.subspan(at, std::min<size_t>(kPieceBytes, out.size() - at));
+    if (Status status = read_piece(tensor, offset + at, piece); !status) return status;
+  }
   return Done{};
 }
 
@@ -69,7 +69,7 @@ Status TensorReader::each_piece(const Tensor& tensor, uint64_t unit, Take take) 
   }
   for (uint64_t at = 0; at < tensor.bytes; at += most) {
     const auto bytes = piece_.span().first(size_t(std::min(most, tensor.bytes - at)));
-    if (Status status = read(tensor, at, bytes); !status) return status;
+    if (Status status = read_piece(tensor, at, bytes); !status) return status;
     take(std::span<const std::byte>(bytes));
   }
   return Done{};

@@ -20,8 +20,8 @@ class TensorReader {
   // The checkpoint must outlive it.
   TensorReader(const Checkpoint& checkpoint, LoadProgress progress);
 
-  // The tensor's bytes as they are. REQUIRES: out has as many.
-  Status read(const Tensor& tensor, std::span<std::byte> out);
+  // The tensor's bytes from `offset` on, as they are. REQUIRES: there are as many.
+  Status read(const Tensor& tensor, uint64_t offset, std::span<std::byte> out);
   // All values in row-major order. REQUIRES: not a packed type.
   Result<Vector> values(const Tensor& tensor);
   // Gives the rows of a matrix to `take`, eight at a time, in order. Of a matrix with strides all bytes are
@@ -29,7 +29,7 @@ class TensorReader {
   Status each_rows(const Tensor& tensor, const TakeRows& take);
 
  private:
-  Status read(const Tensor& tensor, uint64_t offset, std::span<std::byte> out);
+  Status read_piece(const Tensor& tensor, uint64_t offset, std::span<std::byte> out);
   // take(bytes) for all bytes, in pieces of whole `unit`s.
   template <class Take>
   Status each_piece(const Tensor& tensor, uint64_t unit, Take take);

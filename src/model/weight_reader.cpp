@@ -84,6 +84,49 @@ void WeightReader::keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dt
   if (plan_only_) planned_.push_back({kind, tensor.name, tensor.shape, dtype, bytes});
 }
 
+void WeightReader::read_later(Content content) {
+  contents_.push_back(std::move(content));
+  while (!deferred_ && is_behind()) catch_up();
+}
+
+void WeightReader::catch_up() {
+  uint64_t budget = part_bytes_;
+  while (!error_ && !contents_.empty() && budget > 0) {
+    Content& content = contents_.front();
+    const uint64_t count = std::min(content.stripe, content.count - content.next);
+    if (!accept(content.read(*this, content.next, count))) break;
+    content.next += count;
+    budget -= std::min(budget, part_bytes_ * count / content.stripe);
+    if (content.next == content.count) contents_.pop_front();
+  }
+  if (error_) contents_.clear();
+}
+
+void WeightReader::fill(const Tensor& tensor, std::span<std::byte> out) {
+  read_later({out.size(), part_bytes_, [tensor, out](WeightReader& in, uint64_t first, uint64_t count) {
+                return in.tensors_.read(tensor, first, out.subspan(size_t(first), size_t(count)));
+              }});
+}
+
+void WeightReader::fill_rows(const Tensor& tensor, EncodeRows encode) {
+  const uint64_t rows = uint64_t(tensor.shape[0]);
+  const uint64_t fitting = part_bytes_ / std::max<uint64_t>(tensor.bytes / std::max<uint64_t>(rows, 1), 1);
+  // Elements in another order need all of the tensor.
+  const uint64_t stripe = tensor.strides.empty() ? std::max<uint64_t>(fitting / kGroup, 1) * kGroup : rows;
+  read_later({rows, stripe,
+              [tensor, encode = std::move(encode), not_finite = size_t{0}](WeightReader& in, uint64_t first,
+                                                                           uint64_t count) mutable {
+                const bool is_all = count == uint64_t(tensor.shape[0]);
+                const Tensor part = is_all ? tensor : rows_of(tensor, first, count);
+                const Status status =
+                    in.tensors_.each_rows(part, [&](int row, int count, const float* values) {
+                      not_finite += encode(int(first) + row, count, values);
+                    });
+                if (first + count == uint64_t(tensor.shape[0])) in.warn_of(tensor, not_finite);
+                return status;
+              }});
+}
+
 Vector WeightReader::vector(std::string_view name, const Shape& shape) {
   const std::optional<Tensor> tensor = expect(name, shape);
   if (tensor && is_packed(tensor->dtype))
@@ -117,14 +160,20 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   if (matrix.empty()) fail_memory(packed_bytes(format, rows, cols));
   if (error_) return {};
 
-  size_t not_finite = 0;
-  const bool were_quantized = block_size(tensor.dtype).elements > 1;
-  const Status status = is_ready ? tensors_.read(tensor, matrix.data.span())
-                                 : tensors_.each_rows(view, [&](int row, int, const float* values) {
-                                     not_finite += pack_group(matrix, row / kGroup, values, were_quantized);
-                                   });
-  warn_of(tensor, not_finite);
-  return accept(status) ? std::move(matrix) : Matrix{};
+  if (is_ready) {
+    fill(tensor, matrix.data.span());
+  } else {
+    const bool were_quantized = block_size(tensor.dtype).elements > 1;
+    fill_rows(view, [out = matrix.data.as<std::byte>(), format, cols, were_quantized](int row, int,
+                                                                                      const float* values) {
+      Matrix group = make_matrix(format, kGroup, cols);
+      const size_t not_finite = pack_group(group, 0, values, were_quantized);
+      std::copy_n(group.data.as<std::byte>(), group.data.bytes(),
+                  out + size_t(row) / kGroup * group.data.bytes());
+      return not_finite;
+    });
+  }
+  return error_ ? Matrix{} : std::move(matrix);
 }
 
 Matrix WeightReader::matrix(std::string_view name, int rows, int cols) {
@@ -174,17 +223,17 @@ Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
   if (total < SIZE_MAX / 2) embedding.data = Buffer(size_t(total));
   if (!embedding.data) return fail_memory(total), Embedding{};
 
-  size_t not_finite = 0;
-  const Status status =
-      dtype == own && is_plain
-          ? tensors_.read(*tensor, embedding.data.span())
-          : tensors_.each_rows(*tensor, [&](int row, int count, const float* values) {
-              const std::span<const float> used(values, size_t(count) * cols);
-              not_finite += count_not_finite(used);
-              encode(dtype, used, embedding.data.as<std::byte>() + row_bytes * uint64_t(row));
-            });
-  warn_of(*tensor, not_finite);
-  return accept(status) ? std::move(embedding) : Embedding{};
+  if (dtype == own && is_plain) {
+    fill(*tensor, embedding.data.span());
+  } else {
+    fill_rows(*tensor, [out = embedding.data.as<std::byte>(), dtype, row_bytes, cols](int row, int count,
+                                                                                      const float* values) {
+      const std::span<const float> used(values, size_t(count) * cols);
+      encode(dtype, used, out + row_bytes * uint64_t(row));
+      return count_not_finite(used);
+    });
+  }
+  return error_ ? Embedding{} : std::move(embedding);
 }
 
 }  // namespace rwkv

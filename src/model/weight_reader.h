@@ -3,13 +3,24 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "model/layer.h"
 #include "model/tensor_reader.h"
-#include "model/weights.h"
 
 namespace rwkv {
+
+// One tensor of a model as it will lie in memory, and in a packed file.
+struct PlannedTensor {
+  enum class Kind : uint8_t { kVector, kMatrix, kTransposed, kEmbedding } kind;
+  std::string name;
+  Shape shape;     // as the authors have it
+  DType dtype;     // F32 of vectors, a packed type of matrices
+  uint64_t bytes;  // in that type
+};
 
 class WeightReader {
  public:
@@ -19,6 +30,12 @@ class WeightReader {
   // been.
   void plan_only() { plan_only_ = true; }
   const std::vector<PlannedTensor>& planned() const { return planned_; }
+
+  // From now on matrices and embeddings are answered with memory whose content is yet to come: catch_up()
+  // brings about `part_bytes` of the file at a time. REQUIRES: the answers are kept until then.
+  void defer(uint64_t part_bytes) { deferred_ = true, part_bytes_ = part_bytes; }
+  bool is_behind() const { return !contents_.empty(); }
+  void catch_up();
 
   const std::optional<Error>& error() const { return error_; }
   uint64_t bytes() const { return bytes_; }  // of memory that the answers take so far, planned or real
@@ -48,6 +65,22 @@ class WeightReader {
   Embedding embedding(std::string_view name, int rows, int cols);
 
  private:
+  // What answers that were given still lack: of `count` rows or bytes those from `next` on, `stripe` at a
+  // time.
+  struct Content {
+    uint64_t count, stripe;
+    std::function<Status(WeightReader& in, uint64_t first, uint64_t count)> read;
+    uint64_t next = 0;
+  };
+
+  // Its bytes as they are, (rows, ...), into memory.
+  void fill(const Tensor& tensor, std::span<std::byte> out);
+  // Its rows into memory: encode(row, count, values) takes eight or fewer and tells how many values are not
+  // finite.
+  using EncodeRows = std::function<size_t(int row, int count, const float* values)>;
+  void fill_rows(const Tensor& tensor, EncodeRows encode);
+  void read_later(Content content);
+
   const Tensor* find(std::string_view name) const;
   // The tensor under this very shape, if it is there and has it but for dimensions of one; else an error.
   std::optional<Tensor> expect(std::string_view name, const Shape& shape);
@@ -66,7 +99,9 @@ class WeightReader {
   TensorReader tensors_;
   std::string prefix_;
   std::optional<Error> error_;
-  bool plan_only_ = false;
+  bool plan_only_ = false, deferred_ = false;
+  uint64_t part_bytes_ = 16 << 20;
+  std::deque<Content> contents_;
   std::vector<PlannedTensor> planned_;
   std::vector<std::string> warnings_;
   uint64_t bytes_ = 0;

@@ -182,16 +182,20 @@ Layer read_layer(WeightReader& in, const Config& c, int layer) {
   return result;
 }
 
-Model read_model(WeightReader& in, const Config& c) {
-  Model model{.config = c,
-              .embedding = in.embedding("emb.weight", c.vocabulary, c.channels),
-              .ln0 = in.norm("blocks.0.ln0", c.channels)};
-  for (int layer = 0; layer < c.layers && !in.error(); ++layer)
-    model.layers.push_back(read_layer(in, c, layer));
-  model.ln_out = in.norm("ln_out", c.channels);
-  model.head = in.matrix("head.weight", c.vocabulary, c.channels);
-  model.initial_state = read_initial_state(in, c);
-  return model;
+// Part 0: the embedding; then a part for each layer; the last: the head. Together they are the whole model.
+int count_parts(const Config& c) { return c.layers + 2; }
+
+void read_part(WeightReader& in, const Config& c, int part, Model& model) {
+  if (part == 0) {
+    model.embedding = in.embedding("emb.weight", c.vocabulary, c.channels);
+    model.ln0 = in.norm("blocks.0.ln0", c.channels);
+  } else if (part <= c.layers) {
+    model.layers.push_back(read_layer(in, c, part - 1));
+  } else {
+    model.ln_out = in.norm("ln_out", c.channels);
+    model.head = in.matrix("head.weight", c.vocabulary, c.channels);
+    model.initial_state = read_initial_state(in, c);
+  }
 }
 
 uint64_t count_parameters(const Checkpoint& checkpoint) {
@@ -203,18 +207,44 @@ uint64_t count_parameters(const Checkpoint& checkpoint) {
 
 }  // namespace
 
+Loading::Loading(const Checkpoint& checkpoint, const Config& config, Quantization quantization,
+                 LoadProgress progress, uint64_t part_bytes)
+    : checkpoint_(&checkpoint), reader_(checkpoint, quantization, std::move(progress)) {
+  model_.config = config;
+  model_.quantization = quantization;
+  reader_.defer(part_bytes);
+}
+
+Result<Loading> Loading::start(const Checkpoint& checkpoint, Quantization quantization, LoadProgress progress,
+                               uint64_t part_bytes) {
+  auto config = detect_config(checkpoint);
+  if (!config) return config.error();
+  return Loading(checkpoint, *config, quantization, std::move(progress), part_bytes);
+}
+
+Result<bool> Loading::next() {
+  if (!reader_.is_behind()) read_part(reader_, model_.config, next_++, model_);
+  reader_.catch_up();
+  if (reader_.error()) return *reader_.error();
+  return reader_.is_behind() || next_ < count_parts(model_.config);
+}
+
+Model Loading::finish() {
+  model_.parameters = count_parameters(*checkpoint_);
+  model_.bytes = reader_.bytes();
+  model_.warnings = reader_.take_warnings();
+  return std::move(model_);
+}
+
 Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization,
                          const LoadProgress& progress) {
-  const auto config = detect_config(checkpoint);
-  if (!config) return config.error();
-  WeightReader in(checkpoint, quantization, progress);
-  Model model = read_model(in, *config);
-  if (in.error()) return *in.error();
-  model.quantization = quantization;
-  model.parameters = count_parameters(checkpoint);
-  model.bytes = in.bytes();
-  model.warnings = in.take_warnings();
-  return model;
+  auto loading = Loading::start(checkpoint, quantization, progress);
+  if (!loading) return loading.error();
+  for (;;) {
+    const Result<bool> more = loading->next();
+    if (!more) return more.error();
+    if (!*more) return loading->finish();
+  }
 }
 
 Result<ModelPlan> plan_model(const Checkpoint& checkpoint, Quantization quantization) {
@@ -222,7 +252,9 @@ Result<ModelPlan> plan_model(const Checkpoint& checkpoint, Quantization quantiza
   if (!config) return config.error();
   WeightReader in(checkpoint, quantization);
   in.plan_only();
-  read_model(in, *config);
+  Model nothing;
+  for (int part = 0; part < count_parts(*config) && !in.error(); ++part)
+    read_part(in, *config, part, nothing);
   if (in.error()) return *in.error();
   return ModelPlan{*config, count_parameters(checkpoint), in.bytes(), in.planned()};
 }

@@ -2,9 +2,8 @@
 // after this knows the file's dialect.
 #pragma once
 
-#include "formats/checkpoint.h"
 #include "model/model.h"
-#include "model/tensor_reader.h"
+#include "model/weight_reader.h"
 
 namespace rwkv {
 
@@ -15,13 +14,26 @@ namespace rwkv {
 Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization,
                          const LoadProgress& progress = {});
 
-// One tensor of a model as it will lie in memory, and in a packed file.
-struct PlannedTensor {
-  enum class Kind : uint8_t { kVector, kMatrix, kTransposed, kEmbedding } kind;
-  std::string name;
-  Shape shape;     // as the authors have it
-  DType dtype;     // F32 of vectors, a packed type of matrices
-  uint64_t bytes;  // in that type
+// The same in parts of about `part_bytes` of the file. A caller may do other things between them.
+class Loading {
+ public:
+  static constexpr uint64_t kPartBytes = 16 << 20;
+  // The checkpoint must outlive it. Errors: those of detect_config.
+  static Result<Loading> start(const Checkpoint& checkpoint, Quantization quantization,
+                               LoadProgress progress = {}, uint64_t part_bytes = kPartBytes);
+  // Reads the next part; whether there is another. Errors: those of load_model; it is over then.
+  Result<bool> next();
+  // REQUIRES: next() said that there is nothing more.
+  Model finish();
+
+ private:
+  Loading(const Checkpoint& checkpoint, const Config& config, Quantization quantization,
+          LoadProgress progress, uint64_t part_bytes);
+
+  const Checkpoint* checkpoint_;
+  WeightReader reader_;
+  Model model_;
+  int next_ = 0;
 };
 
 // What loading would give, told from names and shapes alone.

@@ -17,10 +17,26 @@ struct OracleFile {
   Checkpoint checkpoint;
 };
 
-std::vector<float> logits_of(const Checkpoint& checkpoint, Quantization quantization) {
+std::vector<float> logits_of(const Model& model) {
   std::vector<Token> tokens(16);
   for (int i = 0; i < 16; ++i) tokens[size_t(i)] = 3 * i + 1;
-  return read_all(require(load_model(checkpoint, quantization)), tokens, 16);
+  return read_all(model, tokens, 16);
+}
+
+std::vector<float> logits_of(const Checkpoint& checkpoint, Quantization quantization) {
+  return logits_of(require(load_model(checkpoint, quantization)));
+}
+
+struct InParts {
+  Model model;
+  int parts;
+};
+
+InParts load_in_parts(const Checkpoint& checkpoint, Quantization quantization, uint64_t part_bytes) {
+  Loading loading = require(Loading::start(checkpoint, quantization, {}, part_bytes));
+  int parts = 1;
+  while (require(loading.next())) ++parts;
+  return {loading.finish(), parts};
 }
 
 constexpr Quantization kAll[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8,
@@ -37,6 +53,44 @@ TEST_CASE("a packed file gives the logits of its source to the last bit") {
       CHECK(packed.packed_as == quantization_name(quantization));
       CHECK(logits_of(packed, quantization) == logits_of(oracle.checkpoint, quantization));
     }
+}
+
+TEST_CASE("a model that is loaded in small parts is the same, whatever the file") {
+  constexpr uint64_t kPart = 5000;
+  for (const char* name : kOracles)
+    for (const Quantization quantization : kAll) {
+      INFO(name << " " << quantization_name(quantization));
+      const OracleFile oracle(name);
+      const auto expected = logits_of(oracle.checkpoint, quantization);
+      const InParts own = load_in_parts(oracle.checkpoint, quantization, kPart);
+      CHECK(own.parts > int(oracle.bytes.size() / kPart / 2));
+      CHECK(logits_of(own.model) == expected);
+      CHECK(own.model.bytes == require(load_model(oracle.checkpoint, quantization)).bytes);
+
+      const Bytes file = converted(oracle.checkpoint, quantization);
+      const MemorySource source("packed", file);
+      const Checkpoint packed = require(open_checkpoint(source));
+      CHECK(logits_of(load_in_parts(packed, quantization, kPart).model) == expected);
+      for (const Quantization other : {Quantization::kF32, Quantization::kQ8})  // unpacks and packs anew
+        CHECK(logits_of(load_in_parts(packed, other, kPart).model) == logits_of(packed, other));
+    }
+}
+
+TEST_CASE("an error in the middle of a load stays the answer") {
+  const OracleFile oracle("v7-bf16");
+  const FaultySource faulty("v7", oracle.bytes, oracle.bytes.size() / 2);
+  Checkpoint checkpoint = oracle.checkpoint;
+  checkpoint.source = &faulty;
+  Loading loading = require(Loading::start(checkpoint, Quantization::kQ8, {}, 5000));
+  auto more = loading.next();
+  int parts = 1;
+  for (; more.ok(); ++parts) {
+    REQUIRE(*more);
+    more = loading.next();
+  }
+  CHECK(parts > 3);
+  CHECK(more.error().kind == ErrorKind::kReadFailed);
+  CHECK(loading.next().error().message == more.error().message);
 }
 
 TEST_CASE("packing a packed file anew changes nothing") {

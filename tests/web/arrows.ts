@@ -32,7 +32,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // The tokenizer that a model file brings along.
   embedded: { files: /^src\/embedded_tokenizer\.(h|cpp)$/, sees: ['formats', 'tokenizer', 'result'] },
   bindings: {
-    files: /^wasm\/bindings\.cpp$/,
+    files: /^wasm\/(bindings|files|js)\.(h|cpp)$/,
     sees: ['session', 'loading', 'formats', 'embedded', 'tokenizer', 'result'],
   },
 

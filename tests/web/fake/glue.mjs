@@ -55,7 +55,7 @@ export default async function create({ instantiateWasm }) {
   }
 
   return {
-    loadModel(source, vocabulary, quantization, onProgress) {
+    startLoading(source, vocabulary, quantization, onProgress) {
       const bytes = new Uint8Array(source.size);
       const error = source.read(0, bytes);
       if (error !== '') return { error: { code: 'read-failed', message: `${source.name}: ${error}` } };
@@ -64,7 +64,7 @@ export default async function create({ instantiateWasm }) {
         return { error: { code: 'bad-file', message: `${source.name}: not fake` } };
       delay = Number(/delay=(\d+)/.exec(text)?.[1] ?? 0);
       for (const loaded of [0, source.size]) onProgress(loaded, source.size);
-      return {
+      const model = {
         value: {
           info: () => ({
             ...{ version: '7', layers: 1, channels: 64, heads: 1, headSize: 64, hidden: 64, vocabulary: 256 },
@@ -86,6 +86,8 @@ export default async function create({ instantiateWasm }) {
           },
         },
       };
+      const answers = [{ value: null }, model]; // two parts
+      return { value: { next: () => answers.shift(), delete() {} } };
     },
     advance(sessions) {
       if (delay > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delay);

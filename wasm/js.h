@@ -1,0 +1,83 @@
+// What the bindings share: how answers, errors and arrays become JavaScript's. No C++ exception exists, and
+// no JavaScript one may pass through: callbacks answer with a message instead. What fails answers { error },
+// the rest { value }. Arrays leave as copies; a view of the heap never outlives a call.
+#pragma once
+
+#include <emscripten/bind.h>
+#include <emscripten/val.h>
+
+#include <memory>
+#include <span>
+
+#include "formats/source.h"
+#include "model/weights.h"
+#include "tokenizer/tokenizer.h"
+
+namespace rwkv {
+
+using emscripten::typed_memory_view;
+using emscripten::val;
+
+inline val succeed(val value) {
+  val result = val::object();
+  result.set("value", value);
+  return result;
+}
+
+inline val fail(const Error& error) {
+  val inner = val::object(), result = val::object();
+  inner.set("code", std::string(error_code(error.kind)));
+  inner.set("message", error.message);
+  result.set("error", inner);
+  return result;
+}
+
+template <class Element>
+val copy_of(const char* type, std::span<const Element> values) {
+  return val::global(type).new_(typed_memory_view(values.size(), values.data()));
+}
+
+// JavaScript's { name, size, read(offset, into) -> '' or what went wrong }.
+class JsSource final : public Source {
+ public:
+  explicit JsSource(val source)
+      : Source(source["name"].as<std::string>()),
+        source_(source),
+        size_(uint64_t(source["size"].as<double>())) {}
+  uint64_t size() const override { return size_; }
+  Status read(uint64_t offset, std::span<std::byte> out) const override {
+    const val view(typed_memory_view(out.size(), reinterpret_cast<uint8_t*>(out.data())));
+    const auto message = source_.call<std::string>("read", double(offset), view);
+    if (message.empty()) return Done{};
+    return Error{ErrorKind::kReadFailed, name() + ": " + message};
+  }
+
+ private:
+  val source_;
+  uint64_t size_;
+};
+
+struct LoadedModel {
+  Model model;
+  std::unique_ptr<Tokenizer> tokenizer;  // nullptr: token ids only
+  std::string tokenizer_kind;
+  const char* format;  // of the file
+};
+
+inline val or_null(const std::string& text) { return text.empty() ? val::null() : val(text); }
+
+inline val describe(const Config& config, const char* format, uint64_t parameters) {
+  val result = val::object();
+  result.set("format", std::string(format));
+  result.set("version", std::string(version_name(config.version)));
+  result.set("layers", config.layers);
+  result.set("channels", config.channels);
+  result.set("heads", config.heads);
+  result.set("headSize", config.head_size);
+  result.set("hidden", config.hidden);
+  result.set("vocabulary", config.vocabulary);
+  result.set("parameters", double(parameters));
+  return result;
+}
+
+}  // namespace rwkv
