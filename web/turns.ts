@@ -9,15 +9,27 @@ interface Waiting {
   readonly reject: (reason: Error) => void;
 }
 
+/** A pass waits for others at most so long: this share of what the last pass took, and so many ms. */
+const shareOfPatience = 0.25;
+const mostPatience = 4;
+
 /**
  * Who reads when. Sessions that have tokens to read advance together, one batched pass a turn; between turns the event
  * loop runs, so that requests and pauses are heard.
+ *
+ * A pass costs nearly the same for one as for many. Texts that are generated side by side ask for their next tokens at nearly
+ * the same time, so a pass waits for those who read in the last one: otherwise the first to come would read alone and the
+ * others in the pass after it, for ever.
  */
 export class Turns<R extends Reader> {
   readonly #reading = new Map<R, Waiting[]>();
   readonly #advance: (readers: R[]) => void;
   readonly #breathe: () => Promise<void>;
   readonly #crash: (error: unknown) => void;
+  /** Who read all it had in the last pass and has not come again. */
+  readonly #expected = new Set<R>();
+  /** How long the last pass took, in ms. */
+  #lastPass = 0;
   #running = false;
 
   /**
@@ -39,6 +51,7 @@ export class Turns<R extends Reader> {
   start(reader: R): void {
     if (reader.pending() === 0 || this.#reading.has(reader)) return;
     this.#reading.set(reader, []);
+    this.#expected.delete(reader);
     if (this.#running) return;
     this.#running = true;
     this.#run().catch(this.#crash);
@@ -56,18 +69,25 @@ export class Turns<R extends Reader> {
   stop(reader: R, reason?: Error): void {
     const waiting = this.#reading.get(reader) ?? [];
     this.#reading.delete(reader);
+    this.#expected.delete(reader);
     if (reason) for (const { reject } of waiting) reject(reason);
   }
 
   async #run(): Promise<void> {
     while (this.#reading.size > 0) {
-      await this.#breathe();
+      const patient = performance.now() + Math.min(this.#lastPass * shareOfPatience, mostPatience);
+      do await this.#breathe();
+      while (this.#expected.size > 0 && performance.now() < patient);
+      this.#expected.clear();
       const readers = [...this.#reading.keys()];
+      const start = performance.now();
       if (readers.length > 0) this.#advance(readers);
+      this.#lastPass = performance.now() - start;
       for (const reader of readers) {
         if (reader.pending() > 0) continue;
         for (const { resolve } of this.#reading.get(reader) ?? []) resolve();
         this.#reading.delete(reader);
+        this.#expected.add(reader);
       }
     }
     this.#running = false;

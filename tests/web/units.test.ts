@@ -108,18 +108,21 @@ describe('turns', () => {
     }
   }
 
-  function desk() {
+  const tick = () => new Promise((resolve) => setImmediate(resolve));
+
+  function desk(passTakes = 0) {
     const batches: Reader[][] = [];
     const errors: unknown[] = [];
     const turns = new Turns<Reader>(
       (readers) => {
         batches.push(readers);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, passTakes);
         for (const reader of readers) {
           if (reader.left > 100) throw new Error('too much');
           reader.left--;
         }
       },
-      () => new Promise((resolve) => setImmediate(resolve)),
+      async () => void (await tick()),
       (error) => errors.push(error),
     );
     return { turns, batches, errors };
@@ -132,6 +135,23 @@ describe('turns', () => {
     expect(batches).toEqual([[a, b], [b], [b]]);
     await turns.ready(a);
     expect(batches).toHaveLength(3);
+  });
+
+  test('who read together reads together again, though they do not come at once', async () => {
+    const { turns, batches } = desk(40);
+    const [first, ...others] = [new Reader(0), new Reader(0), new Reader(0)];
+    const read = async (reader: Reader, ticks: number) => {
+      for (let step = 0; step < 6; step++) {
+        for (let i = 0; i < ticks; i++) await tick();
+        reader.left = 1;
+        await turns.ready(reader);
+      }
+    };
+    await Promise.all([first, ...others].map((reader, i) => read(reader, 2 * i)));
+    expect(batches.filter((batch) => batch.length === 3).length).toBeGreaterThanOrEqual(3);
+    first.left = 1;
+    await turns.ready(first); // the others do not come
+    expect(batches.at(-1)).toEqual([first]);
   });
 
   test('who is stopped reads no further, until it is started again', async () => {
