@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,6 +96,33 @@ Candidate last_kept(std::span<const float> logits, float max, const SamplingOpti
   return last;
 }
 
+// How far from the mean surprise a token may be, given all tokens' weights in units of the largest (0: not
+// kept). With l = log weight and m = mean of l: -log p - H = m - l.
+class Typical {
+ public:
+  Typical(std::span<const float> logits, std::span<const float> weights, float max, float typical_p)
+      : max_(max) {
+    double total = 0, sum = 0;
+    for (size_t i = 0; i < logits.size(); ++i)
+      if (weights[i] > 0) total += weights[i], sum += double(weights[i]) * (logits[i] - max);
+    mean_ = sum / total;
+    std::vector<std::pair<double, float>> kept;  // distance, weight
+    for (size_t i = 0; i < logits.size(); ++i)
+      if (weights[i] > 0) kept.push_back({distance(logits[i]), weights[i]});
+    std::sort(kept.begin(), kept.end());
+    double reached = 0;
+    for (const auto& [distance, weight] : kept) {
+      farthest_ = distance;
+      if ((reached += weight) >= typical_p * total) break;
+    }
+  }
+  bool keeps(float logit) const { return distance(logit) <= farthest_; }
+
+ private:
+  double distance(float logit) const { return std::fabs(double(logit) - max_ - mean_); }
+  double max_, mean_ = 0, farthest_ = 0;
+};
+
 // For messages: six decimals, without the weight of printf.
 std::string decimal(float value) {
   if (std::isnan(value)) return "NaN";
@@ -117,6 +145,11 @@ Status check(const SamplingOptions& options) {
     return outside("temperature", "0 or more", decimal(options.temperature));
   if (!(options.top_p >= 0 && options.top_p <= 1)) return outside("top_p", "0 to 1", decimal(options.top_p));
   if (options.top_k < 0) return outside("top_k", "0 or more", std::to_string(options.top_k));
+  if (!(options.min_p >= 0 && options.min_p <= 1)) return outside("min_p", "0 to 1", decimal(options.min_p));
+  if (!(options.typical_p > 0 && options.typical_p <= 1))
+    return outside("typical_p", "more than 0, up to 1", decimal(options.typical_p));
+  for (const auto& [id, bias] : options.logit_bias)
+    if (std::isnan(bias)) return outside("logit_bias", "a number", decimal(bias));
   if (!std::isfinite(options.presence_penalty))
     return outside("presence_penalty", "a finite number", decimal(options.presence_penalty));
   if (!std::isfinite(options.frequency_penalty))
@@ -143,6 +176,8 @@ float Random::uniform() { return float(next() >> 8) * 0x1p-24f; }
 
 int32_t Sampler::sample(std::span<float> logits, const SamplingOptions& options) {
   assert(check(options).ok() && !logits.empty());
+  for (const auto& [id, bias] : options.logit_bias)
+    if (size_t(id) < logits.size()) logits[id] += bias;
   for (const auto& [id, count] : occurrence_)
     if (size_t(id) < logits.size())
       logits[id] -= options.presence_penalty + options.frequency_penalty * count;
@@ -155,10 +190,20 @@ int32_t Sampler::sample(std::span<float> logits, const SamplingOptions& options)
   if (max == kInfinity || options.temperature == 0 || options.top_p == 0)
     return int32_t(best - logits.begin());
 
-  // The logits make room for p^(1/temperature), in units of the largest, and 0 for what is not kept.
   const Candidate last = last_kept(logits, max, options);
+  const auto keeps = [&](size_t i) {
+    return !precedes(last, {logits[i], int32_t(i)}) &&
+           (options.min_p == 0 || exp_negative(logits[i] - max) >= options.min_p);
+  };
+  std::optional<Typical> typical;
+  if (options.typical_p < 1) {
+    std::vector<float> weights(logits.size());
+    for (size_t i = 0; i < logits.size(); ++i) weights[i] = keeps(i) ? exp_negative(logits[i] - max) : 0.0f;
+    typical.emplace(logits, weights, max, options.typical_p);
+  }
+  // The logits make room for p^(1/temperature), in units of the largest, and 0 for what is not kept.
   for (size_t i = 0; i < logits.size(); ++i) {
-    const bool kept = !precedes(last, {logits[i], int32_t(i)});
+    const bool kept = keeps(i) && (!typical || typical->keeps(logits[i]));
     logits[i] = kept ? exp_negative((logits[i] - max) / options.temperature) : 0.0f;
   }
   double total = 0;

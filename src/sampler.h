@@ -1,5 +1,7 @@
 // Logits -> token: pure, seeded. The formulas and their order are those of the authors' functions
-// PIPELINE.sample_logits and PIPELINE.generate (ChatRWKV, rwkv_pip_package/src/rwkv/utils.py).
+// PIPELINE.sample_logits and PIPELINE.generate (ChatRWKV, rwkv_pip_package/src/rwkv/utils.py); min_p after
+// Nguyen et al. 2024 ("Turning Up the Heat"), typical_p after Meister et al. 2022 ("Locally Typical
+// Sampling").
 #pragma once
 
 #include <cstdint>
@@ -12,12 +14,16 @@
 namespace rwkv {
 
 struct SamplingOptions {
-  float temperature = 1.0f;        // >= 0; 0 takes the most likely token
-  float top_p = 1.0f;              // 0..1; 0 takes the most likely token
-  int top_k = 0;                   // >= 0; 0 keeps all
-  float presence_penalty = 0.0f;   // subtracted once from the logit of each token seen
-  float frequency_penalty = 0.0f;  // subtracted per (decayed) occurrence
-  float penalty_decay = 0.996f;    // 0..1; what every count is multiplied by at each token
+  float temperature = 1.0f;  // >= 0; 0 takes the most likely token
+  float top_p = 1.0f;        // 0..1; 0 takes the most likely token
+  int top_k = 0;             // >= 0; 0 keeps all
+  float min_p = 0.0f;        // 0..1; keeps what is at least so likely, as a share of the likeliest
+  float typical_p =
+      1.0f;  // above 0 to 1; keeps the tokens of the most typical surprise, of so much probability
+  float presence_penalty = 0.0f;             // subtracted once from the logit of each token seen
+  float frequency_penalty = 0.0f;            // subtracted per (decayed) occurrence
+  float penalty_decay = 0.996f;              // 0..1; what every count is multiplied by at each token
+  std::map<int32_t, float> logit_bias = {};  // added to the logits of these tokens; -infinity bans one
 };
 
 // Errors: kInvalidArgument, naming the option, its range and the value.
@@ -40,9 +46,11 @@ class Sampler {
   void reseed(uint64_t seed) { random_ = Random(seed); }
 
   // Draws from `logits` (V), which it leaves changed:
-  //   logit[n] -= presence + frequency * occurrence[n], for n seen
+  //   logit[n] += logit_bias[n]; logit[n] -= presence + frequency * occurrence[n], for n seen
   //   p = softmax(logits); keep p >= the p at which the descending cumulative sum first reaches top_p;
-  //   keep the top_k largest; p = p^(1/temperature); draw.
+  //   keep the top_k largest; keep p >= min_p max(p); of what is left, p scaled to the sum 1 and H its
+  //   entropy, keep those of the smallest |-log p - H| until their sum reaches typical_p; p =
+  //   p^(1/temperature); draw.
   // NaN logits are never drawn, +infinity always; where all are NaN or -infinity the result is kEndOfText.
   // The same seed gives the same tokens on every machine.
   // REQUIRES: check(options) is ok, logits not empty.

@@ -20,7 +20,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 using Logits = std::vector<float>;
 
 // The probability of each token: softmax; cutoff = the p at which the descending cumulative sum reaches
-// top_p; p < cutoff -> 0; all but the top_k largest -> 0; p ** (1 / temperature).
+// top_p; p < cutoff -> 0; all but the top_k largest -> 0; p < min_p max(p) -> 0; all but the most typical ->
+// 0; p ** (1 / temperature).
 std::vector<double> reference_distribution(const Logits& logits, const SamplingOptions& options) {
   const size_t count = logits.size();
   const double max = *std::max_element(logits.begin(), logits.end());
@@ -45,6 +46,27 @@ std::vector<double> reference_distribution(const Logits& logits, const SamplingO
     if (each < cutoff) each = 0;
   if (options.top_k)
     for (size_t i = options.top_k; i < count; ++i) p[ids[i]] = 0;
+
+  const double least = options.min_p * *std::max_element(p.begin(), p.end());
+  for (double& each : p)
+    if (each < least) each = 0;
+  if (options.typical_p < 1) {
+    const double kept = std::accumulate(p.begin(), p.end(), 0.0);
+    double entropy = 0;
+    for (const double each : p)
+      if (each > 0) entropy -= each / kept * std::log(each / kept);
+    std::vector<std::pair<double, size_t>> order;
+    for (size_t i = 0; i < count; ++i)
+      if (p[i] > 0) order.push_back({std::abs(-std::log(p[i] / kept) - entropy), i});
+    std::sort(order.begin(), order.end());
+    double reached = 0, farthest = 0;
+    for (const auto& [distance, i] : order) {
+      farthest = distance;
+      if ((reached += p[i] / kept) >= options.typical_p) break;
+    }
+    for (const auto& [distance, i] : order)
+      if (distance > farthest + 1e-9) p[i] = 0;
+  }
 
   for (double& each : p) each = std::pow(each, 1.0 / options.temperature);
   const double left = std::accumulate(p.begin(), p.end(), 0.0);
@@ -96,6 +118,11 @@ const std::vector<SamplingOptions> kOptions = {
     {.top_k = 1000},
     {.temperature = 0.8f, .top_p = 0.9f, .top_k = 5},
     {.temperature = 1.3f, .top_p = 0.3f, .top_k = 40},
+    {.min_p = 0.1f},
+    {.temperature = 1.5f, .min_p = 0.02f},
+    {.typical_p = 0.3f},
+    {.temperature = 0.9f, .typical_p = 0.9f},
+    {.top_p = 0.95f, .top_k = 20, .min_p = 0.01f, .typical_p = 0.6f},
 };
 
 }  // namespace
@@ -183,6 +210,34 @@ TEST_CASE("top_p keeps the token with which the sum reaches it, and top_k the la
   CHECK(draw_many({0, 1, 1, 1}, {.top_k = 2}, 200) == Ids{1, 2});           // top_k does not
 }
 
+TEST_CASE("min_p is a share of the likeliest; typical_p can leave the likeliest out") {
+  using Ids = std::set<int32_t>;
+  const Logits logits = {std::log(0.1f), std::log(0.5f), std::log(0.15f), std::log(0.25f)};
+  CHECK(draw_many(logits, {.min_p = 0.25f}, 200) == Ids{1, 2, 3});
+  CHECK(draw_many(logits, {.min_p = 1}, 200) == Ids{1});
+  CHECK(draw_many({2, 2, 1}, {.min_p = 1}, 200) == Ids{0, 1});
+  // H = 1.21; -log p = 2.3, 0.69, 1.9, 1.39: nearest are 3, then 1, then 2.
+  CHECK(draw_many(logits, {.typical_p = 0.2f}, 200) == Ids{3});
+  CHECK(draw_many(logits, {.typical_p = 0.7f}, 200) == Ids{1, 3});
+  CHECK(draw_many(logits, {.typical_p = 0.8f}, 200) == Ids{1, 2, 3});
+  CHECK(draw_many(logits, {.top_k = 1, .typical_p = 0.2f}, 200) == Ids{1});
+}
+
+TEST_CASE("a bias moves tokens, and bans and forces them") {
+  using Ids = std::set<int32_t>;
+  const SamplingOptions greedy = {.temperature = 0};
+  const auto with = [](SamplingOptions options, std::map<int32_t, float> bias) {
+    options.logit_bias = std::move(bias);
+    return options;
+  };
+  CHECK(draw_once({1, 2, 3}, with(greedy, {{0, 2.5f}})) == 0);
+  CHECK(draw_once({1, 2, 3}, with(greedy, {{2, -1.5f}})) == 1);
+  CHECK(draw_many({0, 0, 0}, with({}, {{1, -kInfinity}}), 200) == Ids{0, 2});
+  CHECK(draw_many({0, 0, 0}, with({}, {{1, kInfinity}}), 20) == Ids{1});
+  CHECK(draw_many({0, 0}, with({}, {{0, -kInfinity}, {1, -kInfinity}}), 20) == Ids{0});  // nothing is left
+  CHECK(draw_once({1, 2}, with(greedy, {{7, 100}, {-1, 100}})) == 1);  // ids that the model does not have
+}
+
 TEST_CASE("temperature 0, top_p 0 and top_k 1 take the most likely token, of equals the lowest id") {
   for (const SamplingOptions& options : {SamplingOptions{.temperature = 0}, {.top_p = 0}, {.top_k = 1}}) {
     CHECK(draw_many({0, 3, 1, 3, 2}, options, 20) == std::set<int32_t>{1});
@@ -201,7 +256,7 @@ TEST_CASE("extreme temperatures and logits stay finite") {
 TEST_CASE("logits that are no numbers are never drawn") {
   for (const SamplingOptions& options : kOptions) {
     const std::set<int32_t> drawn = draw_many({kNaN, 1, kNaN, -kInfinity, 1.1f, kNaN}, options, 50);
-    const bool likeliest_only = options.top_p <= 0.5f || options.top_k == 1;
+    const bool likeliest_only = options.top_p <= 0.5f || options.top_k == 1 || options.typical_p <= 0.5f;
     CHECK(drawn == (likeliest_only ? std::set<int32_t>{4} : std::set<int32_t>{1, 4}));
     CHECK(draw_once({kNaN, 5, kInfinity, kInfinity, kNaN}, options) == 2);
     CHECK(draw_once({kNaN, kNaN}, options) == 0);
@@ -297,6 +352,9 @@ TEST_CASE("sampling options out of range are refused by name") {
   CHECK(message({.frequency_penalty = -kInfinity}) ==
         "frequency_penalty: expected a finite number, got -Infinity");
   CHECK(message({.penalty_decay = 1.05f}) == "penalty_decay: expected 0 to 1, got 1.05");
+  CHECK(message({.min_p = 2}) == "min_p: expected 0 to 1, got 2");
+  CHECK(message({.typical_p = 0}) == "typical_p: expected more than 0, up to 1, got 0");
+  CHECK(message({.logit_bias = {{3, kNaN}}}) == "logit_bias: expected a number, got NaN");
   CHECK(check({.top_k = -3}).error().kind == ErrorKind::kInvalidArgument);
 }
 
