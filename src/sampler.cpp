@@ -129,7 +129,8 @@ std::string decimal(float value) {
   const std::string sign = value < 0 ? "-" : "";
   if (std::fabs(value) >= 1e9f) return std::isinf(value) ? sign + "Infinity" : sign + "1e9 or more";
   const int64_t millionths = int64_t(std::fabs(double(value)) * 1e6 + 0.5);
-  std::string decimals = std::to_string(1'000'000 + millionths % 1'000'000).replace(0, 1, ".");
+  std::string decimals = std::to_string(1'000'000 + millionths % 1'000'000);
+  decimals[0] = '.';
   decimals.resize(decimals.find_last_not_of(".0") + 1);
   return sign + std::to_string(millionths / 1'000'000) + decimals;
 }
@@ -164,6 +165,12 @@ Random::Random(uint64_t seed) : state_(0), increment_(54 << 1 | 1) {
   next();
   state_ += seed;
   next();
+}
+
+Random Random::at(uint64_t position) {
+  Random random(0);
+  random.state_ = position;
+  return random;
 }
 
 uint32_t Random::next() {

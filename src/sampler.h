@@ -33,6 +33,9 @@ Status check(const SamplingOptions& options);
 class Random {
  public:
   explicit Random(uint64_t seed);
+  // Goes on where another one stood.
+  static Random at(uint64_t position);
+  uint64_t position() const { return state_; }
   uint32_t next();
   float uniform();  // [0, 1), 24 bits
 
@@ -44,6 +47,15 @@ class Sampler {
  public:
   explicit Sampler(uint64_t seed) : random_(seed) {}
   void reseed(uint64_t seed) { random_ = Random(seed); }
+
+  // All that it remembers: where chance stands, and how often (decayed) each token was generated.
+  struct Memory {
+    uint64_t random;
+    std::map<int32_t, float> occurrence;
+  };
+  Memory memory() const { return {random_.position(), occurrence_}; }
+  explicit Sampler(Memory memory)
+      : random_(Random::at(memory.random)), occurrence_(std::move(memory.occurrence)) {}
 
   // Draws from `logits` (V), which it leaves changed:
   //   logit[n] += logit_bias[n]; logit[n] -= presence + frequency * occurrence[n], for n seen

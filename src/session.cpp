@@ -25,6 +25,21 @@ Piece Session::sample(const SamplingOptions& options) {
   return {token, text_.push(bytes)};
 }
 
+void Session::reset() {
+  state_ = State(model_.config, initial_ ? *initial_ : model_.initial_state);
+  sampler_ = Sampler({sampler_.memory().random, {}});
+  text_.reset();
+  queue_.clear();
+  logits_.clear();
+}
+
+std::string Session::text_of(Token id) const {
+  if (!tokenizer_) return "";
+  Utf8Stream stream;
+  std::string text = stream.push(tokenizer_->bytes(id));
+  return text += stream.finish();
+}
+
 Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer, const Config& config) {
   if (!tokenizer || tokenizer->size() <= config.vocabulary) return Done{};
   return Error{ErrorKind::kBadVocabulary,

@@ -1,9 +1,11 @@
 // A text in the making: model + state + tokenizer + sampler.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "formats/source.h"
 #include "model/model.h"
 #include "sampler.h"
 #include "tokenizer/tokenizer.h"
@@ -26,7 +28,9 @@ class Session {
       : Session(model, tokenizer, seed, model.initial_state) {}
   // Starts from `initial`, made for the model, instead of the model's own initial state.
   Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed, const InitialState& initial)
-      : model_(model), tokenizer_(tokenizer), state_(model.config, initial), sampler_(seed) {}
+      : model_(model), tokenizer_(tokenizer), state_(model.config, initial), sampler_(seed) {
+    if (&initial != &model.initial_state) initial_ = std::make_shared<const InitialState>(initial);
+  }
 
   // Queues a prompt. An empty one starts a fresh session from kEndOfText and leaves a used one as it is.
   // Errors: kInvalidArgument for an id outside [0, V); nothing is queued then.
@@ -35,16 +39,32 @@ class Session {
   int pending() const { return int(queue_.size()); }
   // What follows all tokens read, (V); empty before the first.
   std::span<const float> logits() const { return logits_; }
+  // What a token would add by itself; bytes that make no character are U+FFFD.
+  std::string text_of(Token id) const;
   // Draws the next token and queues it; kEndOfText is not queued and has no text.
   // REQUIRES: nothing pending, logits not empty.
   Piece sample(const SamplingOptions& options);
+  // As it was before the first token; chance goes on. A restored session starts from the model's own initial
+  // state.
+  void reset();
   void reseed(uint64_t seed) { sampler_.reseed(seed); }
+
+  // All that goes on from here, as bytes: saved_session.md describes them. With kF32 a restored session
+  // writes the very text that this one would; kF16 takes half the memory and rounds the state.
+  enum class SavedAs : uint32_t { kF32, kF16 };
+  std::vector<std::byte> save(SavedAs format) const;
+  // Errors: kBadFile (not a saved session, damaged, of a newer version), kBadModel (of another model),
+  // kReadFailed, kOutOfMemory.
+  static Result<Session> restore(const Model& model, const Tokenizer* tokenizer, const Source& file);
+  // Whether the file begins as saved sessions do.
+  static bool is_saved(const Source& file);
 
  private:
   friend void read_pending(std::span<Session* const> sessions, Arena& arena);
 
-  const Model& model_;
+  const Model& model_;  // copies are sessions of the same model
   const Tokenizer* tokenizer_;
+  std::shared_ptr<const InitialState> initial_;  // nullptr: the model's
   State state_;
   Sampler sampler_;
   Utf8Stream text_;

@@ -1,6 +1,7 @@
 // Models and sessions as JavaScript sees them (web/engine.ts has the types). Translates, does not think.
 #include "./js.h"
 #include "formats/checkpoint.h"
+#include "logprobs.h"
 #include "model/initial_state.h"
 #include "session.h"
 
@@ -11,6 +12,8 @@ std::vector<Token> tokens_of(const val& ids) { return emscripten::convertJSArray
 
 struct JsSession {
   Session session;
+  SamplingOptions options = {};
+  int top_logprobs = -1;  // how many of the likeliest tokens each step tells; -1: no log probabilities at all
 };
 
 val strings(std::span<const std::string> texts) {
@@ -46,18 +49,43 @@ std::string detokenize(const LoadedModel& loaded, val ids) {
 
 uint64_t seed_of(uint32_t low, uint32_t high) { return uint64_t(high) << 32 | low; }
 
-// From the state of a file, or `null`: from the model's own.
-val create_session(const LoadedModel& loaded, uint32_t seed_low, uint32_t seed_high, val js_state) {
-  const auto start_from = [&](const InitialState& initial) {
-    return succeed(val(std::make_unique<JsSession>(
-        Session(loaded.model, loaded.tokenizer.get(), seed_of(seed_low, seed_high), initial))));
+// From the state of a file or a saved session, or `null`: from the model's own initial state. A saved session
+// goes on with its own chance unless `is_seeded`.
+val create_session(const LoadedModel& loaded, uint32_t seed_low, uint32_t seed_high, bool is_seeded,
+                   val js_state) {
+  const uint64_t seed = seed_of(seed_low, seed_high);
+  const Tokenizer* tokenizer = loaded.tokenizer.get();
+  const auto answer = [](Session session) {
+    return succeed(val(std::make_unique<JsSession>(JsSession{std::move(session)})));
   };
-  if (js_state.isNull()) return start_from(loaded.model.initial_state);
+  if (js_state.isNull()) return answer(Session(loaded.model, tokenizer, seed));
   const JsSource source(js_state);
+  if (Session::is_saved(source)) {
+    auto session = Session::restore(loaded.model, tokenizer, source);
+    if (!session) return fail(session.error());
+    if (is_seeded) session->reseed(seed);
+    return answer(std::move(*session));
+  }
   const auto checkpoint = open_checkpoint(source);
   if (!checkpoint) return fail(checkpoint.error());
   const auto initial = load_initial_state(*checkpoint, loaded.model.config);
-  return initial ? start_from(*initial) : fail(initial.error());
+  return initial ? answer(Session(loaded.model, tokenizer, seed, *initial)) : fail(initial.error());
+}
+
+std::unique_ptr<JsSession> fork(const JsSession& js) { return std::make_unique<JsSession>(js); }
+
+val save(const JsSession& js, bool as_halves) {
+  const auto bytes = js.session.save(as_halves ? Session::SavedAs::kF16 : Session::SavedAs::kF32);
+  return copy_of("Uint8Array", std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+}
+
+// How sample() draws from now on. `ids` and `biases` are the logit bias.
+void configure(JsSession& js, const SamplingOptions& options, val ids, val biases, int top_logprobs) {
+  js.options = options;
+  js.top_logprobs = top_logprobs;
+  const auto tokens = tokens_of(ids);
+  const auto values = emscripten::convertJSArrayToNumberVector<float>(biases);
+  for (size_t i = 0; i < tokens.size(); ++i) js.options.logit_bias[tokens[i]] = values[i];
 }
 
 val prompt(JsSession& js, val ids) {
@@ -69,11 +97,24 @@ val logits(const JsSession& js) {
   return js.session.logits().empty() ? val::null() : copy_of("Float32Array", js.session.logits());
 }
 
-val sample(JsSession& js, const SamplingOptions& options) {
-  const Piece piece = js.session.sample(options);
+val sample(JsSession& js) {
+  std::vector<float> logits;
+  if (js.top_logprobs >= 0) logits.assign(js.session.logits().begin(), js.session.logits().end());
+  const Piece piece = js.session.sample(js.options);
   val result = val::object();
   result.set("token", piece.token);
   result.set("text", piece.text);
+  if (js.top_logprobs < 0) return result;
+  val likeliest = val::array();
+  for (const auto& [token, value] : top_log_probabilities(logits, js.top_logprobs)) {
+    val one = val::object();
+    one.set("token", token);
+    one.set("text", js.session.text_of(token));
+    one.set("logprob", value);
+    likeliest.call<void>("push", one);
+  }
+  result.set("logprob", log_probability(logits, piece.token));
+  result.set("topLogprobs", likeliest);
   return result;
 }
 
@@ -92,6 +133,8 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .field("temperature", &SamplingOptions::temperature)
       .field("topP", &SamplingOptions::top_p)
       .field("topK", &SamplingOptions::top_k)
+      .field("minP", &SamplingOptions::min_p)
+      .field("typicalP", &SamplingOptions::typical_p)
       .field("presencePenalty", &SamplingOptions::presence_penalty)
       .field("frequencyPenalty", &SamplingOptions::frequency_penalty)
       .field("penaltyDecay", &SamplingOptions::penalty_decay);
@@ -107,6 +150,10 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("reseed", emscripten::optional_override([](JsSession& js, uint32_t low, uint32_t high) {
                   js.session.reseed(seed_of(low, high));
                 }))
+      .function("reset", emscripten::optional_override([](JsSession& js) { js.session.reset(); }))
+      .function("fork", &fork)
+      .function("save", &save)
+      .function("configure", &configure)
       .function("logits", &logits)
       .function("sample", &sample);
   emscripten::function("advance", &advance);

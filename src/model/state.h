@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "model/config.h"
@@ -32,6 +33,9 @@ class State {
   float* time_shift(int layer) { return values_.data() + size_t(stride_) * layer; }
   float* channel_shift(int layer) { return time_shift(layer) + channels_; }
   float* wkv(int layer) { return time_shift(layer) + 2 * channels_; }
+  // All of it, layer after layer.
+  std::span<float> values() { return values_; }
+  std::span<const float> values() const { return values_; }
 
  private:
   int channels_, stride_;

@@ -21,19 +21,22 @@ const rooms: Readonly<Record<string, Room>> = {
   kernels: { files: /^src\/kernels\//, sees: ['simd', 'quant', 'dtype', 'tensor'] },
   formats: { files: /^src\/formats\//, sees: ['quant', 'dtype', 'tensor', 'result'] },
   tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
-  sampler: { files: /^src\/sampler\.(h|cpp)$/, sees: ['result'] },
+  sampler: { files: /^src\/(sampler|logprobs)\.(h|cpp)$/, sees: ['result'] },
   // Weights and config are the part of the model that sees files.
   loading: {
     files: /^src\/model\/(weights|weight_reader|tensor_reader|config|conversion|initial_state)\.(h|cpp)$/,
     sees: ['model', 'formats', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
   },
   model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'] },
-  session: { files: /^src\/session\.(h|cpp)$/, sees: ['model', 'tokenizer', 'sampler', 'result'] },
+  session: {
+    files: /^src\/(session|saved_session)\.(h|cpp)$/,
+    sees: ['model', 'formats', 'dtype', 'tokenizer', 'sampler', 'result'],
+  },
   // The tokenizer that a model file brings along.
   embedded: { files: /^src\/embedded_tokenizer\.(h|cpp)$/, sees: ['formats', 'tokenizer', 'result'] },
   bindings: {
     files: /^wasm\/(bindings|files|js)\.(h|cpp)$/,
-    sees: ['session', 'loading', 'formats', 'embedded', 'tokenizer', 'result'],
+    sees: ['session', 'sampler', 'loading', 'formats', 'embedded', 'tokenizer', 'result'],
   },
 
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
