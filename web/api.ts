@@ -1,4 +1,5 @@
 // What both doors offer besides `RWKV`.
+export type { Completion, CompletionResult, FinishReason } from './completion.js';
 export { RwkvError, type RwkvErrorCode } from './errors.js';
 export type { Model } from './model.js';
 export type {
@@ -9,8 +10,10 @@ export type {
   LoadOptions,
   ModelSource,
   ReadOptions,
+  SaveOptions,
   SessionOptions,
 } from './options.js';
+export { presets } from './presets.js';
 export type {
   Build,
   LoadProgress,
@@ -20,5 +23,6 @@ export type {
   Quantization,
   Step,
   TokenizerKind,
+  TokenLogprob,
 } from './protocol.js';
 export type { Session } from './session.js';

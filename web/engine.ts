@@ -36,10 +36,18 @@ export interface WasmSession {
   prompt(tokens: Int32Array): Result<null>;
   pending(): number;
   reseed(low: number, high: number): void;
+  /** Back to before the first token; chance goes on. */
+  reset(): void;
+  /** A copy. */
+  fork(): WasmSession;
+  /** As bytes (src/saved_session.md). */
+  save(asHalves: boolean): Uint8Array<ArrayBuffer>;
+  /** How `sample` draws from now on. Steps tell so many of the likeliest tokens; -1: no log probabilities. */
+  configure(sampling: Sampling, biasedTokens: Int32Array, biases: Float32Array, topLogprobs: number): void;
   /** A copy; `null` before anything was read. */
   logits(): Float32Array | null;
   /** Draws a token and, unless it is token 0, queues it. REQUIRES: nothing pending, logits. */
-  sample(sampling: Sampling): Step;
+  sample(): Step;
   delete(): void;
 }
 
@@ -48,8 +56,16 @@ export interface WasmModel {
   info(): Omit<ModelInfo, 'name' | 'build' | 'threads'>;
   tokenize(text: string): Result<Int32Array>;
   detokenize(tokens: Int32Array): string;
-  /** From the initial state of a file, which is read during the call only; `null`: from the model's own. */
-  createSession(seedLow: number, seedHigh: number, state: WasmSource | null): Result<WasmSession>;
+  /**
+   * From the initial state of a file or a saved session, which are read during the call only; `null`: from the model's own.
+   * A saved session goes on with its own chance unless `isSeeded`.
+   */
+  createSession(
+    seedLow: number,
+    seedHigh: number,
+    isSeeded: boolean,
+    state: WasmSource | null,
+  ): Result<WasmSession>;
   delete(): void;
 }
 

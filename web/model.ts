@@ -4,6 +4,7 @@ import {
   checkSessionOptions,
   checkTokens,
   type ModelSource,
+  randomSeed,
   type SessionOptions,
   unexpected,
 } from './options.js';
@@ -40,9 +41,10 @@ export class Model implements AsyncDisposable {
    * usable.
    */
   async createSession(options: SessionOptions = {}): Promise<Session> {
-    const { seed, state: source } = checkSessionOptions(options);
+    const { seed = randomSeed(), state: source } = checkSessionOptions(options);
+    const isSeeded = options.seed !== undefined;
     const create = (state: Place | null, transfer: ArrayBuffer[]) =>
-      this.#client.call('createSession', { seed, state }, { transfer });
+      this.#client.call('createSession', { seed, isSeeded, state }, { transfer });
     const id = await (source === undefined ? create(null, []) : this.#withPlace(source, create));
     return new Session(this.#client, id, this.info);
   }

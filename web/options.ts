@@ -1,7 +1,7 @@
 // Every option that a caller may pass: its type, its range, its default. Checked here, by name, before anything is
 // computed; nothing after this file checks an option again.
 import { RwkvError } from './errors.js';
-import type { Build, LoadProgress, Quantization, Sampling } from './protocol.js';
+import type { Build, Drawing, LoadProgress, Quantization } from './protocol.js';
 
 /** Where a file comes from: a URL (in Node also a path), a file that the user chose or that lies in OPFS, or bytes. */
 export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
@@ -41,11 +41,11 @@ export type ConvertOptions = Pick<LoadOptions, 'quantization' | 'signal' | 'onPr
 
 /** Options of `model.createSession`. */
 export interface SessionOptions {
-  /** Where chance begins: the same seed gives the same text. 0 to 2^53 - 1; default: a random one. */
+  /** Where chance begins: the same seed gives the same text. 0 to 2^53 - 1; default: a random one, or a saved session's. */
   seed?: number | undefined;
   /**
    * What the session starts from: a file that state tuning made for this model (`.pth` or `.safetensors` with
-   * `blocks.N.att.time_state`), wherever `RWKV.load` takes a file from. Default: the state that is merged into the
+   * `blocks.N.att.time_state`) or what `session.save` gave, wherever `RWKV.load` takes a file from. Default: the state that is merged into the
    * model's file, else zeros.
    */
   state?: ModelSource | undefined;
@@ -57,7 +57,7 @@ export interface ReadOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Options of `session.complete` and `session.generate`. */
+/** Options of `session.complete`, `session.generate` and `session.stream`. */
 export interface GenerateOptions extends ReadOptions {
   /** At most so many tokens. 0 only reads the prompt. Default 256. */
   maxTokens?: number | undefined;
@@ -67,12 +67,35 @@ export interface GenerateOptions extends ReadOptions {
   topP?: number | undefined;
   /** Chooses among so many of the likeliest tokens; 0: no such limit. Default 0. */
   topK?: number | undefined;
+  /** Leaves out tokens that are less likely than this share of the likeliest's probability. 0 to 1, default 0. */
+  minP?: number | undefined;
+  /**
+   * Chooses among the tokens whose surprise is nearest to what is to be expected, of this probability together; 1: no such
+   * limit. Above 0, up to 1, default 1.
+   */
+  typicalP?: number | undefined;
   /** Taken off the logit of each token that this session has generated. -100 to 100, default 0. */
   presencePenalty?: number | undefined;
   /** The same, once for each time that it was generated. -100 to 100, default 0. */
   frequencyPenalty?: number | undefined;
   /** What those counts are multiplied by at each token: old ones fade. 0 to 1, default 0.996. */
   penaltyDecay?: number | undefined;
+  /** The same said in tokens: after so many a count is half of what it was. Above 0; 200 is a decay of 0.9965. */
+  penaltyHalfLife?: number | undefined;
+  /** What is added to the logits of tokens, by their ids. -100 to 100. */
+  logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
+  /** Tokens that are never generated. Token 0 among them: the text does not end by itself. */
+  ban?: ArrayLike<number> | undefined;
+  /** The text ends before any of these texts, which may come in several tokens and are never delivered. */
+  stop?: string | readonly string[] | undefined;
+  /** Delivers the prompt before the text. Default false. */
+  echo?: boolean | undefined;
+  /** Tells the log probability of each token. Default false. */
+  logprobs?: boolean | undefined;
+  /** Tells so many of the likeliest tokens in each place too. 0 to 20. */
+  topLogprobs?: number | undefined;
+  /** `false`: a call that is aborted or left leaves the session as it was before. Default true. */
+  keepPartial?: boolean | undefined;
   /** Starts chance anew from this seed. Default: it goes on where the session's last call left it. */
   seed?: number | undefined;
 }
@@ -98,6 +121,32 @@ const either = <A, B>(a: Rule<A>, b: Rule<B>): Rule<A | B> => ({
   expected: `${a.expected} or ${b.expected}`,
   accepts: (value): value is A | B => a.accepts(value) || b.accepts(value),
 });
+const above = (least: number, most: number): Rule<number> => ({
+  expected: `a number above ${least}${most === Infinity ? '' : `, up to ${most}`}`,
+  accepts: (value): value is number => inRange(value, least, most) && value > least && value !== Infinity,
+});
+const boolean: Rule<boolean> = {
+  expected: 'true or false',
+  accepts: (value): value is boolean => typeof value === 'boolean',
+};
+const stops: Rule<string | readonly string[]> = {
+  expected: 'a text or up to 64 texts, none of them empty',
+  accepts: (value): value is string | readonly string[] =>
+    Array.isArray(value)
+      ? value.length <= 64 && value.every((text) => typeof text === 'string' && text !== '')
+      : typeof value === 'string' && value !== '',
+};
+const biases: Rule<Readonly<Record<number, number>> | ReadonlyMap<number, number>> = {
+  expected: 'an object or a Map of token ids and numbers from -100 to 100',
+  accepts: (value): value is Readonly<Record<number, number>> | ReadonlyMap<number, number> =>
+    typeof value === 'object' &&
+    value !== null &&
+    [...entriesOf(value)].every(([, bias]) => number(-100, 100).accepts(bias)),
+};
+const list: Rule<ArrayLike<number>> = {
+  expected: 'token ids',
+  accepts: (value): value is ArrayLike<number> => isArrayLike(value),
+};
 const callback: Rule<(progress: LoadProgress) => void> = {
   expected: 'a function',
   accepts: (value): value is (progress: LoadProgress) => void => typeof value === 'function',
@@ -163,7 +212,7 @@ export function checkConvertOptions(options: ConvertOptions) {
 /** @throws RwkvError `invalid-argument` */
 export function checkSessionOptions(options: SessionOptions) {
   return check(options, (get) => ({
-    seed: get('seed', seed) ?? randomSeed(),
+    seed: get('seed', seed),
     state: get('state', file),
   }));
 }
@@ -174,20 +223,55 @@ export function checkReadOptions(options: ReadOptions) {
 }
 
 /** @throws RwkvError `invalid-argument` */
-export function checkGenerateOptions(options: GenerateOptions) {
-  return check(options, (get) => ({
-    maxTokens: get('maxTokens', integer(0, Number.MAX_SAFE_INTEGER)) ?? 256,
-    seed: get('seed', seed),
-    signal: get('signal', abortSignal),
-    sampling: {
-      temperature: get('temperature', number(0, 100)) ?? 1,
-      topP: get('topP', number(0, 1)) ?? 0.7,
-      topK: get('topK', integer(0, 2 ** 31 - 1)) ?? 0,
-      presencePenalty: get('presencePenalty', number(-100, 100)) ?? 0,
-      frequencyPenalty: get('frequencyPenalty', number(-100, 100)) ?? 0,
-      penaltyDecay: get('penaltyDecay', number(0, 1)) ?? 0.996,
-    } satisfies Sampling,
-  }));
+export function checkGenerateOptions(options: GenerateOptions, vocabulary: number = 2 ** 31) {
+  return check(options, (get) => {
+    const maxTokens = get('maxTokens', integer(0, Number.MAX_SAFE_INTEGER)) ?? 256;
+    const stop = get('stop', stops) ?? [];
+    const halfLife = get('penaltyHalfLife', above(0, Infinity));
+    const decay = get('penaltyDecay', number(0, 1));
+    if (halfLife !== undefined && decay !== undefined)
+      throw unexpected('option penaltyHalfLife', 'not to come with penaltyDecay', halfLife);
+    const bias = new Map<number, number>();
+    for (const [id, value] of entriesOf(get('logitBias', biases) ?? {}))
+      bias.set(checkToken('option logitBias', id, vocabulary), value);
+    for (const id of checkTokens('option ban', get('ban', list) ?? [], vocabulary)) bias.set(id, -Infinity);
+    const logprobs = get('logprobs', boolean) ?? false;
+    const seedGiven = get('seed', seed);
+    return {
+      maxTokens,
+      signal: get('signal', abortSignal),
+      stop: typeof stop === 'string' ? [stop] : stop,
+      echo: get('echo', boolean) ?? false,
+      keepPartial: get('keepPartial', boolean) ?? true,
+      drawing: {
+        sampling: {
+          temperature: get('temperature', number(0, 100)) ?? 1,
+          topP: get('topP', number(0, 1)) ?? 0.7,
+          topK: get('topK', integer(0, 2 ** 31 - 1)) ?? 0,
+          minP: get('minP', number(0, 1)) ?? 0,
+          typicalP: get('typicalP', above(0, 1)) ?? 1,
+          presencePenalty: get('presencePenalty', number(-100, 100)) ?? 0,
+          frequencyPenalty: get('frequencyPenalty', number(-100, 100)) ?? 0,
+          penaltyDecay: halfLife === undefined ? (decay ?? 0.996) : 0.5 ** (1 / halfLife),
+        },
+        biasedTokens: Int32Array.from(bias.keys()),
+        biases: Float32Array.from(bias.values()),
+        topLogprobs: get('topLogprobs', integer(0, 20)) ?? (logprobs ? 0 : -1),
+        ...(seedGiven !== undefined && { seed: seedGiven }),
+      } satisfies Drawing,
+    };
+  });
+}
+
+/** Options of `session.save`. */
+export interface SaveOptions {
+  /** Keeps the state in 16-bit floats: half the size, and the text goes on a little differently. Default false. */
+  half?: boolean | undefined;
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkSaveOptions(options: SaveOptions) {
+  return check(options, (get) => ({ asHalves: get('half', boolean) ?? false }));
 }
 
 /**
@@ -203,6 +287,18 @@ export function checkTokens(name: string, tokens: unknown, vocabulary: number): 
     if (!id.accepts(token)) throw unexpected(`${name}[${i}]`, `a token id, ${id.expected}`, token);
     return token;
   });
+}
+
+function checkToken(name: string, token: number, vocabulary: number): number {
+  const id = integer(0, vocabulary - 1);
+  if (id.accepts(token)) return token;
+  throw unexpected(name, `token ids, ${id.expected}`, token);
+}
+
+function* entriesOf(
+  value: ReadonlyMap<number, number> | Readonly<Record<number, number>> | object,
+): Generator<[number, number]> {
+  for (const [id, number] of value instanceof Map ? value : Object.entries(value)) yield [Number(id), number];
 }
 
 /** A seed for those who do not choose one: short enough to be read out. */

@@ -92,20 +92,45 @@ export type Place =
 /** A vocabulary file, `'bytes'`, what the model's own file holds, or none. */
 export type VocabularyChoice = Place | 'bytes' | 'embedded' | null;
 
-/** How the next token is drawn; every field checked. */
+/** How tokens are drawn; every field checked. */
 export interface Sampling {
   readonly temperature: number;
   readonly topP: number;
   readonly topK: number;
+  readonly minP: number;
+  readonly typicalP: number;
   readonly presencePenalty: number;
   readonly frequencyPenalty: number;
   readonly penaltyDecay: number;
+}
+
+/** A token with the logarithm of its probability; `text` is the token's by itself. */
+export interface TokenLogprob {
+  readonly token: number;
+  readonly text: string;
+  readonly logprob: number;
 }
 
 /** One generated token; `text` is what it adds to the text: whole characters, maybe none. */
 export interface Step {
   readonly token: number;
   readonly text: string;
+  /** The logarithm of its probability, as the model gives it: before penalties, bias and temperature. */
+  readonly logprob?: number;
+  /** The likeliest tokens in its place, likeliest first. */
+  readonly topLogprobs?: readonly TokenLogprob[];
+}
+
+/** All that a generating call asks of the worker. */
+export interface Drawing {
+  readonly sampling: Sampling;
+  /** Tokens and what is added to their logits. */
+  readonly biasedTokens: Int32Array<ArrayBuffer>;
+  readonly biases: Float32Array<ArrayBuffer>;
+  /** How many of the likeliest tokens each step tells; -1: no log probabilities. */
+  readonly topLogprobs: number;
+  /** Starts chance anew. */
+  readonly seed?: number;
 }
 
 /** Text, or token ids. */
@@ -137,17 +162,34 @@ export interface Operations {
   nextPiece: { request: Record<never, never>; reply: Uint8Array<ArrayBuffer> | null };
   tokenize: { request: { readonly text: string }; reply: Int32Array };
   detokenize: { request: { readonly tokens: Int32Array<ArrayBuffer> }; reply: string };
-  /** `state`: the file of the state to start from; `null`: the model's own. */
-  createSession: { request: { readonly seed: number; readonly state: Place | null }; reply: number };
+  /**
+   * `state`: the file of the state to start from, or a saved session, which goes on with its own chance unless `isSeeded`;
+   * `null`: the model's own.
+   */
+  createSession: {
+    request: { readonly seed: number; readonly isSeeded: boolean; readonly state: Place | null };
+    reply: number;
+  };
+  /** A copy; answers its number. */
+  fork: { request: { readonly session: number }; reply: number };
+  /** The session as bytes (src/saved_session.md). */
+  save: { request: { readonly session: number; readonly asHalves: boolean }; reply: Uint8Array<ArrayBuffer> };
+  /** Back to before the first token. */
+  reset: { request: { readonly session: number }; reply: null };
+  /** Back to before the last `append` or `begin`; `false`: there was none since the last such step back. */
+  rewind: { request: { readonly session: number }; reply: boolean };
   /** Reads the prompt; answers when all of it is read. */
   append: { request: { readonly session: number; readonly prompt: Prompt }; reply: null };
-  /** As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. */
+  /**
+   * As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. Answers how many tokens
+   * were read.
+   */
   begin: {
-    request: { readonly session: number; readonly prompt: Prompt; readonly seed?: number };
-    reply: null;
+    request: { readonly session: number; readonly prompt: Prompt; readonly drawing: Drawing };
+    reply: number;
   };
   /** Draws one token and begins to read it, unless it is token 0. */
-  next: { request: { readonly session: number; readonly sampling: Sampling }; reply: Step };
+  next: { request: { readonly session: number }; reply: Step };
   /** The logits (V) of the next token. */
   logits: { request: { readonly session: number }; reply: Float32Array };
   /**

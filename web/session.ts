@@ -1,17 +1,21 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Client } from './client.js';
+import { Completion } from './completion.js';
 import { RwkvError } from './errors.js';
+import { generating } from './generating.js';
 import {
   checkGenerateOptions,
   checkReadOptions,
+  checkSaveOptions,
   checkTokens,
   type GenerateOptions,
   type ReadOptions,
+  type SaveOptions,
 } from './options.js';
 import type { ModelInfo, Prompt, Reply, Request, Step } from './protocol.js';
 import { Queue } from './queue.js';
 
-type SessionOp = 'append' | 'begin' | 'next' | 'logits';
+type SessionOp = 'append' | 'begin' | 'next' | 'logits' | 'save' | 'fork' | 'reset' | 'rewind';
 
 /**
  * One text: a recurrent state in the worker that stands after all that it has read and generated so far.
@@ -39,50 +43,48 @@ export class Session implements AsyncDisposable {
 
   /**
    * Reads `prompt`, then generates text, piece by piece as it comes. Pieces are never empty and hold whole characters.
-   * The text ends after `maxTokens` or where the model ends it. Leaving the loop stops generating: nothing is generated
-   * that was not delivered.
+   * The text ends after `maxTokens`, before a `stop` text or where the model ends it. Leaving the loop stops generating:
+   * nothing is generated that was not delivered. `result` of what is returned tells why and how fast.
    *
    * An empty prompt goes on where the session stands; on a fresh session it starts a text.
    *
    * @param prompt - text or token ids (0 to V - 1)
    * @throws RwkvError out of the loop: `invalid-argument`, `no-tokenizer`, `disposed`, `worker-crashed`; the reason of
-   * `signal` when it aborts: what was delivered then counts, and of the prompt all of it.
+   * `signal` when it aborts: what was delivered then counts, and of the prompt all of it, unless `keepPartial` is `false`.
    */
-  async *complete(
-    prompt: string | ArrayLike<number>,
-    options: GenerateOptions = {},
-  ): AsyncGenerator<string, void, undefined> {
-    requireTokenizer(this.#info, 'text');
-    for await (const { text } of this.generate(prompt, options)) {
-      if (text !== '') yield text;
-    }
+  complete(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Completion {
+    const { steps, result } = this.#generating(prompt, options, 'text');
+    return new Completion(textsOf(steps), result);
+  }
+
+  /** As `complete`, as a stream of the web: cancelling it stops generating. */
+  stream(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): ReadableStream<string> {
+    const pieces = this.complete(prompt, options);
+    return new ReadableStream<string>(
+      {
+        async pull(controller) {
+          const { done, value } = await pieces.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        async cancel() {
+          await pieces.return();
+        },
+      },
+      { highWaterMark: 0 },
+    );
   }
 
   /**
    * As `complete`, token by token and also without a tokenizer. `text` is what the token adds to the text: whole
-   * characters, empty while one is unfinished or where there is no tokenizer. Token 0 ends the text and is not
-   * delivered.
+   * characters, empty while one is unfinished, while it may become a `stop` text, or where there is no tokenizer. Token 0
+   * ends the text and is not delivered, but where it brings text that was held back.
    */
-  async *generate(
+  generate(
     prompt: string | ArrayLike<number>,
     options: GenerateOptions = {},
   ): AsyncGenerator<Step, void, undefined> {
-    const { maxTokens, seed, signal, sampling } = checkGenerateOptions(options);
-    const checked = this.#checkPrompt(prompt);
-    const leave = await this.#queue.enter(signal);
-    try {
-      const session = this.#id;
-      await this.#call('begin', { session, prompt: checked, ...(seed !== undefined && { seed }) }, signal);
-      for (let count = 0; count < maxTokens; count++) {
-        signal?.throwIfAborted();
-        // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
-        const step = await this.#call('next', { session, sampling }, undefined);
-        if (step.token === 0) return;
-        yield step;
-      }
-    } finally {
-      leave();
-    }
+    return this.#generating(prompt, { ...options, echo: undefined }, undefined).steps;
   }
 
   /**
@@ -106,6 +108,46 @@ export class Session implements AsyncDisposable {
   async logits(options: ReadOptions = {}): Promise<Float32Array> {
     const { signal } = checkReadOptions(options);
     return this.#inTurn(signal, () => this.#call('logits', { session: this.#id }, signal));
+  }
+
+  /**
+   * A session that goes on from here by itself: the state, chance and all else is copied, in a millisecond or so.
+   *
+   * @throws RwkvError `disposed`, `worker-crashed`
+   */
+  async fork(): Promise<Session> {
+    const id = await this.#inTurn(undefined, () => this.#call('fork', { session: this.#id }, undefined));
+    return new Session(this.#client, id, this.#info);
+  }
+
+  /**
+   * All that goes on from here, as bytes to keep: `model.createSession({ state: bytes })` goes on letter for letter, in this
+   * model and quantization, also in another page or process.
+   *
+   * @throws RwkvError `invalid-argument`, `disposed`, `worker-crashed`
+   */
+  async save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    const { asHalves } = checkSaveOptions(options);
+    return this.#inTurn(undefined, () => this.#call('save', { session: this.#id, asHalves }, undefined));
+  }
+
+  /**
+   * Forgets all that was read and generated: as a fresh session, but for chance, which goes on.
+   *
+   * @throws RwkvError `disposed`, `worker-crashed`
+   */
+  async reset(): Promise<void> {
+    await this.#inTurn(undefined, () => this.#call('reset', { session: this.#id }, undefined));
+  }
+
+  /**
+   * Goes back to before the last `append`, `complete`, `generate` or `stream`, once: chance too.
+   *
+   * @throws RwkvError `invalid-argument` where there is no such call; `disposed`, `worker-crashed`
+   */
+  async rewind(): Promise<void> {
+    const went = await this.#inTurn(undefined, () => this.#call('rewind', { session: this.#id }, undefined));
+    if (!went) throw new RwkvError('invalid-argument', 'rewind: there is no call to go back before');
   }
 
   /** Gives the state back. Calls under way reject with `disposed`. Disposing twice does nothing. */
@@ -139,6 +181,27 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  // Options and prompt are checked when the first step is asked for: out of the loop, as everything else is thrown.
+  #generating(prompt: string | ArrayLike<number>, options: GenerateOptions, needs: string | undefined) {
+    return generating(() => {
+      if (needs !== undefined) requireTokenizer(this.#info, needs);
+      const checked = checkGenerateOptions(options, this.#info.vocabulary);
+      if (checked.stop.length > 0) requireTokenizer(this.#info, 'option stop');
+      const session = this.#id;
+      const { signal } = checked;
+      return {
+        ...checked,
+        prompt: this.#checkPrompt(prompt),
+        enter: () => this.#queue.enter(signal),
+        begin: (prompt, drawing) => this.#call('begin', { session, prompt, drawing }, signal),
+        // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
+        next: () => this.#call('next', { session }, undefined),
+        rewind: () => this.#call('rewind', { session }, undefined),
+        textOf: (tokens) => this.#client.call('detokenize', { tokens }),
+      };
+    });
+  }
+
   #checkPrompt(prompt: string | ArrayLike<number>): Prompt {
     if (this.#disposed) throw new RwkvError('disposed', 'the session was disposed');
     if (typeof prompt !== 'string') return checkTokens('prompt', prompt, this.#info.vocabulary);
@@ -148,6 +211,14 @@ export class Session implements AsyncDisposable {
 
   static {
     if (Symbol.asyncDispose) Session.prototype[Symbol.asyncDispose] = Session.prototype.dispose;
+  }
+}
+
+async function* textsOf(
+  steps: AsyncGenerator<Step, void, undefined>,
+): AsyncGenerator<string, void, undefined> {
+  for await (const { text } of steps) {
+    if (text !== '') yield text;
   }
 }
 

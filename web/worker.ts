@@ -2,13 +2,11 @@
 import {
   type Engine,
   reader,
-  seedWords,
   startEngine,
   unwrap,
   type WasmConversion,
   type WasmLoading,
   type WasmModel,
-  type WasmSession,
 } from './engine.js';
 import { RwkvError, sentence } from './errors.js';
 import { type ByteSource, type Io, openSource } from './model-store.js';
@@ -17,13 +15,13 @@ import type {
   LoadProgress,
   ModelInfo,
   Op,
-  Prompt,
   Reply,
   ReplyMessage,
   Request,
   RequestMessage,
   WorkerMessage,
 } from './protocol.js';
+import { type Loaded, sessionHandlers } from './session-handlers.js';
 import { Turns } from './turns.js';
 import { openVocabulary } from './vocabulary.js';
 
@@ -61,29 +59,13 @@ function buffersOf(value: unknown): ArrayBuffer[] {
 }
 
 function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown) => void): Handlers {
-  const sessions = new Map<number, WasmSession>();
-  let lastSession = 0;
   let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
-  let loaded: (Loaded & { readonly turns: Turns<WasmSession> }) | undefined;
+  let loaded: Loaded | undefined;
 
   function there() {
     if (!loaded) throw new Error('asked before a model was loaded');
     return loaded;
   }
-  function find(id: number): WasmSession {
-    const session = sessions.get(id);
-    if (!session) throw new RwkvError('disposed', 'the session was disposed');
-    return session;
-  }
-  function tokens(prompt: Prompt): Int32Array {
-    return typeof prompt === 'string' ? there().encode(prompt) : prompt;
-  }
-  async function read(session: WasmSession, prompt: Int32Array): Promise<null> {
-    unwrap(session.prompt(prompt));
-    await there().turns.ready(session);
-    return null;
-  }
-
   return {
     async load(request, report) {
       const { engine, info, ...parts } = await load(request, io, breathe, report);
@@ -114,64 +96,8 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
     },
     tokenize: ({ text }) => there().encode(text),
     detokenize: ({ tokens }) => there().model.detokenize(tokens),
-    async createSession({ seed, state }) {
-      const source = state && (await openSource(state, io));
-      try {
-        const session = unwrap(there().model.createSession(...seedWords(seed), source && reader(source)));
-        const id = ++lastSession;
-        sessions.set(id, session);
-        return id;
-      } finally {
-        source?.close();
-      }
-    },
-    async append({ session: id, prompt }) {
-      const session = find(id);
-      const ids = tokens(prompt);
-      return ids.length > 0 ? read(session, ids) : null;
-    },
-    async begin({ session: id, prompt, seed }) {
-      const session = find(id);
-      const ids = tokens(prompt);
-      if (seed !== undefined) session.reseed(...seedWords(seed));
-      return read(session, ids);
-    },
-    async next({ session: id, sampling }) {
-      const session = find(id);
-      const { turns } = there();
-      await turns.ready(session);
-      const step = session.sample(sampling);
-      turns.start(session);
-      return step;
-    },
-    async logits({ session: id }) {
-      const session = find(id);
-      await there().turns.ready(session);
-      const logits = session.logits();
-      if (logits) return logits;
-      throw new RwkvError(
-        'invalid-argument',
-        'logits: the session has not read anything yet; append a prompt first',
-      );
-    },
-    pause({ session }) {
-      there().turns.stop(find(session));
-      return null;
-    },
-    disposeSession({ session: id }) {
-      const session = find(id);
-      there().turns.stop(session, new RwkvError('disposed', 'the session was disposed'));
-      sessions.delete(id);
-      session.delete();
-      return null;
-    },
+    ...sessionHandlers(there, io),
   };
-}
-
-interface Loaded {
-  readonly model: WasmModel;
-  /** Throws RwkvError `bad-vocabulary` where a part of the text has no token. */
-  encode(text: string): Int32Array;
 }
 
 async function load(
@@ -179,7 +105,7 @@ async function load(
   io: Io,
   breathe: Port['breathe'],
   report: (progress: LoadProgress) => void,
-): Promise<Loaded & { engine: Engine; info: ModelInfo }> {
+): Promise<Omit<Loaded, 'turns'> & { engine: Engine; info: ModelInfo }> {
   const engine = await startEngine(request.build, io);
   const vocabulary = await openVocabulary(request.vocabulary, io);
   const source = await openSource(request.model, io, downloading(report));

@@ -42,15 +42,15 @@ const rooms: Readonly<Record<string, Room>> = {
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
-  options: { files: /^web\/options\.ts$/, sees: ['protocol', 'errors'] },
+  options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
-    files: /^web\/(load|model|session|queue|storyteller)\.ts$/,
+    files: /^web\/(load|model|session|generating|completion|stop-texts|queue|storyteller)\.ts$/,
     sees: ['client', 'options', 'protocol', 'errors'],
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
   worker: {
-    files: /^web\/(worker|turns)\.ts$/,
+    files: /^web\/(worker|session-handlers|turns)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
   },
   vocabularies: {

@@ -1,5 +1,6 @@
 // rwkv-wasm complete: a prompt in, its continuation out, as it comes.
 import { type Command, InvalidArgumentError } from 'commander';
+import type { CompletionResult } from '../api.js';
 import { RWKV } from '../node.js';
 import { checkGenerateOptions, checkLoadOptions, type LoadOptions, randomSeed } from '../options.js';
 import type { ModelInfo } from '../protocol.js';
@@ -10,6 +11,9 @@ interface Flags {
   readonly temperature: number;
   readonly topP: number;
   readonly topK: number;
+  readonly minP: number;
+  readonly typicalP: number;
+  readonly stop?: string[];
   readonly presencePenalty: number;
   readonly frequencyPenalty: number;
   readonly seed?: number;
@@ -19,9 +23,6 @@ interface Flags {
   readonly build: NonNullable<LoadOptions['build']>;
   readonly json: boolean;
 }
-
-/** Why the text ended. */
-type FinishReason = 'length' | 'end-of-text' | 'aborted';
 
 const examples = `
 Examples:
@@ -45,6 +46,9 @@ export function completeCommand(program: Command): void {
     )
     .option('--top-p <x>', 'choose among the likeliest tokens of this total probability', toNumber, 0.7)
     .option('--top-k <n>', 'choose among so many of the likeliest tokens (0: all)', toNumber, 0)
+    .option('--min-p <x>', "leave out tokens below this share of the likeliest's probability", toNumber, 0)
+    .option('--typical-p <x>', 'choose among the most typical tokens of this total probability', toNumber, 1)
+    .option('--stop <text>', 'end before this text; may be given more than once', collect)
     .option('--presence-penalty <x>', 'against any repetition', toNumber, 0)
     .option('--frequency-penalty <x>', 'against frequent repetition', toNumber, 0)
     .option('-s, --seed <n>', 'the same seed gives the same text (default: a random one)', toNumber)
@@ -67,12 +71,9 @@ async function complete(argument: string, flags: Flags): Promise<void> {
   checkLoadOptions(loadOptions);
 
   const write = (text: string) => json || process.stdout.write(text);
-  const tokens: number[] = [];
-  const watch = stopwatch();
   let info: ModelInfo | undefined;
   let prompt = argument === '-' ? '' : argument;
-  let text = '';
-  let finishReason: FinishReason = 'aborted';
+  let result: CompletionResult | undefined;
   try {
     if (argument === '-') prompt = await readStdin(signal);
     const progress = progressLine();
@@ -83,57 +84,36 @@ async function complete(argument: string, flags: Flags): Promise<void> {
     const session = await model.createSession({ seed });
     await session.append(prompt, { signal }); // what cannot be read is not written
     write(prompt);
-    for await (const step of session.generate('', options)) {
-      watch.lap();
-      tokens.push(step.token);
-      text += step.text;
-      write(step.text);
+    const completion = session.complete('', options);
+    try {
+      for await (const text of completion) write(text);
+    } finally {
+      result = await completion.result;
     }
-    finishReason = tokens.length < flags.maxTokens ? 'end-of-text' : 'length';
     await model.dispose();
   } catch (error) {
     if (!signal.aborted) throw error;
     process.exitCode = 130;
   }
 
-  const speed = watch.lapsPerSecond();
+  const tokensPerSecond = Math.round((result?.timings.decodeTokensPerSecond ?? 0) * 10) / 10;
+  const tokens = result?.tokens ?? [];
   if (json) {
-    const result = {
-      prompt,
-      text,
-      tokens,
-      finishReason,
-      seed,
-      tokensPerSecond: round(speed),
-      model: info ?? null,
-    };
-    process.stdout.write(`${JSON.stringify(result)}\n`);
+    const { text = '', finishReason = 'aborted', stop } = result ?? {};
+    const printed = { prompt, text, tokens, finishReason, stop, seed, tokensPerSecond, model: info ?? null };
+    process.stdout.write(`${JSON.stringify(printed)}\n`);
   } else write('\n');
   process.stderr.write(
-    `${tokens.length} tokens, ${round(speed)} tok/s, seed ${seed}, ${info?.build ?? 'no'} build\n`,
+    `${tokens.length} tokens, ${tokensPerSecond} tok/s, seed ${seed}, ${info?.build ?? 'no'} build\n`,
   );
+}
+
+function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
 }
 
 function toNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('It is no number.');
   return value;
-}
-
-// The pace of what repeats: from the first lap on, so that what came before it does not count.
-function stopwatch() {
-  let laps = 0;
-  let first = 0;
-  let last = 0;
-  return {
-    lap(): void {
-      last = performance.now();
-      if (laps++ === 0) first = last;
-    },
-    lapsPerSecond: () => (laps > 1 ? ((laps - 1) * 1000) / (last - first) : 0),
-  };
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

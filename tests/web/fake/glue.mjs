@@ -35,11 +35,29 @@ export default async function create({ instantiateWasm }) {
     logits() {
       return this.last < 0 ? null : Float32Array.of(this.read, passes, largestBatch, this.sum);
     }
-    sample({ temperature }) {
+    configure(sampling, biasedTokens, biases, topLogprobs) {
+      this.sampling = sampling;
+      this.bias = new Map([...biasedTokens].map((token, i) => [token, biases[i]]));
+      this.topLogprobs = topLogprobs;
+    }
+    fork() {
+      return Object.assign(new Session(0, 0), this, { queue: [...this.queue] });
+    }
+    save() {
+      return new TextEncoder().encode(`state ${this.sum}`);
+    }
+    reset() {
+      Object.assign(this, { queue: [], read: 0, sum: 0, last: -1 });
+    }
+    sample() {
+      const { temperature } = this.sampling;
       if (this.pending() > 0 || this.last < 0) throw new Error('sampled too early');
-      const token = this.last === 122 ? 0 : temperature === 2 ? 97 + (this.chance++ % 26) : this.last + 1;
+      let token = this.last === 122 ? 0 : temperature === 2 ? 97 + (this.chance++ % 26) : this.last + 1;
+      while (this.bias.get(token) === -Infinity) token++;
       if (token !== 0) this.queue.push(token);
-      return { token, text: token === 0 ? '' : String.fromCharCode(token) };
+      const step = { token, text: token === 0 ? '' : String.fromCharCode(token) };
+      if (this.topLogprobs < 0) return step;
+      return { ...step, logprob: -1, topLogprobs: Array(this.topLogprobs).fill({ ...step, logprob: -1 }) };
     }
     feed() {
       for (const token of this.queue.splice(0, chunk)) {
@@ -73,7 +91,7 @@ export default async function create({ instantiateWasm }) {
           }),
           tokenize: (value) => ({ value: Int32Array.from(new TextEncoder().encode(value)) }),
           detokenize: (tokens) => new TextDecoder().decode(Uint8Array.from(tokens)),
-          createSession(low, high, state) {
+          createSession(low, high, _isSeeded, state) {
             const session = new Session(low, high);
             if (state === null) return { value: session };
             const bytes = new Uint8Array(state.size);

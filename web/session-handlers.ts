@@ -1,0 +1,141 @@
+// What the worker does for sessions: it owns their recurrent states.
+import { reader, seedWords, unwrap, type WasmModel, type WasmSession } from './engine.js';
+import { RwkvError } from './errors.js';
+import { type Io, openSource } from './model-store.js';
+import type { Handlers, Prompt } from './protocol.js';
+import type { Turns } from './turns.js';
+
+/** A model that is ready. */
+export interface Loaded {
+  readonly model: WasmModel;
+  readonly turns: Turns<WasmSession>;
+  /** Throws RwkvError `bad-vocabulary` where a part of the text has no token. */
+  encode(text: string): Int32Array;
+}
+
+type SessionOp =
+  | 'createSession'
+  | 'fork'
+  | 'save'
+  | 'reset'
+  | 'rewind'
+  | 'append'
+  | 'begin'
+  | 'next'
+  | 'logits'
+  | 'pause'
+  | 'disposeSession';
+
+/** `there` gives the model; it throws before there is one. */
+export function sessionHandlers(there: () => Loaded, io: Io): Pick<Handlers, SessionOp> {
+  const sessions = new Map<number, WasmSession>();
+  /** Each session as it was before its last call. */
+  const before = new Map<number, WasmSession>();
+  let last = 0;
+
+  function keep(session: WasmSession): number {
+    sessions.set(++last, session);
+    return last;
+  }
+  function find(id: number): WasmSession {
+    const session = sessions.get(id);
+    if (!session) throw new RwkvError('disposed', 'the session was disposed');
+    return session;
+  }
+  function forget(id: number): void {
+    before.get(id)?.delete();
+    before.delete(id);
+  }
+  function tokens(prompt: Prompt): Int32Array {
+    return typeof prompt === 'string' ? there().encode(prompt) : prompt;
+  }
+  // Answers how many tokens were read.
+  async function read(id: number, prompt: Int32Array): Promise<number> {
+    const session = find(id);
+    const past = session.fork();
+    const result = session.prompt(prompt);
+    if ('error' in result) past.delete();
+    unwrap(result);
+    forget(id);
+    before.set(id, past);
+    const count = session.pending();
+    await there().turns.ready(session);
+    return count;
+  }
+
+  return {
+    async createSession({ seed, isSeeded, state }) {
+      const source = state && (await openSource(state, io));
+      try {
+        const file = source && reader(source);
+        return keep(unwrap(there().model.createSession(...seedWords(seed), isSeeded, file)));
+      } finally {
+        source?.close();
+      }
+    },
+    fork: ({ session }) => keep(find(session).fork()),
+    save: ({ session, asHalves }) => find(session).save(asHalves),
+    reset({ session: id }) {
+      const session = find(id);
+      there().turns.stop(session);
+      session.reset();
+      forget(id);
+      return null;
+    },
+    rewind({ session: id }) {
+      const session = find(id);
+      const past = before.get(id);
+      if (!past) return false;
+      there().turns.stop(session);
+      session.delete();
+      sessions.set(id, past);
+      before.delete(id);
+      return true;
+    },
+    async append({ session: id, prompt }) {
+      find(id);
+      const ids = tokens(prompt);
+      if (ids.length > 0) await read(id, ids);
+      return null;
+    },
+    async begin({ session: id, prompt, drawing }) {
+      const session = find(id);
+      const ids = tokens(prompt);
+      const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
+      const count = read(id, ids);
+      session.configure(sampling, biasedTokens, biases, topLogprobs);
+      if (seed !== undefined) session.reseed(...seedWords(seed));
+      return count;
+    },
+    async next({ session: id }) {
+      const session = find(id);
+      const { turns } = there();
+      await turns.ready(session);
+      const step = session.sample();
+      turns.start(session);
+      return step;
+    },
+    async logits({ session: id }) {
+      const session = find(id);
+      await there().turns.ready(session);
+      const logits = session.logits();
+      if (logits) return logits;
+      throw new RwkvError(
+        'invalid-argument',
+        'logits: the session has not read anything yet; append a prompt first',
+      );
+    },
+    pause({ session }) {
+      there().turns.stop(find(session));
+      return null;
+    },
+    disposeSession({ session: id }) {
+      const session = find(id);
+      there().turns.stop(session, new RwkvError('disposed', 'the session was disposed'));
+      forget(id);
+      sessions.delete(id);
+      session.delete();
+      return null;
+    },
+  };
+}
