@@ -1,0 +1,51 @@
+// The plot of time per token and memory against the position, as SVG.
+import { stateBytes } from './models.mjs';
+
+const top = { left: 70, right: 30, top: 60, height: 190 };
+const bottom = { left: 70, right: 30, top: 320, height: 120 };
+
+/** A log axis of positions under plot `gridIndex`. */
+const positionAxis = (gridIndex, points, name) => ({
+  gridIndex,
+  name,
+  type: 'log',
+  min: points[0].position,
+  max: points.at(-1).position,
+  nameLocation: 'middle',
+  nameGap: 28,
+});
+
+const valueAxis = (gridIndex, name, most) => ({ gridIndex, name, type: 'value', min: 0, max: most });
+
+/** SVG text. Both value axes begin at 0, so that flat looks flat and growth looks like growth. */
+export async function drawPositions({ model, node, info, points }) {
+  const { init } = await import('echarts');
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 860, height: 500 });
+  const line = (name, at, of) => ({
+    name,
+    type: 'line',
+    xAxisIndex: at,
+    yAxisIndex: at,
+    data: points.map((point) => [point.position, of(point)]),
+  });
+  const most = 1.5 * Math.max(...points.map(({ ms, near }) => Math.max(ms, near)));
+  chart.setOption({
+    animation: false,
+    title: {
+      text: `${model} ${info.quantization} ${info.build}, Node ${node}: state ${(stateBytes(info) / 1e6).toFixed(2)} MB`,
+      textStyle: { fontSize: 14 },
+    },
+    legend: { top: 26 },
+    grid: [top, bottom],
+    xAxis: [positionAxis(0, points, ''), positionAxis(1, points, 'tokens read before')],
+    yAxis: [valueAxis(0, 'ms per token', Number(most.toPrecision(2))), valueAxis(1, 'process, MB')],
+    series: [
+      line('at this position', 0, ({ ms }) => ms),
+      line(`at position ${points[0].position}, in turns with it`, 0, ({ near }) => near),
+      line('memory of the process', 1, ({ memory_bytes }) => memory_bytes / 1e6),
+    ],
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return svg;
+}
