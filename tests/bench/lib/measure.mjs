@@ -78,8 +78,9 @@ export async function measure(RWKV, source, options, plan) {
     if (info.threads !== options.threads)
       return { skipped: `asked for ${options.threads} threads, the package uses ${info.threads} here` };
     const rates = {};
+    const window = plan.batches.length > 0 ? await tokensOfSample(model) : 0;
     for (const sessions of plan.batches)
-      rates[`batch ${sessions}`] = await decode(model, sessions, plan.samples);
+      rates[`batch ${sessions}`] = await decode(model, sessions, window, plan.samples);
     if (plan.prefill > 0)
       rates[`prefill ${plan.prefill}`] = await prefill(model, plan.prefill, Math.ceil(plan.samples / 4));
     return { info: { ...info }, rates };

@@ -1,8 +1,8 @@
 // The plot of time per token and memory against the position, as SVG.
 import { stateBytes } from './models.mjs';
 
-const top = { left: 70, right: 30, top: 60, height: 190 };
-const bottom = { left: 70, right: 30, top: 320, height: 120 };
+const top = { left: 70, right: 30, top: 90, height: 190 };
+const bottom = { left: 70, right: 30, top: 340, height: 110 };
 
 /** A log axis of positions under plot `gridIndex`. */
 const positionAxis = (gridIndex, points, name) => ({
@@ -28,21 +28,21 @@ export async function drawPositions({ model, node, info, points }) {
     yAxisIndex: at,
     data: points.map((point) => [point.position, of(point)]),
   });
-  const most = 1.5 * Math.max(...points.map(({ ms, near }) => Math.max(ms, near)));
+  const most = 1.5 * Math.max(...points.map(({ ms, near }) => Math.max(ms.quiet, near.quiet)));
   chart.setOption({
     animation: false,
     title: {
       text: `${model} ${info.quantization} ${info.build}, Node ${node}: state ${(stateBytes(info) / 1e6).toFixed(2)} MB`,
       textStyle: { fontSize: 14 },
     },
-    legend: { top: 26 },
+    legend: { top: 34, itemGap: 40 },
     grid: [top, bottom],
     xAxis: [positionAxis(0, points, ''), positionAxis(1, points, 'tokens read before')],
-    yAxis: [valueAxis(0, 'ms per token', Number(most.toPrecision(2))), valueAxis(1, 'process, MB')],
+    yAxis: [valueAxis(0, 'ms per token (quiet)', Number(most.toPrecision(2))), valueAxis(1, 'process, MB')],
     series: [
-      line('at this position', 0, ({ ms }) => ms),
-      line(`at position ${points[0].position}, in turns with it`, 0, ({ near }) => near),
-      line('memory of the process', 1, ({ memory_bytes }) => memory_bytes / 1e6),
+      line('here', 0, ({ ms }) => ms.quiet),
+      line(`at ${points[0].position}, in turns`, 0, ({ near }) => near.quiet),
+      line('memory', 1, ({ memory_bytes }) => memory_bytes / 1e6),
     ],
   });
   const svg = chart.renderToSVGString();

@@ -1,7 +1,7 @@
 // From rates to a table: what each task moved and computed, and its share of what the machine can do.
 import { arithmetic, bandwidth } from './limits.mjs';
 import { costOf } from './models.mjs';
-import { median, quiet } from './statistics.mjs';
+import { median, quietRate } from './statistics.mjs';
 
 /**
  * Rows of the table, one a configuration and task. Tokens that are computed together share one pass over the weights:
@@ -25,7 +25,7 @@ export function rowsOf(results, limitsOf) {
         ...configuration,
         task: task === 'batch 1' ? 'decode' : task,
         tokensPerSecond: rate,
-        quietTokensPerSecond: quiet(samples),
+        quietTokensPerSecond: quietRate(samples),
         gigabytesPerSecond: (rate * bytesPerToken) / 1e9,
         gigaoperationsPerSecond: (rate * 2 * cost.weights) / 1e9,
         limit: reading > computing ? 'memory' : 'SIMD',

@@ -8,8 +8,11 @@ export function median(values) {
   return (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** What one sample in ten reaches: the rate of a machine that nobody else uses. */
-export function quiet(rates) {
-  const sorted = [...rates].sort((a, b) => b - a);
+/** What one sample in ten stays below: the time on a machine that nobody else uses. NaN of none. */
+export function quietTime(times) {
+  const sorted = [...times].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 10)] ?? Number.NaN;
 }
+
+/** The same of rates: what one sample in ten exceeds. */
+export const quietRate = (rates) => -quietTime(rates.map((rate) => -rate));
