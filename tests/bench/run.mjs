@@ -1,7 +1,8 @@
 // How fast the package is, and how near to what the machine can do: npm run bench -- --help, and README.md.
 import { writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { buildAll } from '../../wasm/build.mjs';
+import { count, listOf } from './lib/choices.mjs';
 import { openChromium } from './lib/chromium-host.mjs';
 import { describeMachine, describeModules, describePackage } from './lib/machine.mjs';
 import { modelNames } from './lib/models.mjs';
@@ -10,19 +11,6 @@ import { measurePositions, positionLines } from './lib/position-runs.mjs';
 import { limitLine, rowsOf, tableLines } from './lib/report.mjs';
 import { limitsKey, measureAll } from './lib/session.mjs';
 import { measureStartUp, startUpLine } from './lib/start-up-runs.mjs';
-
-const listOf = (choices) => (text) => {
-  const chosen = text.split(',');
-  const strange = chosen.find((one) => !choices.map(String).includes(one));
-  if (strange !== undefined)
-    throw new InvalidArgumentError(`${strange}: expected some of ${choices.join(',')}`);
-  return choices.filter((one) => chosen.includes(String(one)));
-};
-const count = (text) => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a number from 1 on');
-  return value;
-};
 
 const program = new Command('npm run bench --')
   .description('Tokens a second, bytes and operations a second, and their share of what the machine can do.')

@@ -28,7 +28,7 @@ export async function drawPositions({ model, node, info, points }) {
     yAxisIndex: at,
     data: points.map((point) => [point.position, of(point)]),
   });
-  const most = 1.5 * Math.max(...points.map(({ ms, near }) => Math.max(ms.quiet, near.quiet)));
+  const most = 1.5 * Math.max(...points.map(({ median_ms }) => median_ms));
   chart.setOption({
     animation: false,
     title: {
@@ -38,10 +38,10 @@ export async function drawPositions({ model, node, info, points }) {
     legend: { top: 34, itemGap: 40 },
     grid: [top, bottom],
     xAxis: [positionAxis(0, points, ''), positionAxis(1, points, 'tokens read before')],
-    yAxis: [valueAxis(0, 'ms per token (quiet)', Number(most.toPrecision(2))), valueAxis(1, 'process, MB')],
+    yAxis: [valueAxis(0, 'ms per token', Number(most.toPrecision(2))), valueAxis(1, 'process, MB')],
     series: [
-      line('here', 0, ({ ms }) => ms.quiet),
-      line(`at ${points[0].position}, in turns`, 0, ({ near }) => near.quiet),
+      line('median', 0, ({ median_ms }) => median_ms),
+      line('quiet', 0, ({ quiet_ms }) => quiet_ms),
       line('memory', 1, ({ memory_bytes }) => memory_bytes / 1e6),
     ],
   });

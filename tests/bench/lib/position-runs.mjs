@@ -20,45 +20,41 @@ export async function measurePositions(node, options, progress) {
   progress(`reading ${options.plotPositions} tokens with ${options.plotModel}`);
   const source = await ensureModel(options.plotModel);
   const plan = { positions, blocks: options.quick ? 20 : 50 };
-  const walk = await node.positions(source, { quantization, threads: 1 }, plan);
-  const result = { model: options.plotModel, node: node.version, ...walk, points: walk.points.map(summary) };
+  const { info, points } = await node.positions(source, { quantization, threads: 1 }, plan);
+  const [start] = points;
+  const result = {
+    model: options.plotModel,
+    node: node.version,
+    info,
+    points: points.map(summaryOver(start)),
+  };
   writeFileSync(options.plot, await drawPositions(result));
   return result;
 }
 
-/** Medians of a point and its quiet times; `ratio` compares blocks that came one after the other. */
-function summary({ far_ms, near_ms, ...point }) {
-  const ratio = median(far_ms.map((ms, i) => ms / near_ms[i]));
-  const ms = { median: median(far_ms), quiet: quietTime(far_ms) };
-  const near = { median: median(near_ms), quiet: quietTime(near_ms) };
-  return { ...point, ms, near, ratio, far_ms, near_ms };
-}
+/** Median and quiet time of a point; `ratio` compares blocks of the same turn. */
+const summaryOver = (start) => (point) => ({
+  ...point,
+  median_ms: median(point.ms),
+  quiet_ms: quietTime(point.ms),
+  ratio: median(point.ms.map((ms, i) => ms / start.ms[i])),
+});
 
 export function positionLines({ model, info, points }) {
-  const cells = points.map(({ position, ms, near, ratio, memory_bytes }) => [
+  const cells = points.map(({ position, median_ms, quiet_ms, ratio, memory_bytes }) => [
     String(position),
-    ...[ms, near].flatMap((time) => [time.median.toFixed(3), time.quiet.toFixed(3)]),
+    median_ms.toFixed(3),
+    quiet_ms.toFixed(3),
     ratio.toFixed(3),
     (memory_bytes / 1e6).toFixed(1),
   ]);
-  const titles = [
-    'position',
-    'ms/token',
-    'quiet',
-    `at ${points[0].position}`,
-    'quiet',
-    'ratio',
-    'process MB',
-  ];
-  const { position, ms, near, ratio } = points.at(-1);
+  const [start, end] = [points[0], points.at(-1)];
   const percent = (value) => `${(100 * (value - 1)).toFixed(1)} %`;
+  const titles = ['position', 'ms/token', 'quiet', `over ${start.position}`, 'process MB'];
   const state = `${(stateBytes(info) / 1e6).toFixed(2)} MB`;
   return [
     `${model} ${info.quantization} ${info.build}, the state takes ${state} at every position`,
-    ...alignedLines(
-      [['position', 'ms/token', `at ${points[0].position}`, 'ratio', 'process MB'], ...cells],
-      0,
-    ),
-    `per token at ${position} over position ${points[0].position}: ${percent(ratio)}, quiet ${percent(ms.quiet / near.quiet)}`,
+    ...alignedLines([titles, ...cells], 0),
+    `per token at ${end.position} over ${start.position}: ${percent(end.ratio)}, quiet ${percent(end.quiet_ms / start.quiet_ms)}`,
   ];
 }

@@ -1,4 +1,4 @@
-// Milliseconds per token at positions far into a text, beside those of a text that has just begun.
+// Milliseconds per token at positions far into a text.
 import { generate, randomTokens } from './measure.mjs';
 
 const chunk = 2048; // tokens of a prompt that is read at once on the way
@@ -9,36 +9,42 @@ async function blockTime(session) {
   return (times[block + 1] - times[1]) / block;
 }
 
-/**
- * Every position is reached by reading all tokens before it. At each, blocks of tokens of that text and of a fresh one
- * at `plan.positions[0]` take turns, so that whatever else the machine does slows both. `memory()`: bytes in use.
- */
-export async function walkPositions(RWKV, source, options, plan, memory) {
-  const model = await RWKV.load(source ?? undefined, { ...options, tokenizer: false });
-  const { vocabulary } = model.info;
-  const far = await model.createSession({ seed: 1 });
-  const points = [];
+/** Reads on to each position; `arrived(position)` is told. */
+async function walk(session, vocabulary, positions, arrived) {
   let read = 0;
-  await generate(far, 64);
-  read += 64;
-  for (const position of plan.positions) {
+  for (const position of positions) {
     while (read < position) {
       const count = Math.min(chunk, position - read);
-      await far.append(randomTokens(count, vocabulary, read));
+      await session.append(randomTokens(count, vocabulary, read));
       read += count;
     }
-    const near = await model.createSession({ seed: 1 });
-    await near.append(randomTokens(plan.positions[0], vocabulary));
-    const far_ms = [];
-    const near_ms = [];
-    for (let i = 0; i < plan.blocks; i++) {
-      far_ms.push(await blockTime(far));
-      near_ms.push(await blockTime(near));
-      read += block + 2;
-    }
-    points.push({ position, far_ms, near_ms, memory_bytes: memory() });
-    await near.dispose();
+    arrived?.(position);
   }
+}
+
+/**
+ * A session for each position, which has read all tokens before it. Then they take turns, a block of tokens each, so that
+ * whatever else the machine does slows all of them. `memory()`: bytes in use, asked while the last text is read.
+ */
+export async function walkPositions(RWKV, source, options, { positions, blocks }, memory) {
+  const model = await RWKV.load(source ?? undefined, { ...options, tokenizer: false });
+  const { vocabulary } = model.info;
+  const points = positions.map((position) => ({ position, ms: [] }));
+  const sessions = [];
+  for (const position of positions) {
+    const session = await model.createSession({ seed: 1 });
+    const isLast = position === positions.at(-1);
+    const look = (at) => {
+      points[positions.indexOf(at)].memory_bytes = memory();
+    };
+    await walk(session, vocabulary, isLast ? positions : [position], isLast ? look : undefined);
+    sessions.push(session);
+  }
+  for (let i = -1; i < blocks; i++)
+    for (const [at, session] of sessions.entries()) {
+      const ms = await blockTime(session);
+      if (i >= 0) points[at].ms.push(ms); // the first round only warms up
+    }
   const { info } = model;
   await model.dispose();
   return { info: { ...info }, points };
