@@ -4,12 +4,12 @@ import { Command } from 'commander';
 import { buildAll } from '../../wasm/build.mjs';
 import { count, listOf } from './lib/choices.mjs';
 import { openChromium } from './lib/chromium-host.mjs';
-import { describeMachine, describeModules, describePackage } from './lib/machine.mjs';
+import { describeMachine, describeModules, describePackage, loadOfMachine } from './lib/machine.mjs';
 import { modelNames } from './lib/models.mjs';
 import { openNode } from './lib/node-host.mjs';
 import { measurePositions, positionLines } from './lib/position-runs.mjs';
 import { limitLine, rowsOf, tableLines } from './lib/report.mjs';
-import { limitsKey, measureAll } from './lib/session.mjs';
+import { limitsFor, measureAll } from './lib/session.mjs';
 import { measureStartUp, startUpLine } from './lib/start-up-runs.mjs';
 
 const program = new Command('npm run bench --')
@@ -49,7 +49,7 @@ const options = {
 
 const progress = (text) => console.error(text);
 await buildAll();
-const report = { machine: describeMachine(), package: describePackage(), options };
+const report = { machine: describeMachine(), package: describePackage(), options, load: [loadOfMachine()] };
 if (options.plot) {
   const node = await openNode(options.node);
   report.positions = await measurePositions(node, options, progress);
@@ -65,7 +65,7 @@ if (options.plot) {
     const limitsPlan = { megabytes: 256, milliseconds: 50, windows: options.quick ? 2 : 4 };
     const measured = await measureAll({ ...options, hosts, plan, limitsPlan }, progress);
     const { results, limits, limitRounds, skipped } = measured;
-    const rows = rowsOf(results, (configuration) => limits.get(limitsKey(configuration)));
+    const rows = rowsOf(results, (configuration) => limitsFor(limits, configuration));
     Object.assign(report, { rows, results, limits: Object.fromEntries(limits), limitRounds, skipped });
     const { cpu, cores } = report.machine;
     console.log(
@@ -74,8 +74,8 @@ if (options.plot) {
     for (const [key, work] of limits) console.log(limitLine(...key.split(' '), work));
     for (const line of ['', ...tableLines(rows), '']) console.log(line);
     for (const { key, reason } of skipped) console.log(`skipped ${key}: ${reason}`);
-    for (const { build, bytes, gzipBytes } of report.modules)
-      console.log(`rwkv-${build}.wasm: ${bytes} bytes, ${gzipBytes} with gzip`);
+    for (const { name, bytes, gzipBytes } of report.modules)
+      console.log(`${name}: ${bytes} bytes, ${gzipBytes} with gzip`);
     const browser = hosts.find((host) => host.startUp);
     if (browser) {
       report.startUp = await measureStartUp(browser, options.rounds * 2);
@@ -85,4 +85,6 @@ if (options.plot) {
     for (const host of hosts) await host.close();
   }
 }
+report.load.push(loadOfMachine());
+console.log(`load of the machine: ${report.load.map((load) => load.toFixed(1)).join(' before, ')} after`);
 if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 1)}\n`);

@@ -1,7 +1,7 @@
 // What was measured, and on what.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
-import { arch, cpus, platform, totalmem } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
+import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { home } from './models.mjs';
@@ -16,11 +16,16 @@ export function describeMachine() {
   };
 }
 
+/** How many programs wanted a core during the last minute: about 0 before and 1 or 2 after a run that was alone. */
+export const loadOfMachine = () => loadavg()[0];
+
 /** Sizes of the modules that the package ships. */
 export function describeModules() {
-  return ['baseline', 'relaxed'].map((build) => {
-    const path = join(home, `dist/wasm/rwkv-${build}.wasm`);
-    return { build, bytes: statSync(path).size, gzipBytes: gzipSync(readFileSync(path)).length };
+  const folder = join(home, 'dist/wasm');
+  const files = readdirSync(folder).filter((name) => name.endsWith('.wasm'));
+  return files.map((name) => {
+    const bytes = readFileSync(join(folder, name));
+    return { name, bytes: bytes.length, gzipBytes: gzipSync(bytes).length };
   });
 }
 

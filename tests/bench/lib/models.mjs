@@ -22,10 +22,14 @@ export async function ensureBuilt(preset, target, file) {
   return path;
 }
 
-/** The path of a random model's .pth, or of its GGUF where `type` names one of ggml's; `null`: the storyteller. */
+/** The path of a model's .pth, or of its GGUF where `type` names one of ggml's; `null`: the storyteller. */
 export async function ensureModel(name, type) {
-  if (name === 'storyteller') return null;
-  const shape = shapes[name].map(String);
+  return name === 'storyteller' ? null : ensureRandomModel(shapes[name], type);
+}
+
+/** The path of a random model of layers, channels and vocabulary. */
+export async function ensureRandomModel(sizes, type) {
+  const shape = sizes.map(String);
   const path = join(home, 'build', `random-${shape.join('-')}${type ? `-${type}.gguf` : '.pth'}`);
   if (existsSync(path)) return path;
   const writer = await ensureBuilt('native', 'write_models', 'build/native/tests/write_models');

@@ -25,17 +25,19 @@ export function rowsOf(results, limitsOf) {
         ...configuration,
         task: task === 'batch 1' ? 'decode' : task,
         tokensPerSecond: rate,
-        quietTokensPerSecond: quietRate(samples),
         gigabytesPerSecond: (rate * bytesPerToken) / 1e9,
         gigaoperationsPerSecond: (rate * 2 * cost.weights) / 1e9,
         limit: reading > computing ? 'memory' : 'SIMD',
         shareOfLimit: rate * Math.max(reading, computing),
+        quietTokensPerSecond: quietRate(samples),
+        quietShareOfLimit: quietRate(samples) * Math.max(reading, computing),
       };
     }),
   );
 }
 
 const round = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+const percent = (value) => `${(100 * value).toFixed(0)} %`;
 const columns = [
   ['host', (row) => row.host],
   ['model', (row) => row.model],
@@ -44,11 +46,12 @@ const columns = [
   ['threads', (row) => String(row.threads)],
   ['task', (row) => row.task],
   ['tok/s', (row) => round(row.tokensPerSecond)],
-  ['quiet', (row) => round(row.quietTokensPerSecond)],
   ['GB/s', (row) => (row.gigabytesPerSecond > 0 ? row.gigabytesPerSecond.toFixed(1) : '')],
   ['GOP/s', (row) => row.gigaoperationsPerSecond.toFixed(1)],
   ['limit', (row) => row.limit],
-  ['share', (row) => `${(100 * row.shareOfLimit).toFixed(0)} %`],
+  ['share', (row) => percent(row.shareOfLimit)],
+  ['quiet tok/s', (row) => round(row.quietTokensPerSecond)],
+  ['share', (row) => percent(row.quietShareOfLimit)],
 ];
 
 /** Lines of text, columns aligned: the first `left` columns to the left. */

@@ -67,6 +67,20 @@ export async function measureAll({ hosts: list, rounds, plan, limitsPlan, ...mat
   return { results: [...results.values()], limits, limitRounds, skipped };
 }
 
+/**
+ * What a configuration could reach: the limits of its build, and the best reading of any build, because memory is the
+ * same for all. `limits`: as `measureAll` answers them.
+ */
+export function limitsFor(limits, { host, build, threads }) {
+  const found = { ...limits.get(limitsKey({ host, build, threads })) };
+  for (const other of Object.keys(presets)) {
+    const work = limits.get(limitsKey({ host, build: other, threads })) ?? {};
+    for (const [name, value] of Object.entries(work))
+      if (name.startsWith('read')) found[name] = Math.max(found[name], value);
+  }
+  return found;
+}
+
 const distinct = (all, key) => [...new Map(all.map((one) => [key(one), one])).values()];
 
 function add(results, configuration, { info, rates }) {
