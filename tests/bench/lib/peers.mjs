@@ -1,37 +1,14 @@
 // The other ways to run a model of this kind in a page: installed on demand, outside the package's own packages.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { home } from './models.mjs';
+import { ensureInstalled } from './install.mjs';
 
-const folder = join(home, 'build/peers');
-const wllama = { name: '@wllama/wllama', version: '3.13.0' };
+const version = '3.13.0';
 
 /** The type of ggml that keeps weights as one of ours does. */
 export const ggmlTypes = { f16: 'F16', q8: 'Q8_0', q4: 'Q4_0' };
 
-function installedVersion(name) {
-  const file = join(folder, 'node_modules', name, 'package.json');
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).version : undefined;
-}
-
 /** Installs wllama into build/peers; its version. */
 export function ensureWllama() {
-  const { name, version } = wllama;
-  if (installedVersion(name) === version) return version;
-  console.error(`installing ${name} ${version} into build/peers`);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  const args = [
-    'install',
-    '--no-audit',
-    '--no-fund',
-    '--ignore-scripts',
-    '--save-exact',
-    `${name}@${version}`,
-  ];
-  const { status, stderr } = spawnSync('npm', args, { cwd: folder, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`npm ${args.join(' ')}: ${stderr}`);
+  ensureInstalled('peers', '@wllama/wllama', version);
   return version;
 }
 

@@ -1,4 +1,7 @@
 // The plot of time per token and memory against the position, as SVG.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ensureInstalled } from './install.mjs';
 import { stateBytes } from './models.mjs';
 
 const top = { left: 70, right: 30, top: 90, height: 190 };
@@ -17,9 +20,14 @@ const positionAxis = (gridIndex, points, name) => ({
 
 const valueAxis = (gridIndex, name, most) => ({ gridIndex, name, type: 'value', min: 0, max: most });
 
-/** SVG text. Both value axes begin at 0, so that flat looks flat and growth looks like growth. */
-export async function drawPositions({ model, node, info, points }) {
-  const { init } = await import('echarts');
+/** The library that draws; installed into build/charts where it is missing. */
+export async function loadCharts() {
+  const folder = ensureInstalled('charts', 'echarts', '6.1.0');
+  return import(pathToFileURL(join(folder, 'index.js')).href);
+}
+
+/** SVG text, drawn by what `loadCharts` answers. Both value axes begin at 0, so that flat looks flat and growth looks like growth. */
+export function drawPositions({ init }, { model, node, info, points }) {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: 860, height: 500 });
   const line = (name, at, of) => ({
     name,

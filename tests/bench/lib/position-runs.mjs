@@ -1,7 +1,7 @@
 // Time per token against the position in the text: measured, told and drawn.
 import { writeFileSync } from 'node:fs';
 import { ensureModel, stateBytes } from './models.mjs';
-import { drawPositions } from './plot.mjs';
+import { drawPositions, loadCharts } from './plot.mjs';
 import { alignedLines } from './report.mjs';
 import { median, quietTime } from './statistics.mjs';
 
@@ -15,6 +15,7 @@ export function positionsUpTo(last) {
 
 /** Walks a text of `options.plotModel` in a process of Node and draws it into `options.plot`. */
 export async function measurePositions(node, options, progress) {
+  const charts = await loadCharts();
   const positions = positionsUpTo(options.plotPositions);
   const [quantization] = options.quantizations;
   progress(`reading ${options.plotPositions} tokens with ${options.plotModel}`);
@@ -28,7 +29,7 @@ export async function measurePositions(node, options, progress) {
     info,
     points: points.map(summaryOver(start)),
   };
-  writeFileSync(options.plot, await drawPositions(result));
+  writeFileSync(options.plot, drawPositions(charts, result));
   return result;
 }
 
