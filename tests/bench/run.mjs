@@ -9,12 +9,12 @@ import { modelNames } from './lib/models.mjs';
 import { openNode } from './lib/node-host.mjs';
 import { measurePositions, positionLines } from './lib/position-runs.mjs';
 import { limitLine, rowsOf, tableLines } from './lib/report.mjs';
-import { limitsFor, measureAll } from './lib/session.mjs';
+import { limitsFor, measureAll } from './lib/rounds.mjs';
 import { measureStartUp, startUpLine } from './lib/start-up-runs.mjs';
 
 const program = new Command('npm run bench --')
   .description('Tokens a second, bytes and operations a second, and their share of what the machine can do.')
-  .option('--quick', 'fewer models, types and samples: about three minutes')
+  .option('--quick', 'fewer models, types and samples: a few minutes')
   .option('--models <list>', modelNames.join(','), listOf(modelNames))
   .option(
     '--quantizations <list>',
