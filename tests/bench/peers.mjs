@@ -1,6 +1,6 @@
 // This package beside what else runs such a model in a page: npm run bench:peers -- --help, and README.md.
 import { writeFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { buildAll } from '../../wasm/build.mjs';
 import { count, listOf } from './lib/choices.mjs';
 import { openChromium } from './lib/chromium-host.mjs';
@@ -13,7 +13,7 @@ import { median } from './lib/statistics.mjs';
 const options = new Command('npm run bench:peers --')
   .description('Prefill and decode in Chromium beside wllama, on models of the same shape, taking turns.')
   .option('--quick', 'one round, a prompt of 128 tokens: about a minute')
-  .option('--model <name>', Object.keys(shapes).join(' | '), '0.1B')
+  .addOption(new Option('--model <name>').choices(Object.keys(shapes)).default('0.1B'))
   .option('--quantizations <list>', 'q8,q4,f16 (default: q8,q4)', listOf(Object.keys(ggmlTypes)))
   .option('--threads <list>', 'default: 1,2', listOf([1, 2, 3, 4]))
   .option('--prefill <tokens>', 'length of the prompt (default: 512)', count)

@@ -1,6 +1,6 @@
 // How fast the package is, and how near to what the machine can do: npm run bench -- --help, and README.md.
 import { writeFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { buildAll } from '../../wasm/build.mjs';
 import { count, listOf } from './lib/choices.mjs';
 import { openChromium } from './lib/chromium-host.mjs';
@@ -34,7 +34,7 @@ const program = new Command('npm run bench --')
     '--plot <file>',
     'writes an SVG of time and memory against the position in the text, and nothing else',
   )
-  .option('--plot-model <name>', modelNames.join(' | '), 'storyteller')
+  .addOption(new Option('--plot-model <name>').choices(modelNames).default('storyteller'))
   .option('--plot-positions <n>', 'the last position', count, 100_000)
   .parse();
 const given = program.opts();
