@@ -5,22 +5,19 @@
 // process grew, the bound on it (packed size + largest tensor, + 10 %), the seconds (median of 5), and the bound on these:
 // 1.5 times reading the file, as that host reads, and quantising it at 1 GB/s. The peak is that of the resident set, which holds WebAssembly's
 // memory, the JavaScript heap, and everything else that the process allocates.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { preview } from 'vite';
 import { RWKV } from '../../dist/node.js';
+import { ensureRandomModel, home } from './lib/models.mjs';
+import { median } from './lib/statistics.mjs';
 
-const home = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const [layers = '12', channels = '768', vocabulary = '65536'] = process.argv.slice(2);
-const file = join(home, `build/random-${layers}-${channels}-${vocabulary}.pth`);
+const file = await ensureRandomModel([layers, channels, vocabulary]);
 const quantizations = (process.env.TYPES ?? 'f32,f16,q8,q4').split(',');
 const runs = Number(process.env.RUNS ?? 5);
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1).padStart(7);
-
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 // Bytes of the resident set: now, and at its highest.
 function resident(pid) {
@@ -124,16 +121,6 @@ async function loadInChromium(quantization) {
     await server.close();
   }
 }
-
-const writer = join(home, 'build/native/tests/write_models');
-if (!existsSync(writer)) {
-  console.error(
-    'first: npm run build && cmake --preset native && cmake --build --preset native --target write_models',
-  );
-  process.exit(1);
-}
-if (!existsSync(file))
-  spawnSync(writer, ['random', layers, channels, vocabulary, file], { stdio: 'inherit' });
 
 const { size } = statSync(file);
 const largest = Number(vocabulary) * Number(channels) * 2;

@@ -125,6 +125,19 @@ class Converter {
   std::vector<GgufTensor> tensors_;
 };
 
+// What llama.cpp wants to know of version 7 beside its shapes: the width of the channel mix and the ranks.
+inline void add_sizes_7(const Checkpoint& checkpoint, uint32_t layers, std::vector<Bytes>& pairs) {
+  const auto add = [&](const char* key, const std::string& name, size_t axis) {
+    const Tensor* tensor = checkpoint.find(name);
+    if (tensor) pairs.push_back(gguf_u32("rwkv7." + std::string(key), uint32_t(tensor->shape[axis])));
+  };
+  add("feed_forward_length", "blocks.0.ffn.key.weight", 0);
+  add("attention.decay_lora_rank", "blocks.0.att.w1", 1);
+  add("attention.iclr_lora_rank", "blocks.0.att.a1", 1);
+  add("attention.value_residual_mix_lora_rank", layers > 1 ? "blocks.1.att.v1" : "blocks.0.att.a1", 1);
+  add("attention.gate_lora_rank", "blocks.0.att.g1", 1);
+}
+
 }  // namespace gguf_writer
 
 // The model as a GGUF file; empty where it is no version 6 or 7, or cannot be read.
@@ -148,6 +161,7 @@ inline Bytes write_gguf(const Checkpoint& checkpoint, const GgufOptions& options
                 gguf_u32(arch + ".wkv.head_size", uint32_t(emb.shape[1] / heads.shape[0])),
                 gguf_u32(arch + ".attention.head_count", 0)};
   if (is_v6) file.pairs.push_back(gguf_u32(arch + ".rescale_every_n_layers", options.rescale_every));
+  else gguf_writer::add_sizes_7(checkpoint, layers, file.pairs);
   if (options.alignment != 32) file.pairs.push_back(gguf_u32("general.alignment", options.alignment));
   if (!options.tokens.empty()) {
     file.pairs.push_back(gguf_string("tokenizer.ggml.model", options.tokenizer));

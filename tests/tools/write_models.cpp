@@ -1,8 +1,11 @@
 // Writes model files for the tests of the package and for benchmarks:
 //
-//   write_models FOLDER                                every oracle, and what is made of them, in every kind
-//   of file write_models random LAYERS CHANNELS VOCABULARY OUT a version 7 with random bf16 weights, as a
-//   .pth
+//   write_models FOLDER
+//     every oracle, and what is made of them, in every kind of file
+//   write_models random LAYERS CHANNELS VOCABULARY OUT
+//     a version 7 with random bf16 weights, as a .pth
+//   write_models gguf LAYERS CHANNELS VOCABULARY TYPE OUT
+//     the same model as GGUF, its matrices in TYPE: F16, Q8_0 or Q4_0, with a vocabulary that llama.cpp takes
 #include <cstdio>
 #include <cstdlib>
 
@@ -60,6 +63,27 @@ void write_all(const std::string& folder) {
   write(path("v7a.pth"), write_pth(tiny_7a(v7)));
 }
 
+// Bytes, then words that name their ids: "[300]". Texts of single bytes have as many tokens as bytes.
+std::vector<std::string> numbered_tokens(int size) {
+  std::vector<std::string> tokens = byte_tokens();
+  for (int id = int(tokens.size()); id < size; ++id) tokens.push_back("[" + std::to_string(id) + "]");
+  tokens.resize(size_t(size));
+  return tokens;
+}
+
+void write_random_gguf(int layers, int64_t C, int V, std::string_view type, const std::string& path) {
+  for (const DType dtype : {DType::kF16, DType::kQ8_0, DType::kQ4_0}) {
+    if (type != dtype_name(dtype)) continue;
+    const Bytes pth = write_pth(random_v7(layers, C, V));
+    const MemorySource source("random", pth);
+    const auto checkpoint = open_checkpoint(source);
+    if (!checkpoint) std::exit(1);
+    return write(path, write_gguf(*checkpoint, {.matrices = dtype, .tokens = numbered_tokens(V)}));
+  }
+  std::fprintf(stderr, "%s: expected F16, Q8_0 or Q4_0\n", std::string(type).c_str());
+  std::exit(2);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -68,6 +92,13 @@ int main(int argc, char** argv) {
     write(argv[5], write_pth(random_v7(std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]))));
     return 0;
   }
-  std::fprintf(stderr, "usage: write_models FOLDER | write_models random LAYERS CHANNELS VOCABULARY OUT\n");
+  if (argc == 7 && std::string(argv[1]) == "gguf") {
+    write_random_gguf(std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), argv[5], argv[6]);
+    return 0;
+  }
+  std::fprintf(stderr,
+               "usage: write_models FOLDER\n"
+               "       write_models random LAYERS CHANNELS VOCABULARY OUT\n"
+               "       write_models gguf LAYERS CHANNELS VOCABULARY F16|Q8_0|Q4_0 OUT\n");
   return 2;
 }

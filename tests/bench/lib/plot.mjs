@@ -1,0 +1,59 @@
+// The plot of time per token and memory against the position, as SVG.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ensureInstalled } from './install.mjs';
+import { stateBytes } from './models.mjs';
+
+const top = { left: 70, right: 30, top: 90, height: 190 };
+const bottom = { left: 70, right: 30, top: 340, height: 110 };
+
+/** A log axis of positions under plot `gridIndex`. */
+const positionAxis = (gridIndex, points, name) => ({
+  gridIndex,
+  name,
+  type: 'log',
+  min: points[0].position,
+  max: points.at(-1).position,
+  nameLocation: 'middle',
+  nameGap: 28,
+});
+
+const valueAxis = (gridIndex, name, most) => ({ gridIndex, name, type: 'value', min: 0, max: most });
+
+/** The library that draws; installed into build/charts where it is missing. */
+export async function loadCharts() {
+  const folder = ensureInstalled('charts', 'echarts', '6.1.0');
+  return import(pathToFileURL(join(folder, 'index.js')).href);
+}
+
+/** SVG text, drawn by what `loadCharts` answers. Both value axes begin at 0, so that flat looks flat and growth looks like growth. */
+export function drawPositions({ init }, { model, node, info, points }) {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 860, height: 500 });
+  const line = (name, at, of) => ({
+    name,
+    type: 'line',
+    xAxisIndex: at,
+    yAxisIndex: at,
+    data: points.map((point) => [point.position, of(point)]),
+  });
+  const most = 1.5 * Math.max(...points.map(({ median_ms }) => median_ms));
+  chart.setOption({
+    animation: false,
+    title: {
+      text: `${model} ${info.quantization} ${info.build}, Node ${node}: state ${(stateBytes(info) / 1e6).toFixed(2)} MB`,
+      textStyle: { fontSize: 14 },
+    },
+    legend: { top: 34, itemGap: 40 },
+    grid: [top, bottom],
+    xAxis: [positionAxis(0, points, ''), positionAxis(1, points, 'tokens read before')],
+    yAxis: [valueAxis(0, 'ms per token', Number(most.toPrecision(2))), valueAxis(1, 'process, MB')],
+    series: [
+      line('median', 0, ({ median_ms }) => median_ms),
+      line('quiet', 0, ({ quiet_ms }) => quiet_ms),
+      line('memory', 1, ({ memory_bytes }) => memory_bytes / 1e6),
+    ],
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return svg;
+}
