@@ -3,6 +3,7 @@
 #include "formats/checkpoint.h"
 #include "logprobs.h"
 #include "model/initial_state.h"
+#include "scoring.h"
 #include "session.h"
 
 namespace rwkv {
@@ -118,8 +119,29 @@ val sample(JsSession& js) {
   return result;
 }
 
+val start_scoring(const LoadedModel& loaded, val ids) {
+  return val(std::make_unique<Scoring>(loaded.model, tokens_of(ids)));
+}
+
+val start_pooling(const LoadedModel& loaded, val ids) {
+  return val(std::make_unique<Pooling>(loaded.model, tokens_of(ids)));
+}
+
+// Scratch memory of every pass over the weights.
+Arena arena;
+
+// Reads the next chunk; the log probabilities of all tokens behind the last, `null` before.
+val next_scores(Scoring& scoring) {
+  if (!scoring.is_done()) scoring.next(arena);
+  return scoring.is_done() ? copy_of<float>("Float32Array", scoring.log_probabilities()) : val::null();
+}
+
+val next_pool(Pooling& pooling) {
+  if (!pooling.is_done()) pooling.next(arena);
+  return pooling.is_done() ? copy_of<float>("Float32Array", pooling.mean()) : val::null();
+}
+
 void advance(val js_sessions) {
-  static Arena arena;
   std::vector<Session*> sessions;
   for (const val& js : js_sessions)
     sessions.push_back(&js.as<JsSession*>(emscripten::allow_raw_pointers())->session);
@@ -142,7 +164,11 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("info", &info)
       .function("tokenize", &tokenize)
       .function("detokenize", &detokenize)
-      .function("createSession", &create_session);
+      .function("createSession", &create_session)
+      .function("score", &start_scoring)
+      .function("pool", &start_pooling);
+  emscripten::class_<Scoring>("Scoring").function("next", &next_scores);
+  emscripten::class_<Pooling>("Pooling").function("next", &next_pool);
   emscripten::class_<JsSession>("Session")
       .function("prompt", &prompt)
       .function("pending",

@@ -25,4 +25,5 @@ export type {
   TokenizerKind,
   TokenLogprob,
 } from './protocol.js';
+export type { Score, ScoredToken } from './score.js';
 export type { Session } from './session.js';

@@ -51,6 +51,8 @@ export class Client {
     tokenize: new Map(),
     detokenize: new Map(),
     createSession: new Map(),
+    score: new Map(),
+    embed: new Map(),
     fork: new Map(),
     save: new Map(),
     reset: new Map(),

@@ -66,6 +66,17 @@ export interface WasmModel {
     isSeeded: boolean,
     state: WasmSource | null,
   ): Result<WasmSession>;
+  /** A text read chunk by chunk for the log probability of each of its tokens. */
+  score(tokens: Int32Array): WasmReading;
+  /** The same for the mean of its hidden states (C). At least one token. */
+  pool(tokens: Int32Array): WasmReading;
+  delete(): void;
+}
+
+/** A text that is being read for what it tells. */
+export interface WasmReading {
+  /** Reads the next chunk; the numbers behind the last, `null` before. */
+  next(): Float32Array<ArrayBuffer> | null;
   delete(): void;
 }
 

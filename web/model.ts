@@ -1,9 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Client } from './client.js';
 import {
+  checkReadOptions,
   checkSessionOptions,
   checkTokens,
   type ModelSource,
+  type ReadOptions,
   randomSeed,
   type SessionOptions,
   unexpected,
@@ -69,6 +71,22 @@ export class Model implements AsyncDisposable {
   async detokenize(tokens: ArrayLike<number>): Promise<string> {
     requireTokenizer(this.info, 'detokenize');
     return this.#client.call('detokenize', { tokens: checkTokens('tokens', tokens, this.info.vocabulary) });
+  }
+
+  /**
+   * A vector of C numbers for a text: the mean over its tokens of what the model's head gets, from a fresh state. Texts on
+   * the same matter tend to have a high cosine similarity, good enough to sort or group notes on the spot; models that
+   * were trained for embeddings are better at it.
+   *
+   * @param text - text or token ids (0 to V - 1), at least one token
+   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`; the reason of
+   * `signal`
+   */
+  async embed(text: string | ArrayLike<number>, options: ReadOptions = {}): Promise<Float32Array> {
+    const { signal } = checkReadOptions(options);
+    if (typeof text === 'string') requireTokenizer(this.info, 'embed');
+    const prompt = typeof text === 'string' ? text : checkTokens('text', text, this.info.vocabulary);
+    return this.#client.call('embed', { prompt }, { signal });
   }
 
   /** Ends the worker: all memory is given back, calls under way reject with `disposed`. */

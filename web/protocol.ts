@@ -170,6 +170,17 @@ export interface Operations {
     request: { readonly seed: number; readonly isSeeded: boolean; readonly state: Place | null };
     reply: number;
   };
+  /** The ids of a text, what each is by itself, and its log probability after all before it, from a fresh state. */
+  score: {
+    request: { readonly prompt: Prompt };
+    reply: {
+      readonly tokens: Int32Array;
+      readonly texts: readonly string[];
+      readonly logprobs: Float32Array<ArrayBuffer>;
+    };
+  };
+  /** The mean (C) of a text's hidden states, from a fresh state. */
+  embed: { request: { readonly prompt: Prompt }; reply: Float32Array<ArrayBuffer> };
   /** A copy; answers its number. */
   fork: { request: { readonly session: number }; reply: number };
   /** The session as bytes (src/saved_session.md). */

@@ -1,5 +1,5 @@
 // What the worker does for sessions: it owns their recurrent states.
-import { reader, seedWords, unwrap, type WasmModel, type WasmSession } from './engine.js';
+import { reader, seedWords, unwrap, type WasmModel, type WasmReading, type WasmSession } from './engine.js';
 import { RwkvError } from './errors.js';
 import { type Io, openSource } from './model-store.js';
 import type { Handlers, Prompt } from './protocol.js';
@@ -14,6 +14,8 @@ export interface Loaded {
 }
 
 type SessionOp =
+  | 'score'
+  | 'embed'
   | 'createSession'
   | 'fork'
   | 'save'
@@ -26,8 +28,12 @@ type SessionOp =
   | 'pause'
   | 'disposeSession';
 
-/** `there` gives the model; it throws before there is one. */
-export function sessionHandlers(there: () => Loaded, io: Io): Pick<Handlers, SessionOp> {
+/** `there` gives the model; it throws before there is one. `breathe` lets the event loop run. */
+export function sessionHandlers(
+  there: () => Loaded,
+  io: Io,
+  breathe: () => Promise<void>,
+): Pick<Handlers, SessionOp> {
   const sessions = new Map<number, WasmSession>();
   /** Each session as it was before its last call. */
   const before = new Map<number, WasmSession>();
@@ -48,6 +54,18 @@ export function sessionHandlers(there: () => Loaded, io: Io): Pick<Handlers, Ses
   }
   function tokens(prompt: Prompt): Int32Array {
     return typeof prompt === 'string' ? there().encode(prompt) : prompt;
+  }
+  // Between two chunks others have their turn.
+  async function finish(reading: WasmReading): Promise<Float32Array<ArrayBuffer>> {
+    try {
+      for (;;) {
+        const numbers = reading.next();
+        if (numbers) return numbers;
+        await breathe();
+      }
+    } finally {
+      reading.delete();
+    }
   }
   // Answers how many tokens were read.
   async function read(id: number, prompt: Int32Array): Promise<number> {
@@ -72,6 +90,17 @@ export function sessionHandlers(there: () => Loaded, io: Io): Pick<Handlers, Ses
       } finally {
         source?.close();
       }
+    },
+    async score({ prompt }) {
+      const { model } = there();
+      const ids = tokens(prompt);
+      const texts = [...ids].map((id) => model.detokenize(Int32Array.of(id)));
+      return { tokens: ids, texts, logprobs: await finish(model.score(ids)) };
+    },
+    async embed({ prompt }) {
+      const ids = tokens(prompt);
+      if (ids.length === 0) throw new RwkvError('invalid-argument', 'text: expected at least one token');
+      return finish(there().model.pool(ids));
     },
     fork: ({ session }) => keep(find(session).fork()),
     save: ({ session, asHalves }) => find(session).save(asHalves),

@@ -11,9 +11,11 @@ import {
   type GenerateOptions,
   type ReadOptions,
   type SaveOptions,
+  unexpected,
 } from './options.js';
 import type { ModelInfo, Prompt, Reply, Request, Step } from './protocol.js';
 import { Queue } from './queue.js';
+import { type Score, scoreOf } from './score.js';
 
 type SessionOp = 'append' | 'begin' | 'next' | 'logits' | 'save' | 'fork' | 'reset' | 'rewind';
 
@@ -108,6 +110,22 @@ export class Session implements AsyncDisposable {
   async logits(options: ReadOptions = {}): Promise<Float32Array> {
     const { signal } = checkReadOptions(options);
     return this.#inTurn(signal, () => this.#call('logits', { session: this.#id }, signal));
+  }
+
+  /**
+   * How likely a text is to the model, from a fresh state behind an end of text: the session is not touched and waits for
+   * nobody.
+   *
+   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`; the reason of
+   * `signal`
+   */
+  async score(text: string, options: ReadOptions = {}): Promise<Score> {
+    const { signal } = checkReadOptions(options);
+    if (typeof text !== 'string') throw unexpected('text', 'a string', text);
+    requireTokenizer(this.#info, 'score');
+    const prompt = this.#checkPrompt(text);
+    const bytes = new TextEncoder().encode(text).length;
+    return scoreOf(await this.#client.call('score', { prompt }, { signal }), bytes);
   }
 
   /**

@@ -96,7 +96,7 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
     },
     tokenize: ({ text }) => there().encode(text),
     detokenize: ({ tokens }) => there().model.detokenize(tokens),
-    ...sessionHandlers(there, io),
+    ...sessionHandlers(there, io, breathe),
   };
 }
 

@@ -21,6 +21,14 @@ void shift(Rows x, std::span<const Sequence> sequences, float* (State::*kept)(in
   }
 }
 
+// What the head gets, of the slices that want it.
+void write_hidden(const Model& model, std::span<const Slice> slices, std::span<const Sequence> sequences,
+                  Rows x) {
+  for (size_t i = 0; i < slices.size(); ++i)
+    if (slices[i].hidden)
+      layer_norm(sequences[i].of(x), model.ln_out, kNormEps, {slices[i].hidden, sequences[i].count, x.width});
+}
+
 // Logits of the wanted rows only: the head is the largest matrix of all.
 void write_logits(const Model& model, std::span<const Slice> slices, std::span<const Sequence> sequences,
                   Rows x, Arena& arena) {
@@ -84,6 +92,7 @@ void forward(const Model& model, std::span<const Slice> slices, Arena& arena) {
     channel_mix(layer.channel_mix, in, out);
     add(out, x);
   }
+  write_hidden(model, slices, sequences, x);
   write_logits(model, slices, sequences, x, arena);
 }
 

@@ -37,6 +37,8 @@ struct Slice {
   std::span<const int32_t> tokens;  // at least one, each in [0, V)
   enum class Logits : uint8_t { kNone, kLast, kAll } wanted = Logits::kLast;
   float* logits = nullptr;  // (V) for kLast, (tokens, V) for kAll
+  float* hidden =
+      nullptr;  // (tokens, C), where it is wanted: what the head gets, the last layer's output normed
 };
 
 // Reads every slice's tokens in order, moves its state on and writes the logits that follow. One token is a

@@ -29,7 +29,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'] },
   session: {
-    files: /^src\/(session|saved_session)\.(h|cpp)$/,
+    files: /^src\/(session|saved_session|scoring)\.(h|cpp)$/,
     sees: ['model', 'formats', 'dtype', 'tokenizer', 'sampler', 'result'],
   },
   // The tokenizer that a model file brings along.
@@ -45,7 +45,7 @@ const rooms: Readonly<Record<string, Room>> = {
   options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
-    files: /^web\/(load|model|session|generating|completion|stop-texts|queue|storyteller)\.ts$/,
+    files: /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
     sees: ['client', 'options', 'protocol', 'errors'],
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },

@@ -138,6 +138,21 @@ test('inspect tells what a file holds, for people and for programs', async () =>
   expect(json.memory.q4).toBeLessThan(json.memory.q8);
 });
 
+test('perplexity tells how well a text is predicted, for people and for programs', async () => {
+  const text = 'Once upon a time there was a little girl.';
+  const json = await ended(start('perplexity', '-', '--json'), text);
+  expect(json.code).toBe(0);
+  const { bytes, tokens, perplexity, bitsPerByte } = JSON.parse(json.stdout);
+  expect(bytes).toBe(41);
+  expect(tokens).toBeGreaterThan(5);
+  expect(perplexity).toBeLessThan(100);
+  expect((await ended(start('perplexity', '-'), text)).stdout).toContain(
+    `perplexity ${perplexity.toFixed(3)}, ${bitsPerByte.toFixed(4)} bits/byte`,
+  );
+  const missing = await ended(start('perplexity', './nothing.txt'));
+  expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('nothing.txt')]);
+});
+
 test('convert writes a packed file that complete reads', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'rwkv-wasm-test-'));
   try {

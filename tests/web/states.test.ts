@@ -88,6 +88,48 @@ describe('a state', () => {
   });
 });
 
+describe('a text', () => {
+  test('is scored as its logits say, from a fresh state, and the session is not touched', async () => {
+    const session = await begun();
+    const expected = await goOn(await session.fork());
+    const text = `${prompt} there was a fox. 🦊`;
+    const score = await session.score(text);
+    expect(await goOn(session)).toBe(expected);
+    expect(score.tokens.map(({ id }) => id)).toEqual(await model.tokenize(text));
+    expect(score.bytes).toBe(new TextEncoder().encode(text).length);
+    const reader = await model.createSession();
+    await reader.append([0]);
+    for (const { id, logprob } of score.tokens.slice(0, 6)) {
+      const logits = await reader.logits();
+      const max = Math.max(...logits);
+      const sum = logits.reduce((total, logit) => total + Math.exp(logit - max), 0);
+      expect(logprob).toBeCloseTo((logits[id] ?? 0) - max - Math.log(sum), 4);
+      await reader.append([id]);
+    }
+    const nats = -score.tokens.reduce((total, { logprob }) => total + logprob, 0);
+    expect(score.bitsPerByte).toBeCloseTo(nats / Math.LN2 / score.bytes, 8);
+    expect(score.perplexity).toBeCloseTo(Math.exp(nats / score.tokens.length), 5);
+    expect((await session.score('')).tokens).toEqual([]);
+  });
+
+  test('is a vector; like texts have like ones', async () => {
+    const texts = [
+      'The king had a daughter.',
+      'The king had a son.',
+      'Boil the milk, then stir in the flour.',
+    ];
+    const [king, son, milk] = await Promise.all(texts.map((text) => model.embed(text)));
+    const cosine = (a: Float32Array, b: Float32Array) => {
+      const dot = (x: Float32Array, y: Float32Array) => x.reduce((sum, v, i) => sum + v * (y[i] ?? 0), 0);
+      return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+    };
+    if (!king || !son || !milk) throw new Error('a vector is missing');
+    expect(king.length).toBe(model.info.channels);
+    expect(cosine(king, son)).toBeGreaterThan(cosine(king, milk));
+    expect(await failure(model.embed(''))).toMatchObject({ code: 'invalid-argument' });
+  });
+});
+
 describe('a completion', () => {
   test('tells its result after the loop', async () => {
     const session = await model.createSession({ seed: 7 });

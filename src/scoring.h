@@ -1,0 +1,48 @@
+// Texts that are read for what they tell besides their continuation: from a fresh state, a chunk at a time.
+#pragma once
+
+#include <vector>
+
+#include "model/model.h"
+#include "tokenizer/tokenizer.h"
+
+namespace rwkv {
+
+// ln p(token | end of text, the tokens before it) for every token of a text.
+class Scoring {
+ public:
+  // The model must outlive it. REQUIRES: ids in [0, V).
+  Scoring(const Model& model, std::vector<Token> tokens);
+  bool is_done() const { return log_probabilities_.size() == tokens_.size(); }
+  // Reads the next chunk, with kChunk V floats of scratch memory. REQUIRES: !is_done().
+  void next(Arena& arena);
+  // Of the tokens that are done.
+  const std::vector<float>& log_probabilities() const { return log_probabilities_; }
+
+ private:
+  const Model& model_;
+  std::vector<Token> tokens_, read_;  // read_: what the model gets, one place later
+  State state_;
+  std::vector<float> log_probabilities_;
+};
+
+// The mean over a text's tokens of what the head gets, (C).
+class Pooling {
+ public:
+  // The model must outlive it. REQUIRES: ids in [0, V), at least one.
+  Pooling(const Model& model, std::vector<Token> tokens);
+  bool is_done() const { return done_ == tokens_.size(); }
+  // Reads the next chunk. REQUIRES: !is_done().
+  void next(Arena& arena);
+  // REQUIRES: is_done().
+  std::vector<float> mean() const;
+
+ private:
+  const Model& model_;
+  std::vector<Token> tokens_;
+  State state_;
+  size_t done_ = 0;
+  std::vector<double> sums_;  // (C)
+};
+
+}  // namespace rwkv
