@@ -43,8 +43,9 @@ struct NamedChoice {
 // The other way; nothing where the text names no choice that this build has.
 std::optional<NamedChoice> find_choice(std::string_view name);
 
-// Times what is available for W's format on W and uses the fastest from then on. It takes as long as
-// `seconds` or, where W is small, less: about as long as 20 products with W. REQUIRES: as use_choice.
+// Times the forms and then the numbers of streams on W and uses the fastest from then on. It takes as long as
+// `seconds`, or about 20 products with W where that is less; a W of less than 5 MB is not worth the time and
+// changes nothing. Best on the largest matrix of a model. REQUIRES: as use_choice.
 Choice choose(const Matrix& W, double seconds = 0.05);
 
 }  // namespace rwkv

@@ -9,6 +9,8 @@ namespace {
 
 // So many bytes of groups meet all tiles of x before the next ones: they stay in the first cache.
 constexpr size_t kChunkBytes = 16 << 10;
+// So many bytes of activations meet all groups before the next ones: they stay in the second cache.
+constexpr size_t kPanelBytes = 192 << 10;
 
 TileKernel kernel_for(const Activations& x, int streams, int T) {
   switch (x.format) {
@@ -31,15 +33,17 @@ void matmul_groups(const Matrix& W, const Activations& x, Rows y, int first, int
       kernel_for(x, streams,
                  x.rows_of(tile))({W, x.tile(tile), y.row(tile * kTileRows), y.width, from, count});
   };
-  const int streams = x.count == 1 ? x.choice.streams : 1;
-  const int chunk = x.tiles() == 1 ? last - first : int(std::max(kChunkBytes / W.group_bytes(), size_t{1}));
-  for (int group = first; group < last; group += chunk) {
-    const int count = std::min(chunk, last - group), odd = count % streams;
-    for (int tile = 0; tile < x.tiles(); ++tile) {
-      run(tile, streams, group, count - odd);
-      run(tile, 1, group + count - odd, odd);
+  const int streams = x.count == 1 ? x.choice.streams : 1, tiles = x.tiles();
+  const int panel = int(std::max(kPanelBytes / (kTileRows * x.row_bytes()), size_t{1}));
+  const int chunk = tiles == 1 ? last - first : int(std::max(kChunkBytes / W.group_bytes(), size_t{1}));
+  for (int first_tile = 0; first_tile < tiles; first_tile += panel)
+    for (int group = first; group < last; group += chunk) {
+      const int count = std::min(chunk, last - group), odd = count % streams;
+      for (int tile = first_tile; tile < std::min(first_tile + panel, tiles); ++tile) {
+        run(tile, streams, group, count - odd);
+        run(tile, 1, group + count - odd, odd);
+      }
     }
-  }
 }
 
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {

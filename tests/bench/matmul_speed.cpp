@@ -112,6 +112,11 @@ Seconds time_model(const Matrices& matrices, int R, int passes, Arena& arena) {
 void measure(Quantization format, int passes, const Bandwidth& reading) {
   const Matrices matrices(format);
   Arena arena;
+  const Matrix largest = random_matrix(format, 65536, 768);
+  const auto start = std::chrono::steady_clock::now();
+  const Choice chosen = choose(largest);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf("%s: chosen in %.0f ms\n", to_string(format, chosen).c_str(), 1e3 * seconds);
   const auto print = [&](int R, const Choice& choice) {
     if (!is_available(format, choice)) return;
     use_choice(format, choice);

@@ -268,3 +268,15 @@ TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bi
     }
   }
 }
+
+TEST_CASE("choosing gives one of the choices that there are and uses it; small matrices change nothing") {
+  for (const Quantization format : kFormats) {
+    const ChoiceScope scope(format);
+    const Choice before = current_choice(format), chosen = choose(make_matrix(format, 16384, 1024), 0.012);
+    CHECK(is_available(format, chosen));
+    CHECK(current_choice(format) == chosen);
+    use_choice(format, before);
+    CHECK(choose(make_matrix(format, 64, 64)) == before);
+    CHECK(choose(Matrix{format, 0, 0, {}}) == before);
+  }
+}
