@@ -40,13 +40,10 @@ bool load_columns(const float* rows, int cols, float* columns) {
   return xsimd::all(doubt == doubt);
 }
 
-// 127 / largest; 0 where there is too little to round.
-f32x4 inverse_step(f32x4 largest) {
-  return xsimd::select(largest < splat(kTiny), splat(0), splat(127) / largest);
-}
+constexpr float kQ8Steps = 63;  // on either side of 0
 
 void pack_q8(const float* columns, int cols, int half, std::byte* out) {
-  const f32x4 magic = from_bits(splat_from_memory(kRoundingMagicBits));
+  const f32x4 offset = from_bits(splat_from_memory(kRoundingMagicBits)) + splat(float(Matrix::kQ8Offset));
   const i32x4 byte = splat_from_memory(0xFF);
   for (int k0 = 0; k0 < cols; k0 += kBlock, columns += kBlock * kLanes, out += Matrix::kQ8BlockBytes) {
     f32x4 high = splat(0), low = splat(0);
@@ -54,12 +51,15 @@ void pack_q8(const float* columns, int cols, int half, std::byte* out) {
       const f32x4 w = load(columns + k * kLanes);
       high = xsimd::max(high, w), low = xsimd::min(low, w);
     }
-    const f32x4 largest = xsimd::max(high, splat(0) - low), inverse = inverse_step(largest);
-    store(reinterpret_cast<float*>(out) + half * kLanes, largest / splat(127));
-    const auto q = [&](int k) { return bits_of(load(columns + k * kLanes) * inverse + magic); };
-    for (int k = 0; k < kBlock; k += 4)
-      ((q(k) & byte) | (q(k + 1) & byte) << 8 | (q(k + 2) & byte) << 16 | q(k + 3) << 24)
-          .store_unaligned(reinterpret_cast<int32_t*>(out + 32 + k * 8 + half * 16));
+    const f32x4 largest = xsimd::max(high, splat(0) - low);
+    const f32x4 inverse = xsimd::select(largest < splat(kTiny), splat(0), splat(kQ8Steps) / largest);
+    store(reinterpret_cast<float*>(out) + half * kLanes, largest / splat(kQ8Steps));
+    const auto q = [&](int quad, int at) {
+      return bits_of(load(columns + column_of(quad, at) * kLanes) * inverse + offset) & byte;
+    };
+    for (int quad = 0; quad < Matrix::kQuads; ++quad)
+      (q(quad, 0) | q(quad, 1) << 8 | q(quad, 2) << 16 | q(quad, 3) << 24)
+          .store_unaligned(reinterpret_cast<int32_t*>(out + 32 + quad * 32 + half * 16));
   }
 }
 
@@ -101,16 +101,20 @@ size_t pack_group(Matrix& matrix, int group, const float* values, bool were_quan
 
 namespace {
 
+// The quad and the byte of it that hold column k of a block.
+constexpr int quad_of(int k) { return k % Matrix::kQ4Part / 2; }
+constexpr int byte_of(int k) { return k % 2 + k / Matrix::kQ4Part * 2; }
+
 float unpack_q8(const std::byte* block, int row, int k) {
-  const auto q = int8_t(block[32 + k / 4 * 32 + row * 4 + k % 4]);
+  const int q = int(block[32 + quad_of(k) * 32 + row * 4 + byte_of(k)]) - Matrix::kQ8Offset;
   return reinterpret_cast<const float*>(block)[row] * float(q);
 }
 
 float unpack_q4(const std::byte* block, float unit, int row, int k) {
   const int i = row % 4, j = row / 4, part = 4 * i + 2 * (k / Matrix::kQ4Part) + j;
   const int scale = uint8_t(block[part]), zero = int8_t(block[16 + part]);
-  const int q = int(block[32 + k / 4 * 16 + 4 * i + k % 4]) >> (4 * j) & 15;
-  return unit * (1.0f / 16) * float(scale * (16 * (q - 8) - zero));
+  const int q = int(block[32 + quad_of(k) * 16 + 4 * i + byte_of(k)]) >> (4 * j) & 15;
+  return unit * (1.0f / 16) * float(scale * (16 * (q - Matrix::kQ4Offset) - zero));
 }
 
 }  // namespace
@@ -138,37 +142,6 @@ void unpack_group(const Matrix& matrix, int group, float* values) {
           break;
       }
     }
-}
-
-void quantize_activations(std::span<const float> x, int16_t* q, float* scales, int16_t* sums) {
-  const float* in = x.data();
-  for (size_t block = 0; block < x.size() / kBlock; ++block, in += kBlock) {
-    f32x4 high = splat(0), low = splat(0), doubt = splat(0);
-    for (int i = 0; i < kBlock; i += kLanes) {
-      const f32x4 v = load(in + i);
-      high = xsimd::max(high, v), low = xsimd::min(low, v), doubt = doubt + v * splat(0);
-    }
-    const float largest = xsimd::reduce_max(xsimd::max(high, splat(0) - low));
-    scales[block] = largest / 127;
-    if (!xsimd::all(doubt == doubt)) {  // no integers say what x is, but 0 times NaN makes the products NaN
-      scales[block] = std::numeric_limits<float>::quiet_NaN();
-      q = std::fill_n(q, kBlock, int16_t(0));
-      sums = std::fill_n(sums, 2, int16_t(0));
-      continue;
-    }
-    const f32x4 inverse = inverse_step(splat(largest));
-    for (int part = 0; part < 2; ++part) {
-      i32x4 sum(0);
-      for (int i = 0; i < Matrix::kQ4Part; i += 2 * kLanes, q += 2 * kLanes) {
-        const float* from = in + part * Matrix::kQ4Part + i;
-        const i32x4 first = round_to_int(load(from) * inverse),
-                    second = round_to_int(load(from + 4) * inverse);
-        sum = sum + first + second;
-        store_int16(q, first, second);
-      }
-      *sums++ = int16_t(8 * xsimd::reduce_add(sum));
-    }
-  }
 }
 
 }  // namespace rwkv

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "dtype.h"
 #include "tensor.h"
@@ -24,12 +23,16 @@ constexpr int kGroup = 8;  // rows packed together
 // A weight matrix (M, K) in kernel layout. Rows are packed in groups of 8, the last group padded with zeros:
 //   f32  for each k: 8 floats
 //   f16  for each k: 8 halves, in 32-bit lanes of (row i, row 4 + i)
-//   q8   for each block of 32 k: 8 float scales, then for each 4 k: 16 bytes of rows 0-3, 16 bytes of rows
-//        4-7. w = scale q, q in -127..127
-//   q4   8 float units; then for each block of 32 k: 16 bytes of scales, 16 of zeros, then for each 4 k 16
+//   q8   for each block of 32 k: 8 float scales, then for each quad of columns: 16 bytes of rows 0-3, 16
+//   bytes
+//        of rows 4-7. w = scale (q - 64), q in 1..127
+//   q4   8 float units; then for each block of 32 k: 16 bytes of scales, 16 of zeros, then for each quad 16
 //        bytes, rows 0-3 in the low nibbles and rows 4-7 in the high ones. w = unit scale (q - 8 - zero /
 //        16), q in 0..15, scale in 0..255, zero in -128..127. 16 columns share a scale and a zero: those of
 //        row i + 4 j (i < 4, j < 2) and columns 16 h.. of the block are in byte 4 i + 2 h + j.
+// Quad j (0..7) of a block holds its columns 2j, 2j+1, 16+2j, 17+2j, 4 bytes for each row: both halves of a
+// 32-bit lane then belong to different scales of q4. q8 weights have 7 bits and no sign because this is what
+// the byte products of relaxed SIMD take (simd.h); the offset is taken back by the sum of the activations.
 struct Matrix {
   Quantization format = Quantization::kF32;
   int rows = 0;  // M
@@ -56,6 +59,8 @@ struct Matrix {
   static constexpr size_t kQ8BlockBytes = kGroup * (4 + kBlock);  // of 8 rows, 32 columns
   static constexpr size_t kQ4BlockBytes = kGroup * (4 + kBlock / 2);
   static constexpr int kQ4Part = 16;  // columns that share a scale and a zero
+  static constexpr int kQuads = kBlock / 4;
+  static constexpr int kQ8Offset = 64, kQ4Offset = 8;  // of 0 among the levels q
 };
 
 // What a matrix of `cols` columns is packed as where `wanted` is asked for: q8 and q4 need whole blocks.
@@ -75,9 +80,7 @@ void unpack_group(const Matrix& matrix, int group, float* values);
 
 constexpr float kTiny = 0x1p-100f;  // what stays below has no inverse and is rounded to 0
 
-// Activations for q8 and q4 weights: x (K) as integers -127..127, x = scale q, with one scale for each block
-// of 32. Each 4 integers lie in the order 0, 2, 1, 3 (simd.h, RowDots). sums (K / 16): 8 times the sum of the
-// integers of 16 columns. The scale of a block with infinity or NaN is NaN. REQUIRES: K % 32 == 0.
-void quantize_activations(std::span<const float> x, int16_t* q, float* scales, int16_t* sums);
+// The column of a block that is byte `at` (0..3) of quad j.
+constexpr int column_of(int quad, int at) { return 2 * quad + at % 2 + at / 2 * Matrix::kQ4Part; }
 
 }  // namespace rwkv

@@ -9,7 +9,7 @@ namespace rwkv {
 namespace {
 
 constexpr int kPart = Matrix::kQ4Part;
-constexpr float kLargestLevel = 15, kMiddle = 8;
+constexpr float kLargestLevel = 15, kMiddle = Matrix::kQ4Offset;
 // Where the search starts: so many steps from a part's smallest value to its largest. More than 15 cut off
 // both ends for finer steps within. Weights that were quantised before may need few steps to be met exactly.
 constexpr float kStarts[] = {15, 14, 13, 16.5f, 12, 11, 10, 9, 8};
@@ -100,7 +100,7 @@ void pack_q4(const float* columns, int cols, int half, bool were_quantized, std:
 
   std::byte* out = group + kGroup * sizeof(float);
   for (size_t block = 0; block < scalings.size() / 2; ++block, out += Matrix::kQ4BlockBytes) {
-    i32x4 scales(0), zeros(0);
+    i32x4 scales(0), zeros(0), levels[2 * kPart];  // of the 32 columns
     for (int part = 0; part < 2; ++part, columns += kPart * kLanes) {
       const Scaling& found = scalings[2 * block + part];
       const f32x4 scale = xsimd::max(rounding.whole(found.scale * per_unit), splat(1));
@@ -117,13 +117,14 @@ void pack_q4(const float* columns, int cols, int half, bool were_quantized, std:
       zeros = zeros | (round_to_int(zero) & byte) << (16 * part);
 
       const f32x4 offset = zero * splat(1.0f / 16) + splat(kMiddle);
-      const auto level = [&](int k) {
-        return bits_of(rounding.shifted(load(columns + k * kLanes) * per_scale + offset)) & byte;
-      };
-      for (int k = 0; k < kPart; k += 4)
-        put_half(out + 32 + (part * kPart + k) * 4, half,
-                 join_bytes(level(k), level(k + 1), level(k + 2), level(k + 3)) << (4 * half));
+      for (int k = 0; k < kPart; ++k)
+        levels[part * kPart + k] =
+            bits_of(rounding.shifted(load(columns + k * kLanes) * per_scale + offset)) & byte;
     }
+    const auto level = [&](int quad, int at) { return levels[column_of(quad, at)]; };
+    for (int quad = 0; quad < Matrix::kQuads; ++quad)
+      put_half(out + 32 + quad * 16, half,
+               join_bytes(level(quad, 0), level(quad, 1), level(quad, 2), level(quad, 3)) << (4 * half));
     put_half(out, half, scales << (8 * half));
     put_half(out + 16, half, zeros << (8 * half));
   }

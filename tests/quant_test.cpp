@@ -131,7 +131,7 @@ TEST_CASE("a matrix of any width keeps its f32 and f16 weights") {
   }
 }
 
-TEST_CASE("q8 rounds each weight to the nearest of 255 steps of its block, to the bit") {
+TEST_CASE("q8 rounds each weight to the nearest of 127 steps of its block, to the bit") {
   const int cols = 96;
   const auto values = sample_group(cols, 1);
   const Matrix matrix = pack(Quantization::kQ8, cols, values);
@@ -140,9 +140,9 @@ TEST_CASE("q8 rounds each weight to the nearest of 255 steps of its block, to th
   for (size_t b = 0; b < values.size(); b += kBlock) {
     float largest = 0;
     for (int i = 0; i < kBlock; ++i) largest = std::fmax(largest, std::fabs(values[b + i]));
-    const float inverse = largest > 0 ? 127 / largest : 0;
+    const float inverse = largest > 0 ? 63 / largest : 0;
     for (int i = 0; i < kBlock; ++i)
-      wrong += unpacked[b + i] != largest / 127 * std::nearbyint(values[b + i] * inverse);
+      wrong += unpacked[b + i] != largest / 63 * std::nearbyint(values[b + i] * inverse);
   }
   CHECK(wrong == 0);
 }
@@ -171,7 +171,7 @@ TEST_CASE("packing again what was packed changes nothing") {
     INFO(quantization_name(format));
     const auto once = unpack(pack(format, cols, sample_group(cols, 3)));
     const auto twice = unpack(pack(format, cols, once));
-    // A scale may move by a bit where 127 scales are not exactly the largest weight.
+    // A scale may move by a bit where 63 scales are not exactly the largest weight.
     CHECK(relative_error(twice, once) < (format >= Quantization::kQ8 ? 2e-7 : 1e-30));
   }
 }
@@ -230,30 +230,10 @@ TEST_CASE("weights at the ends of the range of floats are packed to finite weigh
 
 TEST_CASE("packing gives the same bytes on every machine") {
   const auto values = sample_group(160, 9);
-  const uint64_t expected[] = {0xec999ef9f2cb999d, 0x764586b53c626ac4, 0x35e0f952686fa1cf,
-                               0xaaa75283583aa29c};
+  const uint64_t expected[] = {0xec999ef9f2cb999d, 0x764586b53c626ac4, 0xdf46d2cf40686736,
+                               0xe363625973f7ba18};
   for (const Quantization format : kFormats) {
     INFO(quantization_name(format));
     CHECK(hash_of(pack(format, 160, values)) == expected[int(format)]);
   }
-}
-
-TEST_CASE("quantised activations are within half a step, at most 127, and exact for zeros") {
-  auto x = reference::random_floats(128, -8, 8, 7);
-  std::fill_n(x.begin() + 32, 32, 0.0f);
-  std::fill_n(x.begin() + 64, 32, 1e-38f);  // too small for an inverse: zeros
-  std::vector<int16_t> q(128);
-  float scales[4];
-  int16_t sums[8];
-  quantize_activations(x, q.data(), scales, sums);
-  CHECK(scales[1] == 0);
-  int expected_sums[8] = {};
-  for (int i = 0; i < 128; ++i) {
-    const int at = i / 4 * 4 + (i & 1) * 2 + (i >> 1 & 1);  // each four in the order 0, 2, 1, 3
-    CHECK(std::abs(q[at]) <= 127);
-    if (i / 32 != 2) CHECK(std::fabs(q[at] * scales[i / 32] - x[i]) <= scales[i / 32] * 0.501f);
-    expected_sums[i / 16] += q[at];
-  }
-  for (int part = 0; part < 8; ++part) CHECK(sums[part] == 8 * expected_sums[part]);
-  CHECK(sums[4] == 0);
 }

@@ -89,10 +89,13 @@ Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint) {
     uint64_t number = 0, eps = 0;
     if (!read_number(version, number) || !read_number(find(kPackedEpsKey), eps) || eps > kOne)
       return bad_file(source, "expected a version and an eps in the metadata of a packed file");
-    if (number > kPackedVersion)
-      return unsupported(source, "a packed file of format " + std::to_string(number) +
-                                     ", written by a newer rwkv-wasm; " + "this one reads format " +
-                                     std::to_string(kPackedVersion));
+    if (number != kPackedVersion) {
+      const bool is_newer = number > kPackedVersion;
+      return unsupported(source, "a packed file of format " + std::to_string(number) + ", written by " +
+                                     (is_newer ? "a newer" : "an older") +
+                                     " rwkv-wasm; this one reads format " + std::to_string(kPackedVersion) +
+                                     (is_newer ? "" : ": convert the original model again"));
+    }
     checkpoint.format = "rwkv-wasm";
     checkpoint.packed_as = printable(quantization);
     checkpoint.group_norm_eps = std::bit_cast<float>(uint32_t(eps));

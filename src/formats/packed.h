@@ -9,7 +9,7 @@
 
 namespace rwkv {
 
-constexpr uint64_t kPackedVersion = 1;
+constexpr uint64_t kPackedVersion = 2;
 constexpr const char* kPackedVersionKey = "rwkv_wasm_version";
 constexpr const char* kPackedQuantizationKey = "rwkv_wasm_quantization";
 constexpr const char* kPackedEpsKey = "rwkv_wasm_eps";
@@ -21,7 +21,7 @@ using Metadata = std::map<std::string, std::string, std::less<>>;
 std::string packed_description(DType dtype, const Shape& shape, bool is_transposed);
 
 // Makes of the U8 tensors what the metadata says they are, and of the checkpoint a packed one where it says
-// so. Errors: kBadFile (a description that does not fit the bytes), kUnsupported (a newer version, U8 tensors
+// so. Errors: kBadFile (a description that does not fit the bytes), kUnsupported (another version, U8 tensors
 // without a description).
 Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint);
 

@@ -10,7 +10,7 @@ namespace rwkv {
 // comes; the peak is the largest of them, packed. Tensors keep the authors' names. Vectors are F32; matrices
 // and block types are U8, with their type and shape in the metadata:
 //
-//   rwkv_wasm_version       "1"; readers refuse a higher one
+//   rwkv_wasm_version       "2"; readers refuse any other: it changes whenever the kernels' layout does
 //   rwkv_wasm_quantization  "q8": what the file was made for
 //   rwkv_wasm_eps           the bits of the group norm's eps, as an unsigned integer
 //   rwkv_wasm_vocabulary    "KIND COUNT" where the tensor of that name holds a vocabulary

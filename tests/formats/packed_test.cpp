@@ -20,6 +20,8 @@ Result<Checkpoint> describe(const std::string& description, uint64_t bytes, Meta
   return checkpoint;
 }
 
+const std::string kVersion = std::to_string(kPackedVersion);
+
 Metadata packed(std::string version) {
   return {{kPackedVersionKey, version}, {kPackedQuantizationKey, "q8"}, {kPackedEpsKey, "974651622"}};
 }
@@ -51,7 +53,7 @@ TEST_CASE("a description that does not fit is refused with both") {
 }
 
 TEST_CASE("a packed file tells its quantization and its eps") {
-  const auto checkpoint = describe("q8 8 64", 576, packed("1"));
+  const auto checkpoint = describe("q8 8 64", 576, packed(kVersion));
   REQUIRE(checkpoint.ok());
   CHECK(checkpoint->packed_as == "q8");
   CHECK(checkpoint->group_norm_eps == std::bit_cast<float>(974651622u));
@@ -59,23 +61,36 @@ TEST_CASE("a packed file tells its quantization and its eps") {
 }
 
 TEST_CASE("a newer packed file is refused with both versions") {
-  const auto newer = describe("q8 8 64", 576, packed("2"));
+  const auto newer = describe("q8 8 64", 576, packed(std::to_string(kPackedVersion + 1)));
   REQUIRE_FALSE(newer.ok());
   CHECK(newer.error().kind == ErrorKind::kUnsupported);
-  CHECK_THAT(newer.error().message, ContainsSubstring("format 2") && ContainsSubstring("reads format 1"));
+  CHECK_THAT(newer.error().message,
+             ContainsSubstring("format 3, written by a newer") && ContainsSubstring("reads format 2"));
   CHECK(describe("q8 8 64", 576, packed("one")).error().kind == ErrorKind::kBadFile);
   for (const char* bits : {"2143289344", "2139095040", "3212836864", "4294967296"}) {  // NaN, infinity, -1
-    Metadata no_number = packed("1");
+    Metadata no_number = packed(kVersion);
     no_number[kPackedEpsKey] = bits;
     CHECK(describe("q8 8 64", 576, no_number).error().kind == ErrorKind::kBadFile);
   }
-  Metadata no_eps = packed("1");
+  Metadata no_eps = packed(kVersion);
   no_eps.erase(kPackedEpsKey);
   CHECK(describe("q8 8 64", 576, no_eps).error().kind == ErrorKind::kBadFile);
 }
 
+TEST_CASE("an older packed file is refused, and the error says what to do") {
+  for (const char* version : {"0", "1"}) {
+    const auto older = describe("q8 8 64", 576, packed(version));
+    REQUIRE_FALSE(older.ok());
+    CHECK(older.error().kind == ErrorKind::kUnsupported);
+    CHECK_THAT(older.error().message,
+               ContainsSubstring(std::string("tales: a packed file of format ") + version) &&
+                   ContainsSubstring("written by an older rwkv-wasm") &&
+                   ContainsSubstring("convert the original model again"));
+  }
+}
+
 TEST_CASE("a vocabulary in a packed file is no tensor") {
-  Metadata metadata = packed("1");
+  Metadata metadata = packed(kVersion);
   metadata[kPackedVocabularyKey] = "rwkv 3";
   CHECK(describe("q8 8 64", 576, metadata).error().kind == ErrorKind::kBadFile);  // says so, has none
 

@@ -1,7 +1,9 @@
 #include <catch_amalgamated.hpp>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/kernels.h"
+#include "kernels/matmul.h"
 #include "reference.h"
 
 using namespace rwkv;
@@ -25,6 +27,31 @@ std::vector<float> multiply(const Matrix& W, std::vector<float> x, int R) {
   matmul(W, {x.data(), R, W.cols}, {y.data(), R, W.rows}, arena);
   return y;
 }
+
+// Every choice that this build has for a format.
+std::vector<Choice> all_choices(Quantization format) {
+  std::vector<Choice> choices;
+  for (const Form row : {Form::kDot, Form::kSplit, Form::kFused})
+    for (const int streams : {1, 2, 4})
+      for (const Form rows : {Form::kDot, Form::kSplit, Form::kFused})
+        if (const Choice choice{row, streams, rows}; is_available(format, choice)) choices.push_back(choice);
+  return choices;
+}
+
+// Puts the current choice of a format back at the end of a scope.
+class ChoiceScope {
+ public:
+  explicit ChoiceScope(Quantization format) : format_(format), choice_(current_choice(format)) {}
+  ~ChoiceScope() { use_choice(format_, choice_); }
+  ChoiceScope(const ChoiceScope&) = delete;
+
+ private:
+  Quantization format_;
+  Choice choice_;
+};
+
+constexpr Quantization kFormats[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8,
+                                     Quantization::kQ4};
 
 // What activations become: integers times their block's scale.
 std::vector<float> rounded_blocks(std::vector<float> values) {
@@ -77,6 +104,114 @@ TEST_CASE("matmul equals the reference in q8 and q4 on the rounded operands, at 
         }
 }
 
+TEST_CASE("every form and number of streams gives the same bits at every size and tail") {
+  for (const Quantization format : kFormats) {
+    const ChoiceScope scope(format);
+    for (const int M : {1, 5, 8, 9, 16, 24, 31, 32, 33, 40, 56, 77})
+      for (const int K : format >= Quantization::kQ8 ? std::vector{32, 96, 256} : std::vector{1, 7, 32, 65})
+        for (const int R : {1, 2, 3, 4, 5, 6, 7, 8, 13}) {
+          const Matrix W = pack(format, reference::random_floats(size_t(M) * K, -1, 1, M * 100 + K), M, K);
+          const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
+          std::vector<float> first;
+          for (const Choice& choice : all_choices(format)) {
+            use_choice(format, choice);
+            const auto y = multiply(W, x, R);
+            if (first.empty()) first = y;
+            INFO(to_string(format, choice) << " M " << M << " K " << K << " R " << R);
+            REQUIRE(std::memcmp(y.data(), first.data(), y.size() * sizeof(float)) == 0);
+          }
+        }
+  }
+}
+
+// Weights and activations that are whole numbers, one of each block the largest: scales are 1, and a float
+// holds every sum.
+TEST_CASE("q8's integers are exactly the reference's in every form") {
+  const int M = 40;
+  const ChoiceScope scope(Quantization::kQ8);
+  for (const int K : {32, 64, 160, 512})
+    for (const int R : {1, 2, 3, 4, 7}) {
+      auto W = reference::random_floats(size_t(M) * K, -63.5f, 63.5f, K),
+           x = reference::random_floats(size_t(R) * K, -127.5f, 127.5f, K + R);
+      for (size_t i = 0; i < W.size(); ++i)
+        W[i] = i % 32 == i / 32 % 32 ? (i & 64 ? 63.0f : -63.0f) : std::trunc(W[i]);
+      for (size_t i = 0; i < x.size(); ++i)
+        x[i] = i % 32 == i / 32 % 31 ? (i & 32 ? 127.0f : -127.0f) : std::trunc(x[i]);
+      for (const Choice& choice : all_choices(Quantization::kQ8)) {
+        use_choice(Quantization::kQ8, choice);
+        INFO(to_string(Quantization::kQ8, choice) << " K " << K << " R " << R);
+        REQUIRE(reference::max_difference(multiply(pack(Quantization::kQ8, W, M, K), x, R),
+                                          reference::matmul(W, x, R, M, K)) == 0);
+      }
+    }
+}
+
+TEST_CASE("groups may be multiplied in any parts and in any order") {
+  const int M = 77, K = 64;
+  for (const Quantization format : kFormats) {
+    const ChoiceScope scope(format);
+    for (const int R : {1, 3, 6}) {
+      const Matrix W = pack(format, reference::random_floats(size_t(M) * K, -1, 1, 3), M, K);
+      auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
+      for (const Choice& choice : all_choices(format)) {
+        use_choice(format, choice);
+        Arena arena;
+        const Activations activations = make_activations(W, R, arena);
+        for (int tile = activations.tiles(); tile-- > 0;)
+          fill_tiles(activations, {x.data(), R, K}, tile, tile + 1);
+        std::vector<float> y(size_t(R) * M, NAN);
+        const int groups = group_count(W);
+        for (const auto& [first, last] : {std::pair{7, groups}, {3, 7}, {3, 3}, {0, 3}})
+          matmul_groups(W, activations, {y.data(), R, M}, first, last);
+        INFO(to_string(format, choice) << " R " << R);
+        CHECK(y == multiply(W, x, R));
+      }
+    }
+  }
+}
+
+TEST_CASE("infinity and NaN in a row of x make NaN of that row's results alone") {
+  const int M = 11, K = 64, R = 6;
+  for (const Quantization format : {Quantization::kQ8, Quantization::kQ4}) {
+    const ChoiceScope scope(format);
+    const Matrix W = pack(format, reference::random_floats(size_t(M) * K, -1, 1, 3), M, K);
+    auto x = reference::random_floats(size_t(R) * K, -2, 2, 1);
+    x[size_t(1) * K + 3] = NAN, x[size_t(4) * K + 40] = -INFINITY;
+    for (const Choice& choice : all_choices(format)) {
+      use_choice(format, choice);
+      const auto y = multiply(W, x, R);
+      for (int r = 0; r < R; ++r)
+        for (int m = 0; m < M; ++m) CHECK(std::isnan(y[size_t(r) * M + m]) == (r == 1 || r == 4));
+    }
+  }
+}
+
+TEST_CASE("activations of any size meet f16 weights, which are held as 2^-112 times themselves") {
+  const int M = 9, K = 40;
+  for (const float size : {1e-20f, 1e-10f, 1e10f, 1e19f}) {
+    auto W = reference::random_floats(size_t(M) * K, -1, 1, 5), x = reference::random_floats(K, -1, 1, 6);
+    for (float& w : W) w = half_to_float(float_to_half(w));
+    for (float& v : x) v *= size;
+    for (size_t i = 0; i < W.size(); i += 3) W[i] = half_to_float(uint16_t(i % 1024));  // subnormal
+    CHECK(reference::max_difference(multiply(pack(Quantization::kF16, W, M, K), x, 1),
+                                    reference::matmul(W, x, 1, M, K)) < 2e-6 * size);
+  }
+}
+
+TEST_CASE("a choice is found by its name, and by no other text") {
+  for (const Quantization format : kFormats)
+    for (const Choice& choice : all_choices(format)) {
+      const auto found = find_choice(to_string(format, choice));
+      REQUIRE(found);
+      CHECK(found->format == format);
+      CHECK(found->choice == choice);
+    }
+  CHECK(to_string(Quantization::kQ8, {Form::kSplit, 2, Form::kFused}) == "q8 split x2, rows fused");
+  for (const char* text : {"", "q8", "q8 dot x3, rows dot", "q4 fused x1, rows dot", "f32 split x1, rows dot",
+                           "q8 dot x1, rows dot "})
+    CHECK_FALSE(find_choice(text));
+}
+
 // Whole blocks at one end of their range on both sides: the largest sums there can be.
 TEST_CASE("matmul's integer sums hold the extremes of q8 and q4") {
   const int M = 16, K = 64, R = 5;
@@ -91,9 +226,13 @@ TEST_CASE("matmul's integer sums hold the extremes of q8 and q4") {
                                  : m % 4 == 2  ? -1
                                                : -127;
       const Matrix packed = pack(format, W, M, K);
-      INFO(quantization_name(format) << " activation " << activation);
       const auto exact = reference::matmul(unpack(packed), x, R, M, K);
-      CHECK(reference::max_difference(multiply(packed, x, R), exact) < 1e-6 * 127 * 127 * K);
+      const ChoiceScope scope(format);
+      for (const Choice& choice : all_choices(format)) {
+        use_choice(format, choice);
+        INFO(to_string(format, choice) << " activation " << activation);
+        CHECK(reference::max_difference(multiply(packed, x, R), exact) < 1e-6 * 127 * 127 * K);
+      }
       CHECK(reference::max_difference(reference::matmul(W, x, R, M, K), exact) < 0.01 * 127 * 127 * K);
     }
 }
@@ -120,13 +259,24 @@ TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bi
   const int M = 20, K = 96, R = 11;
   const auto W = reference::random_floats(size_t(M) * K, -1, 1, 1),
              x = reference::random_floats(size_t(R) * K, -1, 1, 2);
-  for (const Quantization format :
-       {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4}) {
+  for (const Quantization format : kFormats) {
     const Matrix matrix = pack(format, W, M, K);
     const auto together = multiply(matrix, x, R);
     for (int r = 0; r < R; ++r) {
       const auto alone = multiply(matrix, {x.begin() + r * K, x.begin() + (r + 1) * K}, 1);
       CHECK(std::equal(alone.begin(), alone.end(), together.begin() + size_t(r) * M));
     }
+  }
+}
+
+TEST_CASE("choosing gives one of the choices that there are and uses it; small matrices change nothing") {
+  for (const Quantization format : kFormats) {
+    const ChoiceScope scope(format);
+    const Choice before = current_choice(format), chosen = choose(make_matrix(format, 16384, 1024), 0.012);
+    CHECK(is_available(format, chosen));
+    CHECK(current_choice(format) == chosen);
+    use_choice(format, before);
+    CHECK(choose(make_matrix(format, 64, 64)) == before);
+    CHECK(choose(Matrix{format, 0, 0, {}}) == before);
   }
 }

@@ -50,10 +50,10 @@ TEST_CASE("version 7a gives the same bits in chunks, in batches and quantised") 
   const std::vector<Token> tokens = text();
   const Parts parts = tiny_7a(oracle_parts("v7-bf16"));
   const auto exact = read_all(load(parts), tokens, 40);
-  // Eight bits cost the oracles about a fortieth of the logits' spread of 2 (r.m.s. 0.05 in version 7) and a
-  // little more here, where one quantised factor multiplies another.
+  // q8's 127 steps cost the oracles about a twentieth of the logits' spread of 2 (r.m.s. 0.1 in version 7)
+  // and a little more here, where one quantised factor multiplies another.
   for (const auto& [quantization, tolerance] :
-       {std::pair{Quantization::kF32, 0.0}, {Quantization::kF16, 2e-3}, {Quantization::kQ8, 0.35}}) {
+       {std::pair{Quantization::kF32, 0.0}, {Quantization::kF16, 2e-3}, {Quantization::kQ8, 0.7}}) {
     const Model model = load(parts, quantization);
     INFO(quantization_name(quantization));
     const auto whole = read_all(model, tokens, 40);

@@ -85,11 +85,11 @@ test('a packed file is loaded as what it was made for, unless something else is 
 
 test('a newer packed file is refused with both versions', async () => {
   const packed = Buffer.concat(await collect(RWKV.convert(`${modelFolder}v7-bf16.pth`)));
-  const at = packed.indexOf('"rwkv_wasm_version":"1"');
+  const at = packed.indexOf('"rwkv_wasm_version":"2"');
   packed.write('"rwkv_wasm_version":"9"', at);
   await expect(RWKV.load(packed)).rejects.toMatchObject({
     code: 'unsupported',
-    message: expect.stringMatching(/format 9, written by a newer rwkv-wasm; this one reads format 1/),
+    message: expect.stringMatching(/format 9, written by a newer rwkv-wasm; this one reads format 2/),
   });
 });
 

@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "kernels/matmul.h"
+#include "kernels/matmul_tile.h"
+#include "simd.h"
+
+namespace rwkv {
+namespace {
+
+bool is_quantized(Quantization format) { return format >= Quantization::kQ8; }
+
+constexpr int quad_bytes(Form form) { return form == Form::kDot ? 8 : 4; }
+
+// x ~ scale q
+struct QuantizedBlock {
+  ByteQuads q;
+  float scale;
+  int32_t sums[2];  // of the q of 16 columns
+};
+
+QuantizedBlock quantize(const float* x) {
+  f32x4 v[8], high = splat(0), low = splat(0), doubt = splat(0);
+  for (int i = 0; i < 8; ++i) {
+    v[i] = load(x + i * kLanes);
+    high = xsimd::max(high, v[i]), low = xsimd::min(low, v[i]), doubt = doubt + v[i] * splat(0);
+  }
+  // No integers say what infinity and NaN are, but a scale of NaN makes the products NaN.
+  if (!xsimd::all(doubt == doubt))
+    return {{i32x4(0), i32x4(0)}, std::numeric_limits<float>::quiet_NaN(), {0, 0}};
+  const float largest = xsimd::reduce_max(xsimd::max(high, splat(0) - low));
+  const f32x4 inverse = splat(largest < kTiny ? 0 : 127 / largest);
+  i32x4 q[8];
+  for (int i = 0; i < 8; ++i) q[i] = round_to_int(v[i] * inverse);
+  return {byte_quads(q),
+          largest / 127,
+          {xsimd::reduce_add(q[0] + q[1] + q[2] + q[3]), xsimd::reduce_add(q[4] + q[5] + q[6] + q[7])}};
+}
+
+// Both pairs of 16 bits of 4 quads, one quad after the other.
+void store_pairs(i32x4 quads, std::byte* out) {
+  const i32x4 even = lanes((pairs(quads) << 8) >> 8), odd = lanes(pairs(quads) >> 8);
+  xsimd::zip_lo(even, odd).store_unaligned(reinterpret_cast<int32_t*>(out));
+  xsimd::zip_hi(even, odd).store_unaligned(reinterpret_cast<int32_t*>(out + 16));
+}
+
+// Row t of a tile of T rows.
+void fill_quantized(const float* x, int blocks, Quantization format, Form form, int T, int t,
+                    std::byte* out) {
+  const int size = quad_bytes(form);
+  for (int b = 0; b < blocks; ++b, x += kBlock, out += T * (8 + Matrix::kQuads * size)) {
+    const QuantizedBlock block = quantize(x);
+    std::memcpy(out + 4 * t, &block.scale, 4);
+    const int32_t start = format == Quantization::kQ8 ? -Matrix::kQ8Offset * (block.sums[0] + block.sums[1])
+                                                      : ((-Matrix::kQ4Offset * block.sums[0]) & 0xFFFF) |
+                                                            (-Matrix::kQ4Offset * block.sums[1]) << 16;
+    std::memcpy(out + 4 * (T + t), &start, 4);
+    std::byte quads[Matrix::kQuads * 8];
+    if (form == Form::kDot) {
+      store_pairs(block.q.first, quads), store_pairs(block.q.second, quads + 32);
+      for (int j = 0; j < Matrix::kQuads; ++j) std::memcpy(out + 8 * (T + j * T + t), quads + 8 * j, 8);
+    } else {
+      block.q.first.store_unaligned(reinterpret_cast<int32_t*>(quads));
+      block.q.second.store_unaligned(reinterpret_cast<int32_t*>(quads + 16));
+      for (int j = 0; j < Matrix::kQuads; ++j) std::memcpy(out + 8 * T + 4 * (j * T + t), quads + 4 * j, 4);
+    }
+  }
+}
+
+}  // namespace
+
+size_t Activations::row_bytes() const {
+  if (!is_quantized(format)) return size_t(width) * sizeof(float);
+  return size_t(width) / kBlock * (8 + Matrix::kQuads * quad_bytes(form()));
+}
+
+Activations make_activations(const Matrix& W, int count, Arena& arena) {
+  Activations made{nullptr, W.format, current_choice(W.format), count, W.cols};
+  made.data = reinterpret_cast<std::byte*>(arena.floats(count * made.row_bytes() / sizeof(float)));
+  return made;
+}
+
+void fill_tiles(const Activations& activations, Rows x, int first, int last) {
+  assert(x.count == activations.count && x.width == activations.width);
+  const float scale = activations.format == Quantization::kF16 ? kHalfInput : 1;
+  for (int tile = first; tile < last; ++tile) {
+    const int T = activations.rows_of(tile);
+    for (int t = 0; t < T; ++t) {
+      const float* row = x.row(tile * kTileRows + t);
+      if (is_quantized(activations.format)) {
+        fill_quantized(row, x.width / kBlock, activations.format, activations.form(), T, t,
+                       activations.tile(tile));
+      } else {
+        auto* out = reinterpret_cast<float*>(activations.tile(tile)) + t;
+        for (int k = 0; k < x.width; ++k) out[size_t(k) * T] = row[k] * scale;
+      }
+    }
+  }
+}
+
+}  // namespace rwkv

@@ -1,0 +1,51 @@
+// Which of the kernels that compute the same thing is used. They give the same bits, so that a choice is a
+// matter of speed alone: which one is fastest depends on the machine, and the machine can be asked.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "quant.h"
+
+namespace rwkv {
+
+// How products with quantised weights are summed:
+//   kDot    16-bit products, summed two by two (q8) or kept (q4): what baseline WebAssembly has
+//   kSplit  products of bytes summed two by two in 16 bits, then those by another instruction (relaxed SIMD)
+//   kFused  products of bytes summed four by four in 32 bits (relaxed SIMD; q8 only)
+// Floating-point weights have one form, kDot.
+enum class Form : uint8_t { kDot, kSplit, kFused };
+
+struct Choice {
+  Form row;     // for one row of x
+  int streams;  // for one row: so many parts of a matrix (1, 2, 4) are walked together
+  Form rows;    // for many rows
+
+  bool operator==(const Choice&) const = default;
+};
+
+// Whether this build has it.
+bool is_available(Quantization format, const Choice& choice);
+
+// What matmul uses for matrices of a format; at first what is fast on most machines.
+Choice current_choice(Quantization format);
+// From the next product on. REQUIRES: is_available; no product under way in another thread.
+void use_choice(Quantization format, const Choice& choice);
+
+// "q8 split x2, rows fused"
+std::string to_string(Quantization format, const Choice& choice);
+
+struct NamedChoice {
+  Quantization format;
+  Choice choice;
+};
+// The other way; nothing where the text names no choice that this build has.
+std::optional<NamedChoice> find_choice(std::string_view name);
+
+// Times the forms and then the numbers of streams on W and uses the fastest from then on. It takes as long as
+// `seconds`, or about 20 products with W where that is less; a W of less than 5 MB is not worth the time and
+// changes nothing. Best on the largest matrix of a model. REQUIRES: as use_choice.
+Choice choose(const Matrix& W, double seconds = 0.05);
+
+}  // namespace rwkv
