@@ -1,4 +1,5 @@
 #include "kernels/kernels.h"
+#include "kernels/shares.h"
 #include "simd.h"
 
 namespace rwkv {
@@ -102,12 +103,13 @@ void store_rows(const F32x8& values, float* y, int n) {
   if (n > kLanes) store_part(y + kLanes, values.high, std::min(n - kLanes, kLanes));
 }
 
-// Weights are walked once, group after group; each group meets all rows of x while it is in the cache.
+// Groups [first, last) of W. Weights are walked once, group after group; each group meets all rows of x while
+// it is in the cache.
 template <class Tile>
-void for_tiles(const Matrix& W, int R, Rows y, Tile tile) {
+void for_tiles_of(const Matrix& W, int first, int last, int R, Rows y, Tile tile) {
   const size_t bytes = W.group_bytes();
-  const std::byte* group = W.data.as<std::byte>();
-  for (int m = 0; m < W.rows; m += kGroup, group += bytes) {
+  const std::byte* group = W.data.as<std::byte>() + size_t(first) * bytes;
+  for (int m = first * kGroup; m < std::min(last * kGroup, W.rows); m += kGroup, group += bytes) {
     F32x8 ys[kTileRows];
     const auto run = [&]<int T>(int r) {
       tile.template operator()<T>(group, r, ys);
@@ -117,6 +119,13 @@ void for_tiles(const Matrix& W, int R, Rows y, Tile tile) {
     for (; r + kTileRows <= R; r += kTileRows) run.template operator()<kTileRows>(r);
     for (; r < R; ++r) run.template operator()<1>(r);
   }
+}
+
+// All groups, each thread walking a part of its own.
+template <class Tile>
+void for_tiles(const Matrix& W, int R, Rows y, Tile tile) {
+  share_work((W.rows + kGroup - 1) / kGroup, double(kGroup) * W.cols * R,
+             [&](int first, int last) { for_tiles_of(W, first, last, R, y, tile); });
 }
 
 }  // namespace
@@ -133,9 +142,11 @@ void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   auto* q = reinterpret_cast<int16_t*>(arena.floats(x.size() / 2));
   auto* sums = reinterpret_cast<int16_t*>(arena.floats(x.count * blocks));
   float* scales = arena.floats(x.count * blocks);
-  for (int r = 0; r < x.count; ++r)
-    quantize_activations({x.row(r), size_t(x.width)}, q + size_t(r) * x.width, scales + r * blocks,
-                         sums + r * blocks * 2);
+  share_work(x.count, kQuantizeCost * x.width, [&](int first, int last) {
+    for (int r = first; r < last; ++r)
+      quantize_activations({x.row(r), size_t(x.width)}, q + size_t(r) * x.width, scales + r * blocks,
+                           sums + r * blocks * 2);
+  });
   const QuantizedRows xq{q, scales, sums, x.width};
   if (W.format == Quantization::kQ8)
     for_tiles(W, x.count, y,
