@@ -29,7 +29,7 @@ int64_t nanoseconds() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
 }
 
-void sleep_while(std::atomic<uint32_t>& word, uint32_t value) {
+void sleep_while([[maybe_unused]] std::atomic<uint32_t>& word, [[maybe_unused]] uint32_t value) {
 #if defined(__wasm_atomics__)
   __builtin_wasm_memory_atomic_wait32(reinterpret_cast<int32_t*>(&word), int32_t(value), -1);
 #elif !defined(__wasm__)
@@ -37,7 +37,7 @@ void sleep_while(std::atomic<uint32_t>& word, uint32_t value) {
 #endif
 }
 
-void wake_all(std::atomic<uint32_t>& word) {
+void wake_all([[maybe_unused]] std::atomic<uint32_t>& word) {
 #if defined(__wasm_atomics__)
   __builtin_wasm_memory_atomic_notify(reinterpret_cast<int32_t*>(&word), ~0u);
 #elif !defined(__wasm__)
