@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace rwkv {
 
@@ -14,15 +15,22 @@ using std::memory_order_relaxed;
 using std::memory_order_release;
 using std::memory_order_seq_cst;
 
-// A part is cut into so many chunks: few, for long streams; enough, so that threads finish together.
+// A part is cut into so many chunks, or more where one would take longer than kMostNs: few, for long streams;
+// enough, so that threads finish together.
 constexpr int kChunks = 4;
+constexpr double kMostNs = 12'000;
 
 // How often a waiting thread looks before it sleeps: 50 to 200 us, longer than what the caller does between
 // two loops. Sleeping and waking takes 10 to 30 us, a look that finds something 0.1 us.
-constexpr int kLooks = 50'000;
+constexpr int kLooks = 300'000;
 
-// How much longer than it waited the caller works alone: it waits for at most a 33rd of its time.
-constexpr int64_t kRest = 32;
+// What a loop must take for helpers to be woken: some of them late, and the caller pays for the waking.
+constexpr double kWakeNs = 50'000;
+
+// The account. Two threads that stream from the same memory do not save all that the helper does; and what is
+// laid by is soon forgotten, for the load of a machine changes. Where more was lost than saved, the caller
+// works alone for so many times the difference, which makes it a 33rd of the time at most.
+constexpr double kWorth = 0.5, kMostSavedNs = 5e6, kRest = 32;
 
 int64_t nanoseconds() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -55,17 +63,22 @@ bool spin(F is_done) {
 
 }  // namespace
 
-bool Pool::is_resting() {
-  if (rests_until_ == 0) return false;
-  if (nanoseconds() < rests_until_) return true;
+// Whether a loop that takes so long on one thread is worth sharing now.
+bool Pool::pays(double ns) {
+  if (ns < 2 * kLeastNs) return false;
+  if (ns < kWakeNs && sleepers_.load(memory_order_relaxed) > 0) return false;
+  if (rests_until_ == 0) return true;
+  if (nanoseconds() < rests_until_) return false;
   rests_until_ = 0;
-  return false;
+  return true;
 }
 
-void Pool::share(Loop loop, int count, int grain) {
+void Pool::share(Loop loop, int count, double ns_each) {
+  const int least = int(std::ceil(std::min(kLeastNs / ns_each, double(count)))),
+            most = std::max(least, int(std::min(kMostNs / ns_each, double(count))));
   loop_ = loop;
-  loop_.parts = std::min(threads_, count / grain);
-  loop_.chunk = std::max(grain, (count - 1) / (loop_.parts * kChunks) + 1);
+  loop_.parts = std::clamp(count / least, 1, threads_);
+  loop_.chunk = std::clamp((count - 1) / (loop_.parts * kChunks) + 1, least, most);
   const auto border = [&](int i) { return int(int64_t(count) * i / loop_.parts); };
   for (int i = 0; i < loop_.parts; ++i) {
     parts_[i].next.store(border(i), memory_order_relaxed);
@@ -75,20 +88,27 @@ void Pool::share(Loop loop, int count, int grain) {
   // Either the caller sees a helper that is about to sleep, or that helper sees the new epoch.
   epoch_.fetch_add(1, memory_order_seq_cst);
   if (sleepers_.load(memory_order_seq_cst) > 0) wake_all(epoch_);
-  take_chunks(0);
+  const int own = take_chunks(0);
+  saved_ns_ = std::min(saved_ns_ + (count - own) * ns_each * kWorth, kMostSavedNs);
   gate_.fetch_sub(kOpen, memory_order_relaxed);
   wait_until_left();
 }
 
-void Pool::take_chunks(int self) {
+// How many indices it did.
+int Pool::take_chunks(int self) {
+  int done = 0;
   const auto [call, f, parts, chunk] = loop_;
   for (int i = 0; i < parts; ++i) {
     Part& part = parts_[(self + i) % parts];
     while (part.next.load(memory_order_relaxed) < part.end) {
       const int begin = part.next.fetch_add(chunk, memory_order_relaxed);
-      if (begin < part.end) call(f, begin, std::min(begin + chunk, part.end));
+      if (begin >= part.end) break;
+      const int end = std::min(begin + chunk, part.end);
+      call(f, begin, end);
+      done += end - begin;
     }
   }
+  return done;
 }
 
 void Pool::wait_until_left() {
@@ -99,7 +119,10 @@ void Pool::wait_until_left() {
   for (uint32_t gate; (gate = gate_.load(memory_order_acquire)) != kAsleep;) sleep_while(gate_, gate);
   gate_.store(0, memory_order_relaxed);
   const int64_t end = nanoseconds();
-  rests_until_ = end + kRest * (end - start);
+  saved_ns_ -= double(end - start);
+  if (saved_ns_ >= 0) return;
+  rests_until_ = end + int64_t(-saved_ns_ * kRest);
+  saved_ns_ = 0;
 }
 
 bool Pool::enter() {

@@ -20,14 +20,14 @@ inline constexpr bool kHasThreads = true;
 // nothing: the caller waits for a chunk that was begun, never for a helper that has not come.
 //
 // Never slower than one thread: where another program takes the core of a helper that is in the middle of a
-// chunk, the caller waits for as long as that lasts, milliseconds. For many times as long it works alone
-// then, so that such waits are a small share of its time.
+// chunk, the caller waits for as long as that lasts, milliseconds. It keeps account: what helpers save is put
+// in, such waits are taken out, and when nothing is left, it works alone for many times as long as is owed.
 class Pool {
  public:
   static constexpr int kMostThreads = 16;
 
   // Threads that loops are cut for, the caller's too. REQUIRES: 1..kMostThreads, no loop under way.
-  void expect(int threads) { threads_ = threads, rests_until_ = 0, is_stopped_ = false; }
+  void expect(int threads) { threads_ = threads, saved_ns_ = 0, rests_until_ = 0, is_stopped_ = false; }
   int threads() const { return threads_; }
 
   // Lends the calling thread, as number `index` (1..threads() - 1, each once), until stop().
@@ -36,17 +36,22 @@ class Pool {
   // expect() was called again.
   void stop();
 
-  // Calls f(begin, end) for ranges that cover [0, count), each index once, and returns when all are done. A
-  // range holds at least `grain` indices, but for the last of a part: what is worth crossing over to another
-  // thread for, some microseconds. In a loop of the pool it calls f(0, count). REQUIRES: f may run at the
-  // same time for different ranges, and its result does not depend on how they are cut; one caller at a time.
+  // Calls f(begin, end) for ranges that cover [0, count), each index once, and returns when all are done. An
+  // index takes about `ns_each` nanoseconds: by that ranges are made neither too short nor too long, and a
+  // loop that is not worth crossing over to another thread is one range. So is a loop in a loop. REQUIRES: f
+  // may run at the same time for different ranges, and its result does not depend on how they are cut; one
+  // caller at a time; count < 2^30.
   template <class F>
-  void run(int count, int grain, const F& f) {
+  void run(int count, double ns_each, const F& f) {
     if (count <= 0) return;
-    if (!kHasThreads || threads_ == 1 || count < 2 * grain || is_busy() || is_resting()) return f(0, count);
+    if (!kHasThreads || threads_ == 1 || count == 1 || is_busy() || !pays(count * ns_each))
+      return f(0, count);
     share({[](const void* f, int begin, int end) { (*static_cast<const F*>(f))(begin, end); }, &f, 0, 0},
-          count, grain);
+          count, ns_each);
   }
+
+  // What a range takes at least, if it holds more than one index: crossing over costs some 0.3 us.
+  static constexpr double kLeastNs = 1500;
 
  private:
   struct Loop {
@@ -65,9 +70,9 @@ class Pool {
   static constexpr uint32_t kAsleep = 1 << 9;  // the caller sleeps until the last has left
 
   bool is_busy() const { return gate_.load(std::memory_order_relaxed) != 0; }
-  bool is_resting();
-  void share(Loop loop, int count, int grain);
-  void take_chunks(int self);
+  bool pays(double ns);
+  void share(Loop loop, int count, double ns_each);
+  int take_chunks(int self);
   bool enter();
   void leave();
   void wait_until_left();
@@ -75,6 +80,7 @@ class Pool {
   Part parts_[kMostThreads] = {};
   Loop loop_ = {};
   int threads_ = 1;
+  double saved_ns_ = 0;      // by helpers, less what was lost by waiting for them
   int64_t rests_until_ = 0;  // ns of the steady clock; 0: works with its helpers
   std::atomic<bool> is_stopped_ = false;
   alignas(64) std::atomic<uint32_t> epoch_ = 0;  // counts loops: what helpers wait for

@@ -1,5 +1,5 @@
 #include "kernels/kernels.h"
-#include "kernels/shares.h"
+#include "pool.h"
 #include "simd.h"
 
 namespace rwkv {
@@ -8,6 +8,9 @@ namespace {
 // A tile is one group of 8 weight rows times T rows of x. Each output sums over k in the same order whatever
 // T is.
 constexpr int kTileRows = 4;
+
+// What the pool is told of a weight times an activation, and of quantising an activation.
+constexpr double kNsOfProduct = 0.05, kNsOfActivation = 0.4;
 
 // Rows of quantised activations: integers (R, K), scales (R, K / 32), sums (R, K / 16); see
 // quantize_activations.
@@ -124,8 +127,8 @@ void for_tiles_of(const Matrix& W, int first, int last, int R, Rows y, Tile tile
 // All groups, each thread walking a part of its own.
 template <class Tile>
 void for_tiles(const Matrix& W, int R, Rows y, Tile tile) {
-  share_work((W.rows + kGroup - 1) / kGroup, double(kGroup) * W.cols * R,
-             [&](int first, int last) { for_tiles_of(W, first, last, R, y, tile); });
+  pool.run((W.rows + kGroup - 1) / kGroup, kNsOfProduct * kGroup * W.cols * R,
+           [&](int first, int last) { for_tiles_of(W, first, last, R, y, tile); });
 }
 
 }  // namespace
@@ -142,7 +145,7 @@ void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   auto* q = reinterpret_cast<int16_t*>(arena.floats(x.size() / 2));
   auto* sums = reinterpret_cast<int16_t*>(arena.floats(x.count * blocks));
   float* scales = arena.floats(x.count * blocks);
-  share_work(x.count, kQuantizeCost * x.width, [&](int first, int last) {
+  pool.run(x.count, kNsOfActivation * x.width, [&](int first, int last) {
     for (int r = first; r < last; ++r)
       quantize_activations({x.row(r), size_t(x.width)}, q + size_t(r) * x.width, scales + r * blocks,
                            sums + r * blocks * 2);

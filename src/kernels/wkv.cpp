@@ -1,13 +1,12 @@
 #include "kernels/kernels.h"
-#include "kernels/shares.h"
+#include "pool.h"
 #include "simd.h"
 
 namespace rwkv {
 namespace {
 
-// As kernels/shares.h counts.
-constexpr double kWkv4Cost = 60;  // of a channel: four exponentials
-constexpr double kWkvCost = 6;    // of an element of a head's state
+// What the pool is told of a channel, and of an element of a head's state, for each token.
+constexpr double kNsOfChannel = 3, kNsOfElement = 0.3;
 
 }  // namespace
 
@@ -32,8 +31,8 @@ void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state
         store_part(pp + c, q2, n);
       }
   };
-  share_work((C + kLanes - 1) / kLanes, kWkv4Cost * kLanes * r.count,
-             [&](int first, int last) { channels(first * kLanes, std::min(last * kLanes, C)); });
+  pool.run((C + kLanes - 1) / kLanes, kNsOfChannel * kLanes * r.count,
+           [&](int first, int last) { channels(first * kLanes, std::min(last * kLanes, C)); });
 }
 
 namespace {
@@ -50,7 +49,7 @@ void over_values(int N, F f) {
 // Calls f(t, h) for each head's first channel h and each of T tokens, of a head in order.
 template <class F>
 void over_heads(int T, int C, int N, F f) {
-  share_work(C / N, kWkvCost * N * N * T, [&](int first, int last) {
+  pool.run(C / N, kNsOfElement * N * N * T, [&](int first, int last) {
     for (int t = 0; t < T; ++t)
       for (int h = first * N; h < last * N; h += N) f(t, h);
   });
