@@ -24,8 +24,9 @@ constexpr double kMostNs = 12'000;
 // two loops. Sleeping and waking takes 10 to 30 us, a look that finds something 0.1 us.
 constexpr int kLooks = 300'000;
 
-// What a loop must take for helpers to be woken: some of them late, and the caller pays for the waking.
-constexpr double kWakeNs = 50'000;
+// What a loop must take for helpers to be woken, as a multiple of the shortest range (so 50 us): they come
+// late, and the caller pays for the waking.
+constexpr double kWake = 33;
 
 // The account. Two threads that stream from the same memory do not save all that the helper does; and what is
 // laid by is soon forgotten, for the load of a machine changes. Where more was lost than saved, the caller
@@ -63,10 +64,18 @@ bool spin(F is_done) {
 
 }  // namespace
 
+void Pool::expect(int threads, double least_ns) {
+  threads_ = threads;
+  least_ns_ = least_ns;
+  saved_ns_ = 0;
+  rests_until_ = 0;
+  is_stopped_ = false;
+}
+
 // Whether a loop that takes so long on one thread is worth sharing now.
 bool Pool::pays(double ns) {
-  if (ns < 2 * kLeastNs) return false;
-  if (ns < kWakeNs && sleepers_.load(memory_order_relaxed) > 0) return false;
+  if (ns < 2 * least_ns_) return false;
+  if (ns < kWake * least_ns_ && sleepers_.load(memory_order_relaxed) > 0) return false;
   if (rests_until_ == 0) return true;
   if (nanoseconds() < rests_until_) return false;
   rests_until_ = 0;
@@ -74,7 +83,7 @@ bool Pool::pays(double ns) {
 }
 
 void Pool::share(Loop loop, int count, double ns_each) {
-  const int least = int(std::ceil(std::min(kLeastNs / ns_each, double(count)))),
+  const int least = int(std::ceil(std::min(least_ns_ / ns_each, double(count)))),
             most = std::max(least, int(std::min(kMostNs / ns_each, double(count))));
   loop_ = loop;
   loop_.parts = std::clamp(count / least, 1, threads_);

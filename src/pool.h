@@ -26,8 +26,12 @@ class Pool {
  public:
   static constexpr int kMostThreads = 16;
 
-  // Threads that loops are cut for, the caller's too. REQUIRES: 1..kMostThreads, no loop under way.
-  void expect(int threads) { threads_ = threads, saved_ns_ = 0, rests_until_ = 0, is_stopped_ = false; }
+  // What a range takes at least, if it holds more than one index: crossing over costs some 0.5 us.
+  static constexpr double kLeastNs = 1500;
+
+  // How many threads loops are cut for, the caller's too, and for ranges of which length; tests make it
+  // short. REQUIRES: 1..kMostThreads, no loop under way.
+  void expect(int threads, double least_ns = kLeastNs);
   int threads() const { return threads_; }
 
   // Lends the calling thread, as number `index` (1..threads() - 1, each once), until stop().
@@ -49,9 +53,6 @@ class Pool {
     share({[](const void* f, int begin, int end) { (*static_cast<const F*>(f))(begin, end); }, &f, 0, 0},
           count, ns_each);
   }
-
-  // What a range takes at least, if it holds more than one index: crossing over costs some 0.3 us.
-  static constexpr double kLeastNs = 1500;
 
  private:
   struct Loop {
@@ -80,6 +81,7 @@ class Pool {
   Part parts_[kMostThreads] = {};
   Loop loop_ = {};
   int threads_ = 1;
+  double least_ns_ = kLeastNs;
   double saved_ns_ = 0;      // by helpers, less what was lost by waiting for them
   int64_t rests_until_ = 0;  // ns of the steady clock; 0: works with its helpers
   std::atomic<bool> is_stopped_ = false;

@@ -10,7 +10,7 @@ namespace {
 constexpr int kTileRows = 4;
 
 // What the pool is told of a weight times an activation, and of quantising an activation.
-constexpr double kNsOfProduct = 0.05, kNsOfActivation = 0.4;
+constexpr double kNsOfProduct = 0.05, kNsOfActivation = 2;
 
 // Rows of quantised activations: integers (R, K), scales (R, K / 32), sums (R, K / 16); see
 // quantize_activations.
@@ -145,10 +145,9 @@ void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   auto* q = reinterpret_cast<int16_t*>(arena.floats(x.size() / 2));
   auto* sums = reinterpret_cast<int16_t*>(arena.floats(x.count * blocks));
   float* scales = arena.floats(x.count * blocks);
-  pool.run(x.count, kNsOfActivation * x.width, [&](int first, int last) {
-    for (int r = first; r < last; ++r)
-      quantize_activations({x.row(r), size_t(x.width)}, q + size_t(r) * x.width, scales + r * blocks,
-                           sums + r * blocks * 2);
+  pool.run(int(x.count * blocks), kNsOfActivation * kBlock, [&](int first, int last) {
+    const size_t at = size_t(first) * kBlock;
+    quantize_activations({x.data + at, size_t(last) * kBlock - at}, q + at, scales + first, sums + 2 * first);
   });
   const QuantizedRows xq{q, scales, sums, x.width};
   if (W.format == Quantization::kQ8)
