@@ -11,6 +11,8 @@ using namespace rwkv;
 
 namespace {
 
+constexpr double kLongNs = 1e6;  // an index that is worth a range of its own, and waking who sleeps
+
 // How often each index of a loop was met, and by whom. Plain numbers: two threads that meet an index at the
 // same time are a race that ThreadSanitizer tells.
 struct Meetings {
@@ -70,7 +72,7 @@ TEST_CASE("a short loop stays on the caller's thread, a long one does not") {
 
   // Two ranges that wait for each other are on two threads.
   std::atomic<int> arrived = 0;
-  pool.run(2, Pool::kLeastNs, [&](int begin, int end) {
+  pool.run(2, kLongNs, [&](int begin, int end) {
     if (end - begin != 1) std::abort();
     for (++arrived; arrived < 2;) std::this_thread::yield();
   });
@@ -81,10 +83,10 @@ TEST_CASE("a loop in a loop runs where it stands") {
   const Threads helpers(3);
   std::vector<int> times(8 * 32);
   std::atomic<int> inner_ranges = 0;
-  pool.run(8, Pool::kLeastNs, [&](int begin, int end) {
+  pool.run(8, kLongNs, [&](int begin, int end) {
     for (int i = begin; i < end; ++i) {
       const auto thread = std::this_thread::get_id();
-      pool.run(32, Pool::kLeastNs, [&](int first, int last) {
+      pool.run(32, kLongNs, [&](int first, int last) {
         ++inner_ranges;
         if (thread != std::this_thread::get_id()) std::abort();
         for (int j = first; j < last; ++j) ++times[size_t(i) * 32 + size_t(j)];
@@ -108,7 +110,7 @@ TEST_CASE("a helper that was held up is waited for, and the loops after it are t
   const Threads helpers(2);
   const auto caller = std::this_thread::get_id();
   bool was_held_up = false;
-  pool.run(2, Pool::kLeastNs, [&, arrived = std::make_shared<std::atomic<int>>(0)](int, int) {
+  pool.run(2, kLongNs, [&, arrived = std::make_shared<std::atomic<int>>(0)](int, int) {
     for (++*arrived; *arrived < 2;) std::this_thread::yield();
     if (std::this_thread::get_id() == caller) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
