@@ -30,8 +30,9 @@ constexpr double kWake = 33;
 
 // The account. Two threads that stream from the same memory do not save all that the helper does; and what is
 // laid by is soon forgotten, for the load of a machine changes. Where more was lost than saved, the caller
-// works alone for so many times the difference, which makes it a 33rd of the time at most.
-constexpr double kWorth = 0.5, kMostSavedNs = 5e6, kRest = 32;
+// works alone for so many times the difference, which makes it a 33rd of the time at most: not by the clock,
+// so that no pause forgives it.
+constexpr double kWorth = 0.5, kMostSavedNs = 5e6, kAlone = 32;
 
 int64_t nanoseconds() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -68,7 +69,7 @@ void Pool::expect(int threads, double least_ns) {
   threads_ = threads;
   least_ns_ = least_ns;
   saved_ns_ = 0;
-  rests_until_ = 0;
+  alone_ns_ = 0;
   is_stopped_ = false;
 }
 
@@ -76,10 +77,9 @@ void Pool::expect(int threads, double least_ns) {
 bool Pool::pays(double ns) {
   if (ns < 2 * least_ns_) return false;
   if (ns < kWake * least_ns_ && sleepers_.load(memory_order_relaxed) > 0) return false;
-  if (rests_until_ == 0) return true;
-  if (nanoseconds() < rests_until_) return false;
-  rests_until_ = 0;
-  return true;
+  if (alone_ns_ <= 0) return true;
+  alone_ns_ -= ns;
+  return false;
 }
 
 void Pool::share(Loop loop, int count, double ns_each) {
@@ -127,10 +127,9 @@ void Pool::wait_until_left() {
   gate_.fetch_or(kAsleep, memory_order_acquire);
   for (uint32_t gate; (gate = gate_.load(memory_order_acquire)) != kAsleep;) sleep_while(gate_, gate);
   gate_.store(0, memory_order_relaxed);
-  const int64_t end = nanoseconds();
-  saved_ns_ -= double(end - start);
+  saved_ns_ -= double(nanoseconds() - start);
   if (saved_ns_ >= 0) return;
-  rests_until_ = end + int64_t(-saved_ns_ * kRest);
+  alone_ns_ = -saved_ns_ * kAlone;
   saved_ns_ = 0;
 }
 

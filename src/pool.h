@@ -82,8 +82,8 @@ class Pool {
   Loop loop_ = {};
   int threads_ = 1;
   double least_ns_ = kLeastNs;
-  double saved_ns_ = 0;      // by helpers, less what was lost by waiting for them
-  int64_t rests_until_ = 0;  // ns of the steady clock; 0: works with its helpers
+  double saved_ns_ = 0;  // by helpers, less what was lost by waiting for them
+  double alone_ns_ = 0;  // work that the caller does alone first
   std::atomic<bool> is_stopped_ = false;
   alignas(64) std::atomic<uint32_t> epoch_ = 0;  // counts loops: what helpers wait for
   std::atomic<uint32_t> sleepers_ = 0;           // helpers that need to be woken
