@@ -37,7 +37,7 @@ function ensureChromium() {
 title('building the package');
 const tools = await buildAll();
 
-const presets = ['native', 'native-128', 'wasm', 'wasm-relaxed'];
+const presets = ['native', 'native-128', 'wasm', 'wasm-relaxed', 'wasm-threads'];
 if (onPath('clang++')) presets.splice(1, 0, 'native-clang');
 else console.log('clang++ is not here: its build is skipped');
 for (const preset of presets) {

@@ -7,7 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { ensureToolchain } from './toolchain.mjs';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
-const modules = { wasm: 'rwkv-baseline', 'wasm-relaxed': 'rwkv-relaxed' };
+const modules = {
+  wasm: 'rwkv-baseline',
+  'wasm-relaxed': 'rwkv-relaxed',
+  'wasm-threads': 'rwkv-baseline-threads',
+  'wasm-relaxed-threads': 'rwkv-relaxed-threads',
+};
 const maxModuleBytes = 350_000;
 const started = performance.now();
 

@@ -1,8 +1,12 @@
 // The wasm module: which build, how it starts, what it can do.
 import { errorCode, RwkvError, sentence } from './errors.js';
-import { hasRelaxedSimd, hasSimd } from './features.js';
+import { hasRelaxedSimd, hasSharedMemory, hasSimd } from './features.js';
 import type { ByteSource, Io } from './model-store.js';
 import type { Build, ModelFile, ModelInfo, Quantization, Sampling, Step, TokenizerKind } from './protocol.js';
+import type { ThreadHost } from './thread.js';
+
+/** Threads that `'auto'` takes at most: so many cores ask for all that the memory has. */
+const mostByThemselves = 4;
 
 /** What the core answers where something can go wrong. */
 export type Result<T> =
@@ -112,18 +116,30 @@ export interface WasmModule {
   advance(sessions: WasmSession[]): void;
 }
 
+/** What builds with threads export besides (wasm/threads.cpp). */
+export interface ThreadedModule extends WasmModule {
+  /** How many threads there are, the first one too. */
+  expectThreads(count: number): void;
+  /** Memory for one of the others; addresses 0: there is none. */
+  threadMemory(): { readonly locals: number; readonly stack: number };
+}
+
 /** How the glue of a build makes its module. */
-export type Factory = (options: {
+export type Factory<Module> = (options: {
   instantiateWasm(
     imports: WebAssembly.Imports,
     receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
   ): object;
-}) => Promise<WasmModule>;
+}) => Promise<Module>;
 
 /** A started build. */
 export interface Engine {
   readonly build: Build;
   readonly module: WasmModule;
+  /** Threads that compute. */
+  readonly threads: number;
+  /** Why there are fewer than there could be. */
+  readonly warnings: readonly string[];
 }
 
 /** The file of each build and its glue; literal, so that bundlers see them. */
@@ -137,29 +153,84 @@ const builds = {
     glue: () => import('./wasm/rwkv-relaxed.mjs'),
   },
 } as const;
+const threadedBuilds = {
+  baseline: {
+    wasm: () => new URL('./wasm/rwkv-baseline-threads.wasm', import.meta.url),
+    glue: () => import('./wasm/rwkv-baseline-threads.mjs'),
+  },
+  relaxed: {
+    wasm: () => new URL('./wasm/rwkv-relaxed-threads.wasm', import.meta.url),
+    glue: () => import('./wasm/rwkv-relaxed-threads.mjs'),
+  },
+} as const;
 
 /**
- * Starts a build; `'auto'` takes the fastest that runs here.
+ * Starts a build on so many threads; `'auto'` takes the fastest that runs here, and as many threads as pay.
  *
  * @throws RwkvError `unsupported`, `read-failed`, `out-of-memory`
  */
-export async function startEngine(choice: Build | 'auto', io: Io): Promise<Engine> {
+export async function startEngine(
+  choice: Build | 'auto',
+  io: Io,
+  threads: number | 'auto' = 1,
+): Promise<Engine> {
   const build = chooseBuild(choice, hasSimd(), hasRelaxedSimd());
-  const { wasm, glue } = builds[build];
-  try {
-    const [compiled, { default: create }] = await Promise.all([io.fetchWasm(wasm()).then(compile), glue()]);
-    const module = await create({
-      instantiateWasm(imports, receive) {
-        receive(new WebAssembly.Instance(compiled, imports), compiled);
-        return {};
-      },
-    });
-    return { build, module };
-  } catch (cause) {
-    if (cause instanceof RwkvError) throw cause;
-    const code = cause instanceof RangeError ? 'out-of-memory' : 'unsupported';
-    throw new RwkvError(code, `the WebAssembly module could not start: ${sentence(cause)}`, { cause });
+  const host = hasSharedMemory() ? io.threads : undefined;
+  const count = chooseThreads(threads, host?.cores);
+  const warnings: string[] = [];
+  if (host && count > 1) {
+    try {
+      return { build, module: await startThreaded(build, count, host, io), threads: count, warnings };
+    } catch (cause) {
+      const error = startError(cause);
+      if (threads !== 'auto') throw error;
+      warnings.push(`threads: one computes, for ${count} could not be started: ${error.message}`);
+    }
   }
+  try {
+    return { build, module: (await instantiate(builds[build], io)).made, threads: 1, warnings };
+  } catch (cause) {
+    throw startError(cause);
+  }
+}
+
+async function startThreaded(build: Build, count: number, host: ThreadHost, io: Io): Promise<WasmModule> {
+  const { made, module, memory } = await instantiate(threadedBuilds[build], io);
+  if (!memory) throw new Error('the module brings memory of its own');
+  const starts = Array.from({ length: count - 1 }, (_, i) => {
+    const { locals, stack } = made.threadMemory();
+    if (locals === 0) throw new RangeError('no memory for the stack of a thread');
+    return host.start({ module, memory, index: i + 1, locals, stack });
+  });
+  await Promise.all(starts);
+  made.expectThreads(count);
+  return made;
+}
+
+interface BuildFiles<Module> {
+  wasm(): URL;
+  glue(): Promise<{ readonly default: Factory<Module> }>;
+}
+
+// What the glue made, of what, and the memory that it lent to it, where that comes from outside.
+async function instantiate<Made>({ wasm, glue }: BuildFiles<Made>, io: Io) {
+  const [module, { default: create }] = await Promise.all([io.fetchWasm(wasm()).then(compile), glue()]);
+  let memory: WebAssembly.Memory | undefined;
+  const made = await create({
+    instantiateWasm(imports, receive) {
+      const lent = Object.values(imports).flatMap((names) => Object.values(names));
+      memory = lent.find((value) => value instanceof WebAssembly.Memory);
+      receive(new WebAssembly.Instance(module, imports), module);
+      return {};
+    },
+  });
+  return { made, module, memory };
+}
+
+function startError(cause: unknown): RwkvError {
+  if (cause instanceof RwkvError) return cause;
+  const code = cause instanceof RangeError ? 'out-of-memory' : 'unsupported';
+  return new RwkvError(code, `the WebAssembly module could not start: ${sentence(cause)}`, { cause });
 }
 
 // Compiles while the bytes arrive, where the server names their type.
@@ -199,6 +270,22 @@ export function chooseBuild(choice: Build | 'auto', simd: boolean, relaxedSimd: 
     );
   }
   return choice === 'auto' ? (relaxedSimd ? 'relaxed' : 'baseline') : choice;
+}
+
+/**
+ * How many threads compute, where `cores` run at the same time; `undefined`: threads cannot share memory here.
+ *
+ * @throws RwkvError `unsupported`
+ */
+export function chooseThreads(choice: number | 'auto', cores: number | undefined): number {
+  if (choice === 'auto') return Math.min(cores ?? 1, mostByThemselves);
+  if (choice > 1 && cores === undefined) {
+    throw new RwkvError(
+      'unsupported',
+      `threads: ${choice} need shared memory, which a page has only when it is cross-origin isolated: it and its scripts must come with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp (or credentialless); 'auto' takes one thread elsewhere`,
+    );
+  }
+  return choice;
 }
 
 /** The value of a result. @throws RwkvError as the core says it */

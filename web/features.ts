@@ -1,4 +1,5 @@
-// Which WebAssembly features this engine has: it is asked to validate the smallest module that uses them.
+// Which WebAssembly features this engine has: it is asked to validate the smallest module that uses them, or to make what
+// they are about.
 
 // A module of one function () -> v128 with the given body, which ends in 0x0b.
 const functionModule = (...body: number[]): Uint8Array<ArrayBuffer> =>
@@ -20,4 +21,18 @@ export function hasSimd(): boolean {
 /** The relaxed SIMD proposal: fused multiply-add, integer dot products. */
 export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(functionModule(...zero, ...zero, 0xfd, 0x80, 0x02)); // i8x16.relaxed_swizzle
+}
+
+/**
+ * Memory that threads share. Browsers have it in pages that are cross-origin isolated: only there it can be sent to a
+ * worker. Node has it always.
+ */
+export function hasSharedMemory(): boolean {
+  if (globalThis.crossOriginIsolated === false) return false;
+  try {
+    new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    return true;
+  } catch {
+    return false;
+  }
 }

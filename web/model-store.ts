@@ -1,6 +1,7 @@
 // Where bytes come from. The only file that touches the network and the browser's storage.
 import { RwkvError, sentence } from './errors.js';
 import type { Place } from './protocol.js';
+import type { ThreadHost } from './thread.js';
 
 /** A file as a synchronous range reader. */
 export interface ByteSource {
@@ -25,6 +26,8 @@ export interface Io {
   discard?(buffer: ArrayBuffer): void;
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
+  /** Starts threads, where a host has them. */
+  readonly threads?: ThreadHost;
 }
 
 type Report = (loaded: number, total: number | undefined) => void;

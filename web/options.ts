@@ -27,7 +27,11 @@ export interface LoadOptions {
   signal?: AbortSignal | undefined;
   /** Hears how the load is getting on. What it throws ends the load. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
-  /** Threads to compute with. This version uses one; `model.info.threads` tells. Default `'auto'`. */
+  /**
+   * Threads to compute with, 1 to 16; `model.info.threads` tells how many do. More than one need shared memory, which Node
+   * has and pages that are cross-origin isolated: error `unsupported` elsewhere. Results do not depend on it. Default
+   * `'auto'`: as many as pay, at most 4, and one where there is no more.
+   */
   threads?: 'auto' | number | undefined;
   /** Which build of the core to use. Default `'auto'`: the fastest that runs here. */
   build?: 'auto' | Build | undefined;
@@ -186,7 +190,7 @@ export function checkLoadOptions(options: LoadOptions) {
     tokenizer: get('tokenizer', vocabulary),
     signal: get('signal', abortSignal),
     onProgress: get('onProgress', callback),
-    threads: get('threads', either(oneOf('auto'), integer(1, 64))) ?? 'auto',
+    threads: get('threads', either(oneOf('auto'), integer(1, 16))) ?? 'auto',
     build: get('build', build) ?? 'auto',
   }));
 }

@@ -145,6 +145,7 @@ export interface Operations {
       /** `null`: what a packed file was made for, else `'q8'`. */
       readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
+      readonly threads: number | 'auto';
     };
     reply: ModelInfo;
   };

@@ -1,4 +1,5 @@
 import { webIo } from './model-store.js';
+import type { ThreadHost } from './thread.js';
 import { serve } from './worker.js';
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -6,6 +7,23 @@ declare const self: DedicatedWorkerGlobalScope;
 const { port1, port2 } = new MessageChannel();
 const { port1: nowhere } = new MessageChannel();
 nowhere.close();
+
+const running: Worker[] = []; // held, so that no thread is collected
+const threads: ThreadHost = {
+  cores: navigator.hardwareConcurrency,
+  start(thread) {
+    const worker = new Worker(new URL('./thread-web.js', import.meta.url), { type: 'module' });
+    running.push(worker);
+    return new Promise((resolve, reject) => {
+      worker.onmessage = () => resolve();
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(event.message || 'its script could not be loaded'));
+      };
+      worker.postMessage(thread);
+    });
+  },
+};
 
 serve(
   {
@@ -20,5 +38,5 @@ serve(
       }),
   },
   // A buffer that is sent to a closed port is gone. (126 MB of slices at most become 99; `transfer(0)` makes 370 of them.)
-  { ...webIo, discard: (buffer) => nowhere.postMessage(null, [buffer]) },
+  { ...webIo, threads, discard: (buffer) => nowhere.postMessage(null, [buffer]) },
 );

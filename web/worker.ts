@@ -106,7 +106,7 @@ async function load(
   breathe: Port['breathe'],
   report: (progress: LoadProgress) => void,
 ): Promise<Omit<Loaded, 'turns'> & { engine: Engine; info: ModelInfo }> {
-  const engine = await startEngine(request.build, io);
+  const engine = await startEngine(request.build, io, request.threads);
   const vocabulary = await openVocabulary(request.vocabulary, io);
   const source = await openSource(request.model, io, downloading(report));
   try {
@@ -117,11 +117,18 @@ async function load(
     );
     const model = await finish(loading, breathe);
     loading.delete();
+    const info = model.info();
     return {
       engine,
       model,
       encode: vocabulary.encode ?? ((text) => unwrap(model.tokenize(text))),
-      info: { ...model.info(), name: source.name, build: engine.build, threads: 1 },
+      info: {
+        ...info,
+        name: source.name,
+        build: engine.build,
+        threads: engine.threads,
+        warnings: [...engine.warnings, ...info.warnings],
+      },
     };
   } finally {
     source.close();

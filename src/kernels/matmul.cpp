@@ -2,6 +2,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/matmul_tile.h"
+#include "pool.h"
 #include "simd.h"
 
 namespace rwkv {
@@ -11,6 +12,9 @@ namespace {
 constexpr size_t kChunkBytes = 16 << 10;
 // So many bytes of activations meet all groups before the next ones: they stay in the second cache.
 constexpr size_t kPanelBytes = 192 << 10;
+
+// What the pool is told of a weight times an activation, and of preparing an activation.
+constexpr double kNsOfProduct = 0.03, kNsOfActivation = 1;
 
 TileKernel kernel_for(const Activations& x, int streams, int T) {
   switch (x.format) {
@@ -49,8 +53,10 @@ void matmul_groups(const Matrix& W, const Activations& x, Rows y, int first, int
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   const ArenaScope scope(arena);
   const Activations activations = make_activations(W, x.count, arena);
-  fill_tiles(activations, x, 0, activations.tiles());
-  matmul_groups(W, activations, y, 0, group_count(W));
+  pool.run(activations.tiles(), kNsOfActivation * kTileRows * x.width,
+           [&](int first, int last) { fill_tiles(activations, x, first, last); });
+  pool.run(group_count(W), kNsOfProduct * kGroup * W.cols * x.count,
+           [&](int first, int last) { matmul_groups(W, activations, y, first, last); });
 }
 
 void matmul_each(Rows x, Rows E, Rows y) {

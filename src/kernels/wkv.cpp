@@ -1,27 +1,38 @@
 #include "kernels/kernels.h"
+#include "pool.h"
 #include "simd.h"
 
 namespace rwkv {
+namespace {
+
+// What the pool is told of a channel, and of an element of a head's state, for each token.
+constexpr double kNsOfChannel = 3, kNsOfElement = 0.3;
+
+}  // namespace
 
 void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state, Rows y) {
   const int C = r.width;
   float *aa = state, *bb = state + C, *pp = state + 2 * C;
-  for (int t = 0; t < r.count; ++t)
-    for (int c = 0; c < C; c += kLanes) {
-      const int n = std::min(C - c, kLanes);
-      const auto at = [&](const float* p) { return load_part(p + c, n); };
-      const f32x4 kt = at(k.row(t)), vt = at(v.row(t)), a = at(aa), b = at(bb), p = at(pp);
+  const auto channels = [&](int first, int last) {
+    for (int t = 0; t < r.count; ++t)
+      for (int c = first; c < last; c += kLanes) {
+        const int n = std::min(C - c, kLanes);
+        const auto at = [&](const float* p) { return load_part(p + c, n); };
+        const f32x4 kt = at(k.row(t)), vt = at(v.row(t)), a = at(aa), b = at(bb), p = at(pp);
 
-      const f32x4 uk = at(u.data()) + kt, q = xsimd::max(p, uk);
-      const f32x4 e1 = exp(p - q), e2 = exp(uk - q);
-      store_part(y.row(t) + c, at(r.row(t)) * (e1 * a + e2 * vt) / (e1 * b + e2), n);
+        const f32x4 uk = at(u.data()) + kt, q = xsimd::max(p, uk);
+        const f32x4 e1 = exp(p - q), e2 = exp(uk - q);
+        store_part(y.row(t) + c, at(r.row(t)) * (e1 * a + e2 * vt) / (e1 * b + e2), n);
 
-      const f32x4 wp = at(w.data()) + p, q2 = xsimd::max(wp, kt);
-      const f32x4 d1 = exp(wp - q2), d2 = exp(kt - q2);
-      store_part(aa + c, d1 * a + d2 * vt, n);
-      store_part(bb + c, d1 * b + d2, n);
-      store_part(pp + c, q2, n);
-    }
+        const f32x4 wp = at(w.data()) + p, q2 = xsimd::max(wp, kt);
+        const f32x4 d1 = exp(wp - q2), d2 = exp(kt - q2);
+        store_part(aa + c, d1 * a + d2 * vt, n);
+        store_part(bb + c, d1 * b + d2, n);
+        store_part(pp + c, q2, n);
+      }
+  };
+  pool.run((C + kLanes - 1) / kLanes, kNsOfChannel * kLanes * r.count,
+           [&](int first, int last) { channels(first * kLanes, std::min(last * kLanes, C)); });
 }
 
 namespace {
@@ -35,59 +46,68 @@ void over_values(int N, F f) {
   for (; j < N; j += kLanes) f.template operator()<1>(j);
 }
 
+// Calls f(t, h) for each head's first channel h and each of T tokens, of a head in order.
+template <class F>
+void over_heads(int T, int C, int N, F f) {
+  pool.run(C / N, kNsOfElement * N * N * T, [&](int first, int last) {
+    for (int t = 0; t < T; ++t)
+      for (int h = first * N; h < last * N; h += N) f(t, h);
+  });
+}
+
 }  // namespace
 
 void wkv6(Rows r, Rows k, Rows v, Rows w, const Vector& u, int heads, float* state, Rows y) {
   const int C = r.width, N = C / heads;
   assert(N % kLanes == 0);
-  for (int t = 0; t < r.count; ++t)
-    for (int h = 0; h < C; h += N)
-      over_values(N, [&]<int W>(int j) {
-        const float *rt = r.row(t) + h, *kt = k.row(t) + h, *wt = w.row(t) + h, *ut = u.data() + h;
-        f32x4 vj[W], sum[W];
-        for (int i = 0; i < W; ++i) vj[i] = load(v.row(t) + h + j + i * kLanes), sum[i] = splat(0);
-        for (int key = 0; key < N; ++key) {
-          float* S = state + size_t(h + key) * N + j;
-          const f32x4 r_k = splat(rt[key]), k_k = splat(kt[key]), w_k = splat(wt[key]), u_k = splat(ut[key]);
-          for (int i = 0; i < W; ++i, S += kLanes) {
-            const f32x4 kv = k_k * vj[i], s = load(S);
-            sum[i] = madd(r_k, madd(u_k, kv, s), sum[i]);
-            store(S, madd(w_k, s, kv));
-          }
+  over_heads(r.count, C, N, [&](int t, int h) {
+    over_values(N, [&]<int W>(int j) {
+      const float *rt = r.row(t) + h, *kt = k.row(t) + h, *wt = w.row(t) + h, *ut = u.data() + h;
+      f32x4 vj[W], sum[W];
+      for (int i = 0; i < W; ++i) vj[i] = load(v.row(t) + h + j + i * kLanes), sum[i] = splat(0);
+      for (int key = 0; key < N; ++key) {
+        float* S = state + size_t(h + key) * N + j;
+        const f32x4 r_k = splat(rt[key]), k_k = splat(kt[key]), w_k = splat(wt[key]), u_k = splat(ut[key]);
+        for (int i = 0; i < W; ++i, S += kLanes) {
+          const f32x4 kv = k_k * vj[i], s = load(S);
+          sum[i] = madd(r_k, madd(u_k, kv, s), sum[i]);
+          store(S, madd(w_k, s, kv));
         }
-        for (int i = 0; i < W; ++i) store(y.row(t) + h + j + i * kLanes, sum[i]);
-      });
+      }
+      for (int i = 0; i < W; ++i) store(y.row(t) + h + j + i * kLanes, sum[i]);
+    });
+  });
 }
 
 void wkv7(Rows r, Rows w, Rows k, Rows v, Rows kk, Rows a, int heads, float* state, Rows y) {
   const int C = r.width, N = C / heads;
   assert(N % kLanes == 0);
-  for (int t = 0; t < r.count; ++t)
-    for (int h = 0; h < C; h += N)
-      over_values(N, [&]<int W>(int j) {
-        const float *rt = r.row(t) + h, *wt = w.row(t) + h, *kt = k.row(t) + h, *at = a.row(t) + h;
-        const float* kkt = kk.row(t) + h;
-        float* S = state + size_t(h) * N + j;  // column j of the head's S
-        f32x4 vj[W], removed[W], sum[W];
+  over_heads(r.count, C, N, [&](int t, int h) {
+    over_values(N, [&]<int W>(int j) {
+      const float *rt = r.row(t) + h, *wt = w.row(t) + h, *kt = k.row(t) + h, *at = a.row(t) + h;
+      const float* kkt = kk.row(t) + h;
+      float* S = state + size_t(h) * N + j;  // column j of the head's S
+      f32x4 vj[W], removed[W], sum[W];
+      for (int i = 0; i < W; ++i) {
+        vj[i] = load(v.row(t) + h + j + i * kLanes);
+        removed[i] = sum[i] = splat(0);
+      }
+      for (int key = 0; key < N; ++key)  // kk S, of the old S
+        for (int i = 0; i < W; ++i)
+          removed[i] = madd(splat(kkt[key]), load(S + size_t(key) * N + i * kLanes), removed[i]);
+      for (int key = 0; key < N; ++key) {
+        const f32x4 r_k = splat(rt[key]), w_k = splat(wt[key]), k_k = splat(kt[key]),
+                    b_k = splat(-kkt[key] * at[key]);
         for (int i = 0; i < W; ++i) {
-          vj[i] = load(v.row(t) + h + j + i * kLanes);
-          removed[i] = sum[i] = splat(0);
+          float* s = S + size_t(key) * N + i * kLanes;
+          const f32x4 updated = madd(w_k, load(s), madd(b_k, removed[i], k_k * vj[i]));
+          store(s, updated);
+          sum[i] = madd(r_k, updated, sum[i]);
         }
-        for (int key = 0; key < N; ++key)  // kk S, of the old S
-          for (int i = 0; i < W; ++i)
-            removed[i] = madd(splat(kkt[key]), load(S + size_t(key) * N + i * kLanes), removed[i]);
-        for (int key = 0; key < N; ++key) {
-          const f32x4 r_k = splat(rt[key]), w_k = splat(wt[key]), k_k = splat(kt[key]),
-                      b_k = splat(-kkt[key] * at[key]);
-          for (int i = 0; i < W; ++i) {
-            float* s = S + size_t(key) * N + i * kLanes;
-            const f32x4 updated = madd(w_k, load(s), madd(b_k, removed[i], k_k * vj[i]));
-            store(s, updated);
-            sum[i] = madd(r_k, updated, sum[i]);
-          }
-        }
-        for (int i = 0; i < W; ++i) store(y.row(t) + h + j + i * kLanes, sum[i]);
-      });
+      }
+      for (int i = 0; i < W; ++i) store(y.row(t) + h + j + i * kLanes, sum[i]);
+    });
+  });
 }
 
 void add_bonus(Rows r, Rows k, Rows v, const Vector& r_k, int heads, Rows y) {

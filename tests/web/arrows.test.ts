@@ -29,6 +29,8 @@ test.each([
   ['src/formats/pth.cpp', '#include "model/config.h"', /\(formats\) sees .*\(loading\)/],
   ['src/sampler.cpp', '#include "tokenizer/tokenizer.h"', /\(sampler\) sees .*\(tokenizer\)/],
   ['src/tensor.h', '#include "kernels/kernels.h"', /\(tensor\) sees .*\(kernels\)/],
+  ['src/pool.cpp', '#include "tensor.h"', /\(pool\) sees .*\(tensor\)/],
+  ['web/thread.ts', "import { serve } from './worker.js';", /\(thread\) sees .*\(worker\)/],
   ['wasm/bindings.cpp', '#include "kernels/kernels.h"', /\(bindings\) sees .*\(kernels\)/],
   ['src/kernels/wkv.cpp', '#include <immintrin.h>', /knows intrinsics headers/],
   ['src/kernels/wkv.cpp', '#include <wasm_simd128.h>', /knows intrinsics headers/],

@@ -18,7 +18,8 @@ const rooms: Readonly<Record<string, Room>> = {
   simd: { files: /^src\/simd\.h$/, sees: [] },
   dtype: { files: /^src\/(dtype|decode_blocks)\.(h|cpp)$/, sees: ['tensor'] },
   quant: { files: /^src\/quant(_q4)?\.(h|cpp)$/, sees: ['dtype', 'tensor', 'simd'] },
-  kernels: { files: /^src\/kernels\//, sees: ['simd', 'quant', 'dtype', 'tensor'] },
+  pool: { files: /^src\/pool\.(h|cpp)$/, sees: [] },
+  kernels: { files: /^src\/kernels\//, sees: ['pool', 'simd', 'quant', 'dtype', 'tensor'] },
   formats: { files: /^src\/formats\//, sees: ['quant', 'dtype', 'tensor', 'result'] },
   tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
   sampler: { files: /^src\/(sampler|logprobs)\.(h|cpp)$/, sees: ['result'] },
@@ -38,6 +39,8 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^wasm\/(bindings|files|js)\.(h|cpp)$/,
     sees: ['session', 'sampler', 'loading', 'formats', 'embedded', 'tokenizer', 'result'],
   },
+
+  threadBindings: { files: /^wasm\/threads\.cpp$/, sees: ['pool'] },
 
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
   errors: { files: /^web\/errors\.ts$/, sees: [] },
@@ -60,12 +63,14 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   engine: {
     files: /^web\/(engine|features|wasm-modules\.d)\.ts$/,
-    sees: ['glue', 'store', 'protocol', 'errors'],
+    sees: ['glue', 'store', 'thread', 'protocol', 'errors'],
   },
   glue: { files: /^web\/wasm\//, sees: [] },
-  store: { files: /^web\/model-store\.ts$/, sees: ['protocol', 'errors'] },
+  store: { files: /^web\/model-store\.ts$/, sees: ['thread', 'protocol', 'errors'] },
+  thread: { files: /^web\/(thread|webassembly\.d)\.ts$/, sees: [] },
+  threadEntries: { files: /^web\/thread-(web|node)\.ts$/, sees: ['thread'] },
   nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'errors'] },
-  workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles'] },
+  workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
     sees: ['doors', 'options', 'protocol', 'errors'],
@@ -98,13 +103,13 @@ const words: Readonly<Record<string, Word>> = {
   'modules of Node': {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
-    allowed: /^web\/(node|node-files|worker-node|cli|cli\/[\w-]+|demo\/vite\.config)\.ts$/,
+    allowed: /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config)\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {
     pattern: /\bpostMessage\b/,
     among: /^web\/.*\.ts$/,
-    allowed: /^web\/(client|worker|worker-web|worker-node|node)\.ts$/,
+    allowed: /^web\/(client|worker|worker-web|worker-node|thread-web|thread-node|node)\.ts$/,
   },
 };
 

@@ -9,7 +9,8 @@ const load = (options: object = {}) => RWKV.load(path, { tokenizer: false, ...op
 
 test.each<[object, RegExp]>([
   [{ quantization: 'q3' }, /quantization.*found 'q3'/],
-  [{ threads: 0 }, /threads.*1 to 64; found 0/],
+  [{ threads: 0 }, /threads.*1 to 16; found 0/],
+  [{ threads: 17 }, /threads.*1 to 16; found 17/],
   [{ build: 'fast' }, /build.*'relaxed'; found 'fast'/],
   [{ quantisation: 'q8' }, /only quantization.*found 'quantisation'/],
 ])('a load refuses the options %j, and the next one works', async (options, message) => {

@@ -43,7 +43,7 @@ test('a story is told on stdout, its figures on stderr, and its seed tells it ag
 });
 
 test('--json prints one object, with the text that is told without it', async () => {
-  const args = ['The wolf', '--seed', '1', '--max-tokens', '10'];
+  const args = ['The wolf', '--seed', '1', '--max-tokens', '10', '--threads', '2'];
   const { stdout, code } = await complete(...args, '--json');
   expect(code).toBe(0);
   expect(stdout).toMatch(/^\{.*\}\n$/);
@@ -52,7 +52,7 @@ test('--json prints one object, with the text that is told without it', async ()
     prompt: 'The wolf',
     seed: 1,
     finishReason: 'length',
-    model: { version: '7' },
+    model: { version: '7', threads: 2 },
   });
   expect(tokens).toHaveLength(10);
   expect((await complete(...args)).stdout).toBe(`The wolf${text}\n`);

@@ -65,7 +65,6 @@ describe('the storyteller', () => {
       parameters: 4_618_368,
       quantization: 'q8',
       tokenizer: 'trie',
-      threads: 1,
     });
   });
 

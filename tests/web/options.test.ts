@@ -58,8 +58,8 @@ test('the ends of every range are in it', () => {
     const { sampling, ...others } = drawing;
     expect({ ...rest, ...sampling, ...others }).toMatchObject(options);
   }
-  expect(checkLoadOptions({ threads: 64, tokenizer: false })).toMatchObject({
-    threads: 64,
+  expect(checkLoadOptions({ threads: 16, tokenizer: false })).toMatchObject({
+    threads: 16,
     tokenizer: false,
   });
 });
@@ -88,7 +88,7 @@ describe('what is out of range or of the wrong type is refused by name', () => {
   const wrongLoad: [string, unknown][] = [
     ...['q5', 8, null].map(pair('quantization')),
     ...['fast', true].map(pair('build')),
-    ...[0, 65, 1.5, 'all'].map(pair('threads')),
+    ...[0, 17, 1.5, 'all', '2', null].map(pair('threads')),
     ...[true, '', 7, null, []].map(pair('tokenizer')),
     ...['x', {}].map(pair('onProgress')),
   ];

@@ -1,7 +1,7 @@
 // The small parts by themselves.
 import { describe, expect, test } from 'vitest';
-import { chooseBuild, seedWords, unwrap } from '../../dist/engine.js';
-import { hasRelaxedSimd, hasSimd } from '../../dist/features.js';
+import { chooseBuild, chooseThreads, seedWords, unwrap } from '../../dist/engine.js';
+import { hasRelaxedSimd, hasSharedMemory, hasSimd } from '../../dist/features.js';
 import { fileName } from '../../dist/load.js';
 import { memorySource } from '../../dist/model-store.js';
 import { openPath } from '../../dist/node-files.js';
@@ -22,6 +22,22 @@ describe('features', () => {
     expect(chooseBuild('relaxed', true, true)).toBe('relaxed');
     expect(() => chooseBuild('relaxed', true, false)).toThrow(/relaxed SIMD/);
     expect(() => chooseBuild('auto', false, false)).toThrow(/SIMD/);
+  });
+
+  test('Node has shared memory', () => {
+    expect(hasSharedMemory()).toBe(true);
+  });
+
+  test('as many threads as there are cores, at most 4; one where memory cannot be shared', () => {
+    expect([1, 2, 4, 64, undefined].map((cores) => chooseThreads('auto', cores))).toEqual([1, 2, 4, 4, 1]);
+    expect(chooseThreads(3, 2)).toBe(3);
+    expect(chooseThreads(1, undefined)).toBe(1);
+    expect(() => chooseThreads(2, undefined)).toThrow(
+      expect.objectContaining({
+        code: 'unsupported',
+        message: expect.stringMatching(/threads: 2 .*Opener.*Embedder/),
+      }),
+    );
   });
 });
 

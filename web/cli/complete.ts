@@ -21,6 +21,7 @@ interface Flags {
   readonly tokenizer?: string;
   readonly quantization?: NonNullable<LoadOptions['quantization']>;
   readonly build: NonNullable<LoadOptions['build']>;
+  readonly threads: NonNullable<LoadOptions['threads']>;
   readonly json: boolean;
 }
 
@@ -56,17 +57,18 @@ export function completeCommand(program: Command): void {
     .option('--tokenizer <file>', "path or URL of its vocabulary, or 'bytes'")
     .option('-q, --quantization <type>', quantizationHelp)
     .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
+    .option('--threads <n>', "how many threads compute, or 'auto'", toThreads, 'auto')
     .option('--json', 'print one JSON object at the end instead of the text', false)
     .addHelpText('after', examples)
     .action(complete);
 }
 
 async function complete(argument: string, flags: Flags): Promise<void> {
-  const { model: source, tokenizer, quantization, build, json, ...sampling } = flags;
+  const { model: source, tokenizer, quantization, build, threads, json, ...sampling } = flags;
   const seed = flags.seed ?? randomSeed();
   const signal = interruptSignal();
   const options = { ...sampling, seed, signal };
-  const loadOptions = { quantization, build, tokenizer, signal };
+  const loadOptions = { quantization, build, threads, tokenizer, signal };
   checkGenerateOptions(options); // before a model is loaded for nothing
   checkLoadOptions(loadOptions);
 
@@ -116,4 +118,8 @@ function toNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('It is no number.');
   return value;
+}
+
+function toThreads(text: string): number | 'auto' {
+  return text === 'auto' ? text : toNumber(text);
 }

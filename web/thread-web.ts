@@ -1,0 +1,9 @@
+import { prepareThread, type ThreadStart } from './thread.js';
+
+declare const self: DedicatedWorkerGlobalScope;
+
+self.onmessage = ({ data }: MessageEvent<ThreadStart>) => {
+  const serve = prepareThread(data);
+  self.postMessage(null);
+  serve();
+};
