@@ -106,14 +106,20 @@ class Typical {
     for (size_t i = 0; i < logits.size(); ++i)
       if (weights[i] > 0) total += weights[i], sum += double(weights[i]) * (logits[i] - max);
     mean_ = sum / total;
-    std::vector<std::pair<double, float>> kept;  // distance, weight
+    struct Kept {
+      double distance;
+      float weight;
+    };
+    std::vector<Kept> kept;
     for (size_t i = 0; i < logits.size(); ++i)
       if (weights[i] > 0) kept.push_back({distance(logits[i]), weights[i]});
-    std::sort(kept.begin(), kept.end());
-    double reached = 0;
-    for (const auto& [distance, weight] : kept) {
-      farthest_ = distance;
-      if ((reached += weight) >= typical_p * total) break;
+    // A heap gives the nearest first.
+    const auto farther = [](const Kept& a, const Kept& b) { return a.distance > b.distance; };
+    std::make_heap(kept.begin(), kept.end(), farther);
+    for (double reached = 0; !kept.empty() && reached < typical_p * total; kept.pop_back()) {
+      std::pop_heap(kept.begin(), kept.end(), farther);
+      farthest_ = kept.back().distance;
+      reached += kept.back().weight;
     }
   }
   bool keeps(float logit) const { return distance(logit) <= farthest_; }
