@@ -29,6 +29,7 @@ val info(const LoadedModel& loaded) {
   result.set("bytes", double(model.bytes));
   result.set("quantization", std::string(quantization_name(model.quantization)));
   result.set("tokenizer", or_null(loaded.tokenizer_kind));
+  result.set("kernels", loaded.kernels);
   result.set("warnings", strings(model.warnings));
   return result;
 }

@@ -5,6 +5,7 @@
 #include "./js.h"
 #include "embedded_tokenizer.h"
 #include "formats/checkpoint.h"
+#include "kernels/choice.h"
 #include "model/conversion.h"
 #include "session.h"
 
@@ -44,10 +45,18 @@ struct JsLoading {
   std::unique_ptr<LoadedModel> result;
   std::vector<std::string> warnings;
   std::optional<Loading> loading;
+  std::optional<NamedChoice> kernels;  // which were asked for; else the fastest are found out
 };
 
-val start_loading(val js_source, val vocabulary, val quantization, val on_progress) {
-  auto js = std::make_unique<JsLoading>(JsLoading{JsSource(js_source), {}, {}, {}, {}});
+// `kernels`: the name of a choice, or `null`.
+val start_loading(val js_source, val vocabulary, val quantization, val kernels, val on_progress) {
+  auto js = std::make_unique<JsLoading>(JsLoading{JsSource(js_source), {}, {}, {}, {}, {}});
+  if (!kernels.isNull()) {
+    js->kernels = find_choice(kernels.as<std::string>());
+    if (!js->kernels)
+      return fail(
+          {ErrorKind::kUnsupported, "kernels: this build has no '" + kernels.as<std::string>() + "'"});
+  }
   auto checkpoint = open_checkpoint(js->source);
   if (!checkpoint) return fail(checkpoint.error());
   js->checkpoint = std::move(*checkpoint);
@@ -63,7 +72,7 @@ val start_loading(val js_source, val vocabulary, val quantization, val on_progre
                                                 : kind;
   if (const auto fits = check_vocabulary(file, tokenizer->get(), *config); !fits) return fail(fits.error());
   js->result =
-      std::make_unique<LoadedModel>(LoadedModel{{}, std::move(*tokenizer), "", js->checkpoint.format});
+      std::make_unique<LoadedModel>(LoadedModel{{}, std::move(*tokenizer), "", js->checkpoint.format, ""});
   if (js->result->tokenizer) js->result->tokenizer_kind = kind;
   auto loading = Loading::start(
       js->checkpoint, chosen(quantization, js->checkpoint),
@@ -80,6 +89,9 @@ val next_part(JsLoading& js) {
   if (*more) return succeed(val::null());
   Model model = js.loading->finish();
   model.warnings.insert(model.warnings.begin(), js.warnings.begin(), js.warnings.end());
+  const Quantization format = model.head.format;
+  if (js.kernels) use_choice(js.kernels->format, js.kernels->choice);
+  js.result->kernels = to_string(format, js.kernels ? current_choice(format) : choose(model.head));
   js.result->model = std::move(model);
   return succeed(val(std::move(js.result)));
 }

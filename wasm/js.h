@@ -61,7 +61,8 @@ struct LoadedModel {
   Model model;
   std::unique_ptr<Tokenizer> tokenizer;  // nullptr: token ids only
   std::string tokenizer_kind;
-  const char* format;  // of the file
+  const char* format;   // of the file
+  std::string kernels;  // the choice for the largest matrix (kernels/choice.h)
 };
 
 inline val or_null(const std::string& text) { return text.empty() ? val::null() : val(text); }

@@ -107,6 +107,7 @@ export interface WasmModule {
     source: WasmSource,
     vocabulary: WasmVocabulary,
     quantization: Quantization | null,
+    kernels: string | null,
     onProgress: (loaded: number, total: number) => void,
   ): Result<WasmLoading>;
   inspect(source: WasmSource): Result<ModelFile>;

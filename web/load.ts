@@ -91,10 +91,11 @@ export function createRWKV(host: Host): RWKV {
       }
     },
     async load(source, options = {}) {
-      const { tokenizer, quantization, build, threads, signal, onProgress } = checkLoadOptions(options);
+      const { tokenizer, quantization, build, threads, kernels, signal, onProgress } =
+        checkLoadOptions(options);
       signal?.throwIfAborted();
       const load = async (model: Place, vocabulary: VocabularyChoice) => {
-        const request = { model, vocabulary, quantization, build, threads };
+        const request = { model, vocabulary, quantization, build, threads, kernels };
         const transfer = [model, vocabulary].flatMap(buffers);
         const client = spawn();
         try {

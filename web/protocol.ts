@@ -62,6 +62,8 @@ export interface ModelInfo extends ModelShape {
   readonly build: Build;
   /** Threads in use. */
   readonly threads: number;
+  /** The kernels in use for the largest matrix, such as `'q8 split x2, rows fused'`: the fastest of equals. */
+  readonly kernels: string;
   /** `null`: loaded without a tokenizer; token ids only. */
   readonly tokenizer: TokenizerKind | null;
   /** What to know of the file: weights that are not finite, say, or a vocabulary that cannot be used. */
@@ -146,6 +148,7 @@ export interface Operations {
       readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
       readonly threads: number | 'auto';
+      readonly kernels: string | null;
     };
     reply: ModelInfo;
   };

@@ -111,8 +111,12 @@ async function load(
   const source = await openSource(request.model, io, downloading(report));
   try {
     const loading = unwrap(
-      engine.module.startLoading(reader(source), vocabulary.core, request.quantization, (loaded, total) =>
-        report({ stage: 'load', loaded, total }),
+      engine.module.startLoading(
+        reader(source),
+        vocabulary.core,
+        request.quantization,
+        request.kernels,
+        (loaded, total) => report({ stage: 'load', loaded, total }),
       ),
     );
     const model = await finish(loading, breathe);

@@ -20,15 +20,23 @@ struct Reader {
 };
 
 extern const Reader ggml, gguf, json, packed, pickle, pth, pth_dict, python_literal, safetensors,
-    safetensors_header, state, utf8, vocabulary, vocabulary_strings, zip;
+    safetensors_header, saved_session, state, utf8, vocabulary, vocabulary_strings, zip;
 
-inline constexpr const Reader* kReaders[] = {&ggml,        &gguf,
-                                             &json,        &packed,
-                                             &pickle,      &pth,
-                                             &pth_dict,    &python_literal,
-                                             &safetensors, &safetensors_header,
-                                             &state,       &utf8,
-                                             &vocabulary,  &vocabulary_strings,
+inline constexpr const Reader* kReaders[] = {&ggml,
+                                             &gguf,
+                                             &json,
+                                             &packed,
+                                             &pickle,
+                                             &pth,
+                                             &pth_dict,
+                                             &python_literal,
+                                             &safetensors,
+                                             &safetensors_header,
+                                             &saved_session,
+                                             &state,
+                                             &utf8,
+                                             &vocabulary,
+                                             &vocabulary_strings,
                                              &zip};
 
 }  // namespace rwkv::fuzz

@@ -19,7 +19,8 @@ const rooms: Readonly<Record<string, Room>> = {
   dtype: { files: /^src\/(dtype|decode_blocks)\.(h|cpp)$/, sees: ['tensor'] },
   quant: { files: /^src\/quant(_q4)?\.(h|cpp)$/, sees: ['dtype', 'tensor', 'simd'] },
   pool: { files: /^src\/pool\.(h|cpp)$/, sees: [] },
-  kernels: { files: /^src\/kernels\//, sees: ['pool', 'simd', 'quant', 'dtype', 'tensor'] },
+  choice: { files: /^src\/kernels\/choice\.h$/, sees: ['quant'] },
+  kernels: { files: /^src\/kernels\//, sees: ['choice', 'pool', 'simd', 'quant', 'dtype', 'tensor'] },
   formats: { files: /^src\/formats\//, sees: ['quant', 'dtype', 'tensor', 'result'] },
   tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
   sampler: { files: /^src\/(sampler|logprobs)\.(h|cpp)$/, sees: ['result'] },
@@ -37,7 +38,7 @@ const rooms: Readonly<Record<string, Room>> = {
   embedded: { files: /^src\/embedded_tokenizer\.(h|cpp)$/, sees: ['formats', 'tokenizer', 'result'] },
   bindings: {
     files: /^wasm\/(bindings|files|js)\.(h|cpp)$/,
-    sees: ['session', 'sampler', 'loading', 'formats', 'embedded', 'tokenizer', 'result'],
+    sees: ['session', 'sampler', 'choice', 'loading', 'formats', 'embedded', 'tokenizer', 'result'],
   },
 
   threadBindings: { files: /^wasm\/threads\.cpp$/, sees: ['pool'] },

@@ -73,7 +73,7 @@ export default async function create({ instantiateWasm }) {
   }
 
   return {
-    startLoading(source, vocabulary, quantization, onProgress) {
+    startLoading(source, vocabulary, quantization, _kernels, onProgress) {
       const bytes = new Uint8Array(source.size);
       const error = source.read(0, bytes);
       if (error !== '') return { error: { code: 'read-failed', message: `${source.name}: ${error}` } };
