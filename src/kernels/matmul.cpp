@@ -128,7 +128,7 @@ void for_tiles_of(const Matrix& W, int first, int last, int R, Rows y, Tile tile
 template <class Tile>
 void for_tiles(const Matrix& W, int R, Rows y, Tile tile) {
   pool.run((W.rows + kGroup - 1) / kGroup, kNsOfProduct * kGroup * W.cols * R,
-           [&](int first, int last) { for_tiles_of(W, first, last, R, y, tile); });
+           [=, &W](int first, int last) { for_tiles_of(W, first, last, R, y, tile); });
 }
 
 }  // namespace
@@ -136,8 +136,9 @@ void for_tiles(const Matrix& W, int R, Rows y, Tile tile) {
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   assert(x.width == W.cols && y.width == W.rows && x.count == y.count);
   if (W.format == Quantization::kF32 || W.format == Quantization::kF16) {
-    for_tiles(W, x.count, y,
-              [&]<int T>(const std::byte* group, int r, F32x8* ys) { float_tile<T>(W, group, x, r, ys); });
+    for_tiles(W, x.count, y, [&W, x]<int T>(const std::byte* group, int r, F32x8* ys) {
+      float_tile<T>(W, group, x, r, ys);
+    });
     return;
   }
   const ArenaScope scope(arena);
@@ -145,17 +146,17 @@ void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
   auto* q = reinterpret_cast<int16_t*>(arena.floats(x.size() / 2));
   auto* sums = reinterpret_cast<int16_t*>(arena.floats(x.count * blocks));
   float* scales = arena.floats(x.count * blocks);
-  pool.run(int(x.count * blocks), kNsOfActivation * kBlock, [&](int first, int last) {
+  pool.run(int(x.count * blocks), kNsOfActivation * kBlock, [=](int first, int last) {
     const size_t at = size_t(first) * kBlock;
     quantize_activations({x.data + at, size_t(last) * kBlock - at}, q + at, scales + first, sums + 2 * first);
   });
   const QuantizedRows xq{q, scales, sums, x.width};
   if (W.format == Quantization::kQ8)
     for_tiles(W, x.count, y,
-              [&]<int T>(const std::byte* group, int r, F32x8* ys) { q8_tile<T>(group, xq, r, ys); });
+              [xq]<int T>(const std::byte* group, int r, F32x8* ys) { q8_tile<T>(group, xq, r, ys); });
   else
     for_tiles(W, x.count, y,
-              [&]<int T>(const std::byte* group, int r, F32x8* ys) { q4_tile<T>(group, xq, r, ys); });
+              [xq]<int T>(const std::byte* group, int r, F32x8* ys) { q4_tile<T>(group, xq, r, ys); });
 }
 
 void matmul_each(Rows x, Rows E, Rows y) {
