@@ -26,6 +26,9 @@ import type {
 import { Turns } from './turns.js';
 import { openVocabulary } from './vocabulary.js';
 
+/** Weights that lie in caches: there one thread is as fast as two, whose shared lines cost what they save. */
+const smallBytes = 16 * 2 ** 20;
+
 /** The worker's end of the line to the page. */
 export interface Port {
   /** Buffers in `transfer` go with the message. */
@@ -188,6 +191,8 @@ async function load(
       ),
     );
     const info = model.info();
+    const threads = request.threads === 'auto' && info.bytes < smallBytes ? 1 : engine.threads;
+    engine.useThreads(threads);
     return {
       engine,
       model,
@@ -196,7 +201,7 @@ async function load(
         ...info,
         name: source.name,
         build: engine.build,
-        threads: engine.threads,
+        threads,
         warnings: [...engine.warnings, ...info.warnings],
       },
     };
