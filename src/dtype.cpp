@@ -101,7 +101,7 @@ size_t count_not_finite(std::span<const float> values) {
 void encode(DType dtype, std::span<const float> values, std::byte* bytes) {
   switch (dtype) {
     case DType::kF32:
-      std::memcpy(bytes, values.data(), values.size_bytes());
+      std::copy_n(std::as_bytes(values).data(), values.size_bytes(), bytes);
       break;
     case DType::kF16:
     case DType::kBF16:

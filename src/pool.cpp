@@ -23,6 +23,7 @@ constexpr double kMostNs = 12'000;
 // How often a waiting thread looks before it sleeps: 50 to 200 us, longer than what the caller does between
 // two loops. Sleeping and waking takes 10 to 30 us, a look that finds something 0.1 us.
 constexpr int kLooks = 300'000;
+constexpr double kNsOfLook = 0.4;
 
 // What a loop must take for helpers to be woken, as a multiple of the shortest range (so 50 us): they come
 // late, and the caller pays for the waking.
@@ -55,12 +56,12 @@ void wake_all([[maybe_unused]] std::atomic<uint32_t>& word) {
 #endif
 }
 
-// Looks until `is_done` or patience is at an end; which of them.
+// Looks until `is_done` or patience is at an end, which is kLooks; how often in vain.
 template <class F>
-bool spin(F is_done) {
-  for (int i = 0; i < kLooks; ++i)
-    if (is_done()) return true;
-  return false;
+int spin(F is_done) {
+  int looks = 0;
+  while (looks < kLooks && !is_done()) ++looks;
+  return looks;
 }
 
 }  // namespace
@@ -122,12 +123,15 @@ int Pool::take_chunks(int self) {
 
 void Pool::wait_until_left() {
   const auto are_gone = [&] { return gate_.load(memory_order_acquire) == 0; };
-  if (spin(are_gone)) return;
-  const int64_t start = nanoseconds();
-  gate_.fetch_or(kAsleep, memory_order_acquire);
-  for (uint32_t gate; (gate = gate_.load(memory_order_acquire)) != kAsleep;) sleep_while(gate_, gate);
-  gate_.store(0, memory_order_relaxed);
-  saved_ns_ -= double(nanoseconds() - start);
+  const int looks = spin(are_gone);
+  saved_ns_ -= looks * kNsOfLook;
+  if (looks == kLooks) {
+    const int64_t start = nanoseconds();
+    gate_.fetch_or(kAsleep, memory_order_acquire);
+    for (uint32_t gate; (gate = gate_.load(memory_order_acquire)) != kAsleep;) sleep_while(gate_, gate);
+    gate_.store(0, memory_order_relaxed);
+    saved_ns_ -= double(nanoseconds() - start);
+  }
   if (saved_ns_ >= 0) return;
   alone_ns_ = -saved_ns_ * kAlone;
   saved_ns_ = 0;
@@ -152,7 +156,7 @@ void Pool::serve(int index) {
       take_chunks(index);
       leave();
     }
-    if (spin([&] { return epoch_.load(memory_order_relaxed) != seen; })) continue;
+    if (spin([&] { return epoch_.load(memory_order_relaxed) != seen; }) < kLooks) continue;
     sleepers_.fetch_add(1, memory_order_seq_cst);
     while (epoch_.load(memory_order_seq_cst) == seen) sleep_while(epoch_, seen);
     sleepers_.fetch_sub(1, memory_order_relaxed);

@@ -137,8 +137,9 @@ export type Factory<Module> = (options: {
 export interface Engine {
   readonly build: Build;
   readonly module: WasmModule;
-  /** Threads that compute. */
+  /** Threads that can compute, and do unless fewer are asked for. */
   readonly threads: number;
+  useThreads(count: number): void;
   /** Why there are fewer than there could be. */
   readonly warnings: readonly string[];
 }
@@ -181,7 +182,8 @@ export async function startEngine(
   const warnings: string[] = [];
   if (host && count > 1) {
     try {
-      return { build, module: await startThreaded(build, count, host, io), threads: count, warnings };
+      const module = await startThreaded(build, count, host, io);
+      return { build, module, threads: count, useThreads: (used) => module.expectThreads(used), warnings };
     } catch (cause) {
       const error = startError(cause);
       if (threads !== 'auto') throw error;
@@ -189,13 +191,14 @@ export async function startEngine(
     }
   }
   try {
-    return { build, module: (await instantiate(builds[build], io)).made, threads: 1, warnings };
+    const { made: module } = await instantiate(builds[build], io);
+    return { build, module, threads: 1, useThreads() {}, warnings };
   } catch (cause) {
     throw startError(cause);
   }
 }
 
-async function startThreaded(build: Build, count: number, host: ThreadHost, io: Io): Promise<WasmModule> {
+async function startThreaded(build: Build, count: number, host: ThreadHost, io: Io): Promise<ThreadedModule> {
   const { made, module, memory } = await instantiate(threadedBuilds[build], io);
   if (!memory) throw new Error('the module brings memory of its own');
   const starts = Array.from({ length: count - 1 }, (_, i) => {

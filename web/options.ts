@@ -30,7 +30,7 @@ export interface LoadOptions {
   /**
    * Threads to compute with, 1 to 16; `model.info.threads` tells how many do. More than one need shared memory, which Node
    * has and pages that are cross-origin isolated: error `unsupported` elsewhere. Results do not depend on it. Default
-   * `'auto'`: as many as pay, at most 4, and one where there is no more.
+   * `'auto'`: as many as there are cores, at most 4; one for a small model, and where there is no more.
    */
   threads?: 'auto' | number | undefined;
   /**

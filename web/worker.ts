@@ -25,6 +25,9 @@ import { type Loaded, sessionHandlers } from './session-handlers.js';
 import { Turns } from './turns.js';
 import { openVocabulary } from './vocabulary.js';
 
+/** Weights that lie in caches: there one thread is as fast as two, whose shared lines cost what they save. */
+const smallBytes = 16 * 2 ** 20;
+
 /** The worker's end of the line to the page. */
 export interface Port {
   /** Buffers in `transfer` go with the message. */
@@ -122,6 +125,8 @@ async function load(
     const model = await finish(loading, breathe);
     loading.delete();
     const info = model.info();
+    const threads = request.threads === 'auto' && info.bytes < smallBytes ? 1 : engine.threads;
+    engine.useThreads(threads);
     return {
       engine,
       model,
@@ -130,7 +135,7 @@ async function load(
         ...info,
         name: source.name,
         build: engine.build,
-        threads: engine.threads,
+        threads,
         warnings: [...engine.warnings, ...info.warnings],
       },
     };

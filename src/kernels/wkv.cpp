@@ -13,7 +13,7 @@ constexpr double kNsOfChannel = 3, kNsOfElement = 0.3;
 void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state, Rows y) {
   const int C = r.width;
   float *aa = state, *bb = state + C, *pp = state + 2 * C;
-  const auto channels = [&](int first, int last) {
+  const auto channels = [=, &w, &u](int first, int last) {
     for (int t = 0; t < r.count; ++t)
       for (int c = first; c < last; c += kLanes) {
         const int n = std::min(C - c, kLanes);
@@ -32,7 +32,7 @@ void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state
       }
   };
   pool.run((C + kLanes - 1) / kLanes, kNsOfChannel * kLanes * r.count,
-           [&](int first, int last) { channels(first * kLanes, std::min(last * kLanes, C)); });
+           [=](int first, int last) { channels(first * kLanes, std::min(last * kLanes, C)); });
 }
 
 namespace {
@@ -49,7 +49,7 @@ void over_values(int N, F f) {
 // Calls f(t, h) for each head's first channel h and each of T tokens, of a head in order.
 template <class F>
 void over_heads(int T, int C, int N, F f) {
-  pool.run(C / N, kNsOfElement * N * N * T, [&](int first, int last) {
+  pool.run(C / N, kNsOfElement * N * N * T, [=](int first, int last) {
     for (int t = 0; t < T; ++t)
       for (int h = first * N; h < last * N; h += N) f(t, h);
   });
@@ -60,7 +60,7 @@ void over_heads(int T, int C, int N, F f) {
 void wkv6(Rows r, Rows k, Rows v, Rows w, const Vector& u, int heads, float* state, Rows y) {
   const int C = r.width, N = C / heads;
   assert(N % kLanes == 0);
-  over_heads(r.count, C, N, [&](int t, int h) {
+  over_heads(r.count, C, N, [=, &u](int t, int h) {
     over_values(N, [&]<int W>(int j) {
       const float *rt = r.row(t) + h, *kt = k.row(t) + h, *wt = w.row(t) + h, *ut = u.data() + h;
       f32x4 vj[W], sum[W];
@@ -82,7 +82,7 @@ void wkv6(Rows r, Rows k, Rows v, Rows w, const Vector& u, int heads, float* sta
 void wkv7(Rows r, Rows w, Rows k, Rows v, Rows kk, Rows a, int heads, float* state, Rows y) {
   const int C = r.width, N = C / heads;
   assert(N % kLanes == 0);
-  over_heads(r.count, C, N, [&](int t, int h) {
+  over_heads(r.count, C, N, [=](int t, int h) {
     over_values(N, [&]<int W>(int j) {
       const float *rt = r.row(t) + h, *wt = w.row(t) + h, *kt = k.row(t) + h, *at = a.row(t) + h;
       const float* kkt = kk.row(t) + h;
