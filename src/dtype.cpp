@@ -74,7 +74,7 @@ void encode_q8_0(std::span<const float> values, std::byte* p) {
 void decode(DType dtype, const std::byte* bytes, std::span<float> out) {
   switch (dtype) {
     case DType::kF32:
-      std::memcpy(out.data(), bytes, out.size_bytes());
+      std::copy_n(bytes, out.size_bytes(), std::as_writable_bytes(out).data());
       break;
     case DType::kF16:
       for (size_t i = 0; i < out.size(); ++i) out[i] = half_to_float(read_as<uint16_t>(bytes + 2 * i));
