@@ -27,7 +27,6 @@ void float_tile(const TileArguments& in) {
   const int cols = in.W.cols;
   walk<S, T>(in, [&](const std::byte*(&groups)[S], F32x8(&ys)[S][T]) {
     const std::byte* x = in.x;
-    RWKV_UNROLL(1)
     for (int k = 0; k < cols; ++k, x += T * sizeof(float))
       for (int s = 0; s < S; ++s, groups[s - 1] += Form::kColumnBytes) {
         const F32x8 w = form.weights(groups[s]);
