@@ -78,7 +78,8 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Multiplies W, piece after piece, by rows of x for at least kShortest and answers groups a second.
+// Multiplies pieces of W, far from each other, by rows of x for at least kShortest and answers groups a
+// second.
 class Trial {
  public:
   Trial(const Matrix& W, int count, int groups)
@@ -95,10 +96,10 @@ class Trial {
     const double start = now();
     double elapsed = 0;
     while (elapsed < kShortest) {
-      if (first_ >= groups_) first_ = 0;
       const int last = std::min(first_ + piece, groups_);
       matmul_groups(W_, activations, y_, first_, last);
-      done += last - first_, first_ = last;
+      done += last - first_;
+      first_ = int((first_ + size_t(groups_) * 610 / 987) % size_t(groups_));  // the golden section
       elapsed = now() - start;
     }
     return double(done) / elapsed;
@@ -112,13 +113,18 @@ class Trial {
 };
 
 // The fastest of several: each is tried once in every round, and its best round counts. Interrupted rounds
-// are slow, and so are the first ones, before the engine has compiled the kernel well.
+// are slow, and so are the first ones, before the engine has compiled the kernel well. The first candidate
+// stays where no other is clearly faster, or where a busy machine leaves too few rounds to tell.
 Choice fastest(const std::vector<Choice>& candidates, Trial& trial, int piece, double seconds) {
+  constexpr int kEnoughRounds = 5;
+  constexpr double kClearly = 1.03;
   std::vector<double> best(candidates.size());
-  const double end = now() + seconds;
-  while (now() < end && candidates.size() > 1)
+  int rounds = 0;
+  for (const double end = now() + seconds; now() < end; ++rounds)
     for (size_t i = 0; i < candidates.size(); ++i)
       best[i] = std::max(best[i], trial.run(candidates[i], piece));
+  if (rounds < kEnoughRounds) return candidates[0];
+  best[0] *= kClearly;
   return candidates[size_t(std::max_element(best.begin(), best.end()) - best.begin())];
 }
 
@@ -127,26 +133,32 @@ Choice fastest(const std::vector<Choice>& candidates, Trial& trial, int piece, d
 Choice choose(const Matrix& W, double seconds) {
   constexpr double kUsualBandwidth = 1e10;
   constexpr int kManyRows = 8, kManyGroups = 32;
-  constexpr size_t kPieceBytes = size_t{256} << 10;
+  // As if it were many matrices: at the start of each the machine must find out where it leads, which is when
+  // several streams help. (In one long walk one stream is a few percent faster.)
+  constexpr size_t kPieceBytes = size_t{640} << 10;
   Choice choice = current_choice(W.format);
   seconds = std::min(seconds, 20 * double(W.data.bytes()) / kUsualBandwidth);
-  if (W.empty() || seconds < 10 * kShortest) return choice;
+  if (W.empty() || seconds < 15 * kShortest) return choice;
 
   // The form by its arithmetic, on weights in the cache; where memory is the limit, forms hardly differ.
-  std::vector<Choice> candidates;
+  std::vector<Choice> candidates = {choice};
   for (const Form form : kForms)
-    if (has_form(W.format, form) && (form != Form::kDot || !has_form(W.format, Form::kSplit)))
+    if (form != choice.row && has_form(W.format, form) &&
+        (form != Form::kDot || !has_form(W.format, Form::kSplit)))
       candidates.push_back({form, choice.streams, form});
-  const double for_forms = candidates.size() > 1 ? seconds / 3 : 0;
-  Trial many(W, kManyRows, std::min(group_count(W), kManyGroups));
-  choice = fastest(candidates, many, kManyGroups, for_forms);
+  if (candidates.size() > 1) {
+    Trial many(W, kManyRows, std::min(group_count(W), kManyGroups));
+    choice = fastest(candidates, many, kManyGroups, seconds / 3);
+    seconds -= seconds / 3;
+  }
 
   // Then the streams, on weights from far memory.
-  candidates.clear();
-  for (const int streams : kStreams) candidates.push_back({choice.row, streams, choice.rows});
+  candidates = {choice};
+  for (const int streams : kStreams)
+    if (streams != choice.streams) candidates.push_back({choice.row, streams, choice.rows});
   Trial one(W, 1, group_count(W));
   const int piece = int(std::max(kPieceBytes / W.group_bytes(), size_t{4}));
-  choice = fastest(candidates, one, piece, seconds - for_forms);
+  choice = fastest(candidates, one, piece, seconds);
   use_choice(W.format, choice);
   return choice;
 }

@@ -44,8 +44,8 @@ struct NamedChoice {
 std::optional<NamedChoice> find_choice(std::string_view name);
 
 // Times the forms and then the numbers of streams on W and uses the fastest from then on. It takes as long as
-// `seconds`, or about 20 products with W where that is less; a W of less than 5 MB is not worth the time and
-// changes nothing. Best on the largest matrix of a model. REQUIRES: as use_choice.
+// `seconds`, or about 20 products with W where that is less; a W of less than 7.5 MB is not worth the time
+// and changes nothing. Best on the largest matrix of a model. REQUIRES: as use_choice.
 Choice choose(const Matrix& W, double seconds = 0.05);
 
 }  // namespace rwkv

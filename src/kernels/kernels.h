@@ -20,8 +20,8 @@ struct Norm {
 // ---- matmul.cpp ----
 
 // y = W x for each of R rows. W (M, K), x (R, K), y (R, M). REQUIRES: x and y apart.
-// q8 weights take x as 8-bit integers with a scale for each 32 (quantize_activations): exact integer sums in
-// a block.
+// q8 and q4 weights take x as 8-bit integers with a scale for each 32: exact integer sums in a block. Which
+// kernels compute them is a matter of speed alone (choice.h); matmul.h has the same in parts, for threads.
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena);
 
 // y = x E for each of R rows with a matrix of its own. x (R, K), E (R, K M) as [row][k][m], y (R, M).

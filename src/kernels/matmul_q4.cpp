@@ -8,7 +8,7 @@ namespace {
 // block, which share a scale.
 
 struct DotForm {
-  static constexpr int kQuadBytes = 8;
+  static constexpr int kQuadBytes = 8, kUnrolled = 1;
   i32x4 nibbles = splat_from_memory(0x000F000F);
 
   struct Pairs {
@@ -33,7 +33,7 @@ struct DotForm {
 };
 
 struct SplitForm {
-  [[maybe_unused]] static constexpr int kQuadBytes = 4;
+  [[maybe_unused]] static constexpr int kQuadBytes = 4, kUnrolled = 8;
   i32x4 nibbles = splat_from_memory(0x0F0F0F0F);
 
   struct Weights {
@@ -74,7 +74,7 @@ void q4_tile(const TileArguments& in) {
       for (int t = 0; t < T; ++t)
         for (int s = 0; s < S; ++s) sums[s][t][0] = sums[s][t][1] = pairs(splat_int(x + 4 * (T + t)));
       const std::byte* quads = x + 8 * T;
-      RWKV_UNROLL
+      RWKV_UNROLL(Form::kUnrolled)
       for (int quad = 0; quad < Matrix::kQuads; ++quad)
         for (int s = 0; s < S; ++s) {
           const auto w = form.weights(load_int(groups[s] + 32 + quad * 16));

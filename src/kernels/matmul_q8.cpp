@@ -6,7 +6,7 @@ namespace {
 // The forms differ in how 4 columns of 4 rows, 16 bytes of weights, meet 4 activations.
 
 struct DotForm {
-  static constexpr int kQuadBytes = 8;
+  static constexpr int kQuadBytes = 8, kUnrolled = 1;
   i32x4 bytes = splat_from_memory(0x00FF00FF);
 
   struct Pairs {
@@ -25,7 +25,7 @@ struct DotForm {
 };
 
 struct ByteForm {
-  [[maybe_unused]] static constexpr int kQuadBytes = 4;
+  [[maybe_unused]] static constexpr int kQuadBytes = 4, kUnrolled = 8;
   static i32x4 weights(i32x4 w) { return w; }
   static i32x4 activations(const std::byte* x) { return splat_int(x); }
 };
@@ -59,7 +59,7 @@ void q8_tile(const TileArguments& in) {
       for (int t = 0; t < T; ++t)
         for (int s = 0; s < S; ++s) sums[s][t][0] = sums[s][t][1] = splat_int(x + 4 * (T + t));
       const std::byte* quads = x + 8 * T;
-      RWKV_UNROLL
+      RWKV_UNROLL(Form::kUnrolled)
       for (int quad = 0; quad < Matrix::kQuads; ++quad)
         for (int s = 0; s < S; ++s) {
           const std::byte* from = groups[s] + 32 + quad * 32;
