@@ -134,6 +134,12 @@ constexpr bool kHasByteDots = true;
 #else
 constexpr bool kHasByteDots = false;
 #endif
+// Where the relaxed ones are there, those of 16 bits are of no use; natively they are tested.
+#if defined(__wasm_relaxed_simd__)
+constexpr bool kHasWordDots = false;
+#else
+constexpr bool kHasWordDots = true;
+#endif
 
 #if !defined(__wasm_relaxed_simd__)
 // The sums of `terms` neighbouring products.

@@ -28,7 +28,7 @@ constexpr const char* kFormNames[] = {"dot", "split", "fused"};
 bool has_form(Quantization format, Form form) {
   switch (form) {
     case Form::kDot:
-      return true;
+      return kHasWordDots || format < Quantization::kQ8;
     case Form::kSplit:
       return kHasByteDots && format >= Quantization::kQ8;
     case Form::kFused:

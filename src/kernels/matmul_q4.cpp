@@ -113,7 +113,8 @@ TileKernel q4_kernel(Form form, int streams, int T) {
   return kernel_of_shape(streams, T, [&]<int S, int T_>() -> TileKernel {
     if constexpr (kHasByteDots)
       if (form == Form::kSplit) return q4_tile<SplitForm, S, T_>;
-    return q4_tile<DotForm, S, T_>;
+    if constexpr (kHasWordDots) return q4_tile<DotForm, S, T_>;
+    return nullptr;
   });
 }
 

@@ -91,7 +91,8 @@ TileKernel q8_kernel(Form form, int streams, int T) {
       if (form == Form::kSplit) return q8_tile<SplitForm, S, T_>;
       if (form == Form::kFused) return q8_tile<FusedForm, S, T_>;
     }
-    return q8_tile<DotForm, S, T_>;
+    if constexpr (kHasWordDots) return q8_tile<DotForm, S, T_>;
+    return nullptr;
   });
 }
 

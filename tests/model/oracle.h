@@ -106,4 +106,12 @@ inline Bytes converted(const Checkpoint& checkpoint, Quantization quantization) 
   return file;
 }
 
+// A model in f32 of what a quantization leaves of the weights in `file`.
+inline Model load_rounded(const Bytes& file, Quantization quantization) {
+  const MemorySource source("exact", file);
+  const Bytes packed = converted(require(open_checkpoint(source)), quantization);
+  const MemorySource packed_source("rounded", packed);
+  return require(load_model(require(open_checkpoint(packed_source)), Quantization::kF32));
+}
+
 }  // namespace rwkv

@@ -58,8 +58,12 @@ TEST_CASE("quantised weights stay near the authors' logits") {
   for (const char* name : kOracles) {
     INFO(name);
     const Oracle f16 = load_oracle(name, Quantization::kF16), q8 = load_oracle(name, Quantization::kQ8);
-    // Halves hold bf16 and f16 weights exactly, but for the smallest; q8's 127 steps cost about a fiftieth.
+    // Halves hold bf16 and f16 weights exactly, but for the smallest.
     CHECK(reference::max_difference(read_all(f16.model, f16.tokens, 40), f16.logits) < 2e-3);
-    CHECK(reference::max_difference(read_all(q8.model, q8.tokens, 40), q8.logits) < 0.5);
+    // Beside the same rounded weights in f32, q8 rounds activations alone; the weights' 63 steps cost as much
+    // again.
+    const Model rounded = load_rounded(oracle_file(name), Quantization::kQ8);
+    CHECK(reference::max_difference(read_all(q8.model, q8.tokens, 40), read_all(rounded, q8.tokens, 40)) <
+          0.25);
   }
 }

@@ -50,14 +50,15 @@ TEST_CASE("version 7a gives the same bits in chunks, in batches and quantised") 
   const std::vector<Token> tokens = text();
   const Parts parts = tiny_7a(oracle_parts("v7-bf16"));
   const auto exact = read_all(load(parts), tokens, 40);
-  // q8's 127 steps cost the oracles about a twentieth of the logits' spread of 2 (r.m.s. 0.1 in version 7)
-  // and a little more here, where one quantised factor multiplies another.
+  // q8 is held against its own rounded weights in f32: what is left is the rounding of activations, which
+  // costs a little more than in the oracles, as one quantised factor multiplies another.
+  const auto rounded = read_all(load_rounded(write_safetensors(parts), Quantization::kQ8), tokens, 40);
   for (const auto& [quantization, tolerance] :
-       {std::pair{Quantization::kF32, 0.0}, {Quantization::kF16, 2e-3}, {Quantization::kQ8, 0.7}}) {
+       {std::pair{Quantization::kF32, 0.0}, {Quantization::kF16, 2e-3}, {Quantization::kQ8, 0.35}}) {
     const Model model = load(parts, quantization);
     INFO(quantization_name(quantization));
     const auto whole = read_all(model, tokens, 40);
-    CHECK(reference::max_difference(whole, exact) <= tolerance);
+    CHECK(reference::max_difference(whole, quantization == Quantization::kQ8 ? rounded : exact) <= tolerance);
     for (const size_t chunk : {1, 7}) CHECK(read_all(model, tokens, chunk) == whole);
 
     const size_t V = size_t(model.config.vocabulary);
