@@ -140,22 +140,26 @@ Choice choose(const Matrix& W, double seconds) {
   seconds = std::min(seconds, 20 * double(W.data.bytes()) / kUsualBandwidth);
   if (W.empty() || seconds < 15 * kShortest) return choice;
 
-  // The form by its arithmetic, on weights in the cache; where memory is the limit, forms hardly differ.
-  std::vector<Choice> candidates = {choice};
+  std::vector<Form> forms;
   for (const Form form : kForms)
-    if (form != choice.row && has_form(W.format, form) &&
-        (form != Form::kDot || !has_form(W.format, Form::kSplit)))
-      candidates.push_back({form, choice.streams, form});
+    if (has_form(W.format, form) && (form != Form::kDot || !has_form(W.format, Form::kSplit)))
+      forms.push_back(form);
+
+  // For many rows by arithmetic, on weights in the cache.
+  std::vector<Choice> candidates = {choice};
+  for (const Form rows : forms)
+    if (rows != choice.rows) candidates.push_back({choice.row, choice.streams, rows});
   if (candidates.size() > 1) {
     Trial many(W, kManyRows, std::min(group_count(W), kManyGroups));
-    choice = fastest(candidates, many, kManyGroups, seconds / 3);
-    seconds -= seconds / 3;
+    choice = fastest(candidates, many, kManyGroups, seconds / 4);
+    seconds -= seconds / 4;
   }
 
-  // Then the streams, on weights from far memory.
+  // For one row by how well it goes with reading from far memory.
   candidates = {choice};
-  for (const int streams : kStreams)
-    if (streams != choice.streams) candidates.push_back({choice.row, streams, choice.rows});
+  for (const Form row : forms)
+    for (const int streams : kStreams)
+      if (row != choice.row || streams != choice.streams) candidates.push_back({row, streams, choice.rows});
   Trial one(W, 1, group_count(W));
   const int piece = int(std::max(kPieceBytes / W.group_bytes(), size_t{4}));
   choice = fastest(candidates, one, piece, seconds);

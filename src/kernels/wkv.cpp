@@ -79,33 +79,42 @@ void wkv6(Rows r, Rows k, Rows v, Rows w, const Vector& u, int heads, float* sta
   });
 }
 
+// With b = -kk a, new S = w S + b (kk S)^T + k v^T, so that y = r S = (r w) S + (r b) (kk S) + (r k) v: both
+// products with the old S are summed in one walk through it, and the walk that writes it keeps fewer
+// registers.
 void wkv7(Rows r, Rows w, Rows k, Rows v, Rows kk, Rows a, int heads, float* state, Rows y) {
   const int C = r.width, N = C / heads;
   assert(N % kLanes == 0);
   over_heads(r.count, C, N, [=](int t, int h) {
+    const float *rt = r.row(t) + h, *wt = w.row(t) + h, *kt = k.row(t) + h, *at = a.row(t) + h,
+                *kkt = kk.row(t) + h;
+    const auto product = [](f32x4 a, f32x4 b) { return a * b; };
+    const f32x4 r_k = splat(sum_of(N, product, rt, kt));
+    const f32x4 r_b = splat(-sum_of(
+        N, [](f32x4 r, f32x4 kk, f32x4 a) { return r * kk * a; }, rt, kkt, at));
     over_values(N, [&]<int W>(int j) {
-      const float *rt = r.row(t) + h, *wt = w.row(t) + h, *kt = k.row(t) + h, *at = a.row(t) + h;
-      const float* kkt = kk.row(t) + h;
       float* S = state + size_t(h) * N + j;  // column j of the head's S
-      f32x4 vj[W], removed[W], sum[W];
-      for (int i = 0; i < W; ++i) {
-        vj[i] = load(v.row(t) + h + j + i * kLanes);
-        removed[i] = sum[i] = splat(0);
-      }
-      for (int key = 0; key < N; ++key)  // kk S, of the old S
-        for (int i = 0; i < W; ++i)
-          removed[i] = madd(splat(kkt[key]), load(S + size_t(key) * N + i * kLanes), removed[i]);
+      f32x4 vj[W], removed[W], kept[W];      // v, kk S, (r w) S
+      for (int i = 0; i < W; ++i) removed[i] = kept[i] = splat(0);
       for (int key = 0; key < N; ++key) {
-        const f32x4 r_k = splat(rt[key]), w_k = splat(wt[key]), k_k = splat(kt[key]),
-                    b_k = splat(-kkt[key] * at[key]);
+        const f32x4 kk_k = splat(kkt[key]), rw_k = splat(rt[key] * wt[key]);
         for (int i = 0; i < W; ++i) {
-          float* s = S + size_t(key) * N + i * kLanes;
-          const f32x4 updated = madd(w_k, load(s), madd(b_k, removed[i], k_k * vj[i]));
-          store(s, updated);
-          sum[i] = madd(r_k, updated, sum[i]);
+          const f32x4 s = load(S + size_t(key) * N + i * kLanes);
+          removed[i] = madd(kk_k, s, removed[i]);
+          kept[i] = madd(rw_k, s, kept[i]);
         }
       }
-      for (int i = 0; i < W; ++i) store(y.row(t) + h + j + i * kLanes, sum[i]);
+      for (int i = 0; i < W; ++i) {
+        vj[i] = load(v.row(t) + h + j + i * kLanes);
+        store(y.row(t) + h + j + i * kLanes, madd(r_b, removed[i], madd(r_k, vj[i], kept[i])));
+      }
+      for (int key = 0; key < N; ++key) {
+        const f32x4 w_k = splat(wt[key]), k_k = splat(kt[key]), b_k = splat(-kkt[key] * at[key]);
+        for (int i = 0; i < W; ++i) {
+          float* s = S + size_t(key) * N + i * kLanes;
+          store(s, madd(w_k, load(s), madd(b_k, removed[i], k_k * vj[i])));
+        }
+      }
     });
   });
 }

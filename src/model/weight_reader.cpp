@@ -186,15 +186,15 @@ Matrix WeightReader::transposed(std::string_view name, int rows, int cols) {
   const std::optional<Tensor> tensor = expect(name, {cols, rows});
   if (!tensor) return {};
   Tensor view = rwkv::transposed(*tensor);
-  return pack(PlannedTensor::Kind::kTransposed, *tensor, view, unquantised());
+  return pack(PlannedTensor::Kind::kTransposed, *tensor, view, low_rank_format(cols));
 }
 
 Matrix WeightReader::transposed(const Vector& values, int i, int rows, int cols) {
   if (error_) return {};
-  bytes_ += packed_bytes(unquantised(), rows, cols);
+  bytes_ += packed_bytes(low_rank_format(cols), rows, cols);
   if (plan_only_) return {};
-  Matrix matrix = make_matrix(unquantised(), rows, cols);
-  if (matrix.empty()) return fail_memory(packed_bytes(unquantised(), rows, cols)), Matrix{};
+  Matrix matrix = make_matrix(low_rank_format(cols), rows, cols);
+  if (matrix.empty()) return fail_memory(packed_bytes(low_rank_format(cols), rows, cols)), Matrix{};
   const float* from = values.data() + size_t(i) * rows * cols;
   std::vector<float> group(size_t(kGroup) * cols);
   for (int row = 0; row < rows; row += kGroup) {

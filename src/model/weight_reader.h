@@ -56,7 +56,7 @@ class WeightReader {
   Norm norm(std::string_view name, int width);
   // (rows, cols), in the model's quantization, packed group by group.
   Matrix matrix(std::string_view name, int rows, int cols);
-  // A matrix that the file holds transposed, (cols, rows), and that must not be quantised.
+  // A low-rank matrix, which the file holds transposed: (cols, rows).
   Matrix transposed(std::string_view name, int rows, int cols);
   // The same from the values of a tensor (n, cols, rows) that was read as a vector: entry i of n.
   Matrix transposed(const Vector& values, int i, int rows, int cols);
@@ -84,8 +84,11 @@ class WeightReader {
   const Tensor* find(std::string_view name) const;
   // The tensor under this very shape, if it is there and has it but for dimensions of one; else an error.
   std::optional<Tensor> expect(std::string_view name, const Shape& shape);
-  // The low-rank matrices are not quantised: that would ruin the model.
-  Quantization unquantised() const { return std::min(quantization_, Quantization::kF16); }
+  // The low-rank matrices of quantised models are q8: it costs a hundredth of a percent of bits/byte. q4
+  // would ruin them.
+  Quantization low_rank_format(int cols) const {
+    return format_for(std::min(quantization_, Quantization::kQ8), cols);
+  }
   // `view`, which is `tensor` or its transpose, packed as `format`.
   Matrix pack(PlannedTensor::Kind kind, const Tensor& tensor, const Tensor& view, Quantization format);
   void keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dtype, uint64_t bytes);

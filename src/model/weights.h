@@ -8,8 +8,8 @@
 namespace rwkv {
 
 // Reads and packs piece by piece: the peak is the packed model and about a megabyte, or the largest tensor
-// that does not lie row by row. The large matrices take `quantization`; the low-rank ones, which quantising
-// would ruin, stay f32 or f16, the vectors f32. Errors: kBadModel and kUnsupported (detect_config; a missing
+// that does not lie row by row. The large matrices take `quantization`, the low-rank ones of quantised models
+// q8, the vectors f32. Errors: kBadModel and kUnsupported (detect_config; a missing
 // tensor, a wrong shape, with name, expected and found), kReadFailed, kOutOfMemory.
 Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization,
                          const LoadProgress& progress = {});

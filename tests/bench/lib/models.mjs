@@ -43,12 +43,13 @@ export async function ensureRandomModel(sizes, type) {
 
 /**
  * What one token costs, of `model.info`: weights that meet each token, and bytes read of them. The embedding is not
- * among them: one of its rows is read. It is Q8_0 (34 bytes for 32) beside q8 and q4, else halves.
+ * among them: one of its rows is read. It is Q8_0 (34 bytes for 32) beside q8 and q4, else halves. `head`: those of the weights
+ * that tokens of a prompt do not meet, as only the last one's logits are wanted.
  */
 export function costOf({ parameters, vocabulary, channels, bytes, quantization }) {
   const embedding = vocabulary * channels;
   const embeddingBytes = quantization.startsWith('q') ? (embedding / 32) * 34 : embedding * 2;
-  return { weights: parameters - embedding, bytes: bytes - embeddingBytes };
+  return { weights: parameters - embedding, head: embedding, bytes: bytes - embeddingBytes };
 }
 
 /** Bytes of one session's recurrent state in version 7. */

@@ -20,13 +20,14 @@ export function rowsOf(results, limitsOf) {
       const rate = median(samples);
       const bytesPerToken = cost.bytes / tokensOfPass;
       const reading = bytesPerToken / bandwidth(limits);
-      const computing = (2 * cost.weights) / arithmetic(limits, info.quantization);
+      const weights = kind === 'prefill' ? cost.weights - cost.head : cost.weights;
+      const computing = (2 * weights) / arithmetic(limits, info.quantization);
       return {
         ...configuration,
         task: task === 'batch 1' ? 'decode' : task,
         tokensPerSecond: rate,
         gigabytesPerSecond: (rate * bytesPerToken) / 1e9,
-        gigaoperationsPerSecond: (rate * 2 * cost.weights) / 1e9,
+        gigaoperationsPerSecond: (rate * 2 * weights) / 1e9,
         limit: reading > computing ? 'memory' : 'SIMD',
         shareOfLimit: rate * Math.max(reading, computing),
         quietTokensPerSecond: quietRate(samples),
