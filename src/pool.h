@@ -44,9 +44,8 @@ class Pool {
   // index takes about `ns_each` nanoseconds: by that ranges are made neither too short nor too long, and a
   // loop that is not worth crossing over to another thread is one range. So is a loop in a loop. Each thread
   // works with a copy of f, which captures by value what it reads often: what lies on the caller's stack
-  // shares cache lines with what the caller writes all the time (for small matrices that cost half of the
-  // speed). REQUIRES: f may run at the same time for different ranges, and its result does not depend on how
-  // they are cut; one caller at a time; count < 2^30.
+  // shares cache lines with what the caller writes all the time. REQUIRES: f may run at the same time for
+  // different ranges, and its result does not depend on how they are cut; one caller at a time; count < 2^30.
   template <class F>
   void run(int count, double ns_each, const F& f) {
     if (count <= 0) return;

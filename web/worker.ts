@@ -25,7 +25,7 @@ import { type Loaded, sessionHandlers } from './session-handlers.js';
 import { Turns } from './turns.js';
 import { openVocabulary } from './vocabulary.js';
 
-/** Weights that lie in caches: there one thread is as fast as two, whose shared lines cost what they save. */
+/** Weights that lie in caches: with 5 MB two threads decode no faster than one, and read a prompt at 0.7 to 1.5 times its speed. */
 const smallBytes = 16 * 2 ** 20;
 
 /** The worker's end of the line to the page. */
