@@ -89,17 +89,33 @@ export function memorySource(name: string, chunks: readonly Uint8Array[]): ByteS
   };
 }
 
+// A slice costs a browser about a millisecond, however short: short reads, of which a model's file has hundreds side by
+// side, take more than they ask for.
+const shortRead = 1 << 16;
+const windowBytes = 1 << 20;
+
 // A Blob, read slice by slice.
 function sliceBlob(name: string, blob: Blob, io: Io): ByteSource {
   const reader = new FileReaderSync();
+  let window = { start: 0, bytes: new Uint8Array() };
+  const slice = (start: number, length: number) =>
+    reader.readAsArrayBuffer(blob.slice(start, start + length));
   return {
     name,
     size: blob.size,
     read(offset, into) {
       try {
-        const buffer = reader.readAsArrayBuffer(blob.slice(offset, offset + into.length));
-        into.set(new Uint8Array(buffer));
-        io.discard?.(buffer);
+        if (into.length > shortRead) {
+          const buffer = slice(offset, into.length);
+          into.set(new Uint8Array(buffer));
+          io.discard?.(buffer);
+          return;
+        }
+        const { start, bytes } = window;
+        if (offset < start || offset + into.length > start + bytes.length)
+          window = { start: offset, bytes: new Uint8Array(slice(offset, windowBytes)) };
+        const at = offset - window.start;
+        into.set(window.bytes.subarray(at, at + into.length));
       } catch (cause) {
         throw new RwkvError('read-failed', `${name}: ${sentence(cause)}`, { cause });
       }
