@@ -11,7 +11,7 @@ namespace {
 // The shortest ranges: every loop of a tiny model is shared.
 constexpr double kShort = 1e-3;
 
-// What `compute` gives on 1, 2 and 3 threads, several times each: helpers come early or late.
+// What `compute` gives on 1, 2 and 3 threads, twice each: helpers come early or late.
 template <class F>
 void check_threads(F compute) {
   const auto alone = compute();
@@ -19,7 +19,7 @@ void check_threads(F compute) {
     for (const double least_ns : {kShort, Pool::kLeastNs}) {
       const Threads helpers(threads, least_ns);
       INFO(threads << " threads, ranges of " << least_ns << " ns");
-      for (int i = 0; i < 4; ++i) CHECK(compute() == alone);
+      for (int i = 0; i < 2; ++i) CHECK(compute() == alone);
     }
 }
 
@@ -30,9 +30,10 @@ TEST_CASE("logits are the same on 1, 2 and 3 threads, for each version, format a
     for (const Quantization quantization :
          {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4}) {
       const Oracle oracle = load_oracle(name, quantization);
-      for (const size_t chunk : {1, 40}) {
+      const std::vector<Token> tokens(oracle.tokens.begin(), oracle.tokens.begin() + 7);
+      for (const size_t chunk : {1, 7}) {
         INFO(name << " " << quantization_name(quantization) << " in chunks of " << chunk);
-        check_threads([&] { return read_all(oracle.model, oracle.tokens, chunk); });
+        check_threads([&] { return read_all(oracle.model, tokens, chunk); });
       }
     }
 }
