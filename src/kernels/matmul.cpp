@@ -8,8 +8,8 @@
 namespace rwkv {
 namespace {
 
-// So many bytes of groups meet all tiles of x before the next ones: they stay in the nearest caches. (16 KB are
-// 1 % slower, 4 KB 4 %.)
+// So many bytes of groups meet all tiles of x before the next ones: they stay in the nearest caches. (16 KB
+// are 1 % slower, 4 KB 4 %.)
 constexpr size_t kChunkBytes = 48 << 10;
 // So many bytes of activations meet all groups before the next ones: they stay in the second cache.
 constexpr size_t kPanelBytes = 192 << 10;
