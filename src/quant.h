@@ -23,8 +23,7 @@ constexpr int kGroup = 8;  // rows packed together
 // A weight matrix (M, K) in kernel layout. Rows are packed in groups of 8, the last group padded with zeros:
 //   f32  for each k: 8 floats
 //   f16  for each k: 8 halves, in 32-bit lanes of (row i, row 4 + i)
-//   q8   for each block of 32 k: 8 float scales, then for each quad of columns: 16 bytes of rows 0-3, 16
-//   bytes
+//   q8   for each block of 32 k: 8 float scales, then for each quad of columns: 16 bytes of rows 0-3 and 16
 //        of rows 4-7. w = scale (q - 64), q in 1..127
 //   q4   8 float units; then for each block of 32 k: 16 bytes of scales, 16 of zeros, then for each quad 16
 //        bytes, rows 0-3 in the low nibbles and rows 4-7 in the high ones. w = unit scale (q - 8 - zero /

@@ -100,13 +100,12 @@ val logits(const JsSession& js) {
 }
 
 val sample(JsSession& js) {
-  std::vector<float> logits;
-  if (js.top_logprobs >= 0) logits.assign(js.session.logits().begin(), js.session.logits().end());
   const Piece piece = js.session.sample(js.options);
   val result = val::object();
   result.set("token", piece.token);
   result.set("text", piece.text);
   if (js.top_logprobs < 0) return result;
+  const std::span<const float> logits = js.session.logits();  // those that it was drawn from, still
   val likeliest = val::array();
   for (const auto& [token, value] : top_log_probabilities(logits, js.top_logprobs)) {
     val one = val::object();

@@ -59,8 +59,8 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
   const leave = await call.enter();
   let hasBegun = false;
   try {
-    hasBegun = true;
     books.promptIsRead(await call.begin(call.prompt, drawing));
+    hasBegun = true;
     if (call.echo && call.prompt.length > 0) {
       const { prompt } = call;
       const text = typeof prompt === 'string' ? prompt : await call.textOf(prompt);
@@ -85,7 +85,9 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
     books.end('length');
   } finally {
     try {
-      if (hasBegun && !books.hasEnded && !call.keepPartial) await call.rewind();
+      // A prompt that was refused has changed nothing; one that was cut short by the signal has.
+      const hasChanged = hasBegun || signal?.aborted;
+      if (hasChanged && !books.hasEnded && !call.keepPartial) await call.rewind();
     } finally {
       leave();
     }
