@@ -21,6 +21,8 @@ export interface CompletionResult {
   /** Tokens that were read and generated. */
   readonly usage: {
     readonly promptTokens: number;
+    /** How many of the prompt's tokens had been read before, by another session. */
+    readonly cachedTokens: number;
     readonly completionTokens: number;
     readonly totalTokens: number;
   };

@@ -91,11 +91,10 @@ export function createRWKV(host: Host): RWKV {
       }
     },
     async load(source, options = {}) {
-      const { tokenizer, quantization, build, threads, kernels, signal, onProgress } =
-        checkLoadOptions(options);
+      const { tokenizer, signal, onProgress, ...settings } = checkLoadOptions(options);
       signal?.throwIfAborted();
       const load = async (model: Place, vocabulary: VocabularyChoice) => {
-        const request = { model, vocabulary, quantization, build, threads, kernels };
+        const request = { model, vocabulary, ...settings };
         const transfer = [model, vocabulary].flatMap(buffers);
         const client = spawn();
         try {

@@ -9,9 +9,23 @@ interface Waiting {
   readonly reject: (reason: Error) => void;
 }
 
+/** A place in what a reader has to read. */
+interface Mark {
+  /** So many tokens come behind it. */
+  readonly left: number;
+  readonly reached: () => void;
+}
+
 /** A pass waits for others at most so long: this share of what the last pass took, and so many ms. */
 const shareOfPatience = 0.25;
 const mostPatience = 4;
+
+/** While a text is being generated, and so many ms after its last token, passes are to take at most so many ms. */
+const streamLasts = 1000;
+const longestPass = 50;
+/** All that a pass can read of one text (kChunk of src/session.h), and what it reads of a long one at least. */
+const wholeChunk = 32;
+const leastChunk = 4;
 
 /**
  * Who reads when. Sessions that have tokens to read advance together, one batched pass a turn; between turns the event
@@ -19,26 +33,30 @@ const mostPatience = 4;
  *
  * A pass costs nearly the same for one as for many. Texts that are generated side by side ask for their next tokens at nearly
  * the same time, so a pass waits for those who read in the last one: otherwise the first to come would read alone and the
- * others in the pass after it, for ever.
+ * others in the pass after it, for ever. Long prompts are read in smaller chunks beside them, so that they do not falter.
  */
 export class Turns<R extends Reader> {
   readonly #reading = new Map<R, Waiting[]>();
-  readonly #advance: (readers: R[]) => void;
+  readonly #marks = new Map<R, Mark>();
+  readonly #advance: (readers: R[], most: Int32Array) => void;
   readonly #breathe: () => Promise<void>;
   readonly #crash: (error: unknown) => void;
   /** Who read all it had in the last pass and has not come again. */
   readonly #expected = new Set<R>();
-  /** How long the last pass took, in ms. */
+  /** How long the last pass took, in ms, and how many tokens it read in one. */
   #lastPass = 0;
+  #pace = 0;
+  /** When a text that is being generated was last read. */
+  #lastStream = -streamLasts;
   #running = false;
 
   /**
-   * @param advance - one pass: each reader reads some of its tokens
+   * @param advance - one pass: each reader reads so many of its tokens, or all it can in one pass
    * @param breathe - resolves when the event loop has handled what had arrived
    * @param crash - hears what `advance` throws; no turn follows
    */
   constructor(
-    advance: (readers: R[]) => void,
+    advance: (readers: R[], most: Int32Array) => void,
     breathe: () => Promise<void>,
     crash: (error: unknown) => void,
   ) {
@@ -65,10 +83,16 @@ export class Turns<R extends Reader> {
     return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
   }
 
+  /** Calls `reached` when `reader` stands before the last `left` of its tokens, unless it is stopped before. */
+  mark(reader: R, left: number, reached: () => void): void {
+    this.#marks.set(reader, { left, reached });
+  }
+
   /** `reader` reads no further until it is started again. Who waits for it hears `reason`, or nothing ever again. */
   stop(reader: R, reason?: Error): void {
     const waiting = this.#reading.get(reader) ?? [];
     this.#reading.delete(reader);
+    this.#marks.delete(reader);
     this.#expected.delete(reader);
     if (reason) for (const { reject } of waiting) reject(reason);
   }
@@ -80,10 +104,13 @@ export class Turns<R extends Reader> {
       while (this.#expected.size > 0 && performance.now() < patient);
       this.#expected.clear();
       const readers = [...this.#reading.keys()];
-      const start = performance.now();
-      if (readers.length > 0) this.#advance(readers);
-      this.#lastPass = performance.now() - start;
+      if (readers.length > 0) this.#pass(readers);
       for (const reader of readers) {
+        const mark = this.#marks.get(reader);
+        if (mark && reader.pending() <= mark.left) {
+          this.#marks.delete(reader);
+          mark.reached();
+        }
         if (reader.pending() > 0) continue;
         for (const { resolve } of this.#reading.get(reader) ?? []) resolve();
         this.#reading.delete(reader);
@@ -91,5 +118,30 @@ export class Turns<R extends Reader> {
       }
     }
     this.#running = false;
+  }
+
+  #pass(readers: R[]): void {
+    const most = this.#shares(readers);
+    const start = performance.now();
+    this.#advance(readers, most);
+    this.#lastPass = performance.now() - start;
+    this.#pace = most.reduce((sum, count) => sum + count, 0) / Math.max(this.#lastPass, 0.01);
+  }
+
+  // How much each reads. Beside texts that are being generated, which read one token each, long ones share what is left of
+  // the tokens that fit into the longest pass, at the pace of the last one.
+  #shares(readers: readonly R[]): Int32Array {
+    const long = readers.filter((reader) => reader.pending() > 1).length;
+    if (long < readers.length) this.#lastStream = performance.now();
+    const isHurried = performance.now() - this.#lastStream < streamLasts;
+    const left = this.#pace * longestPass - (readers.length - long);
+    const chunk = isHurried
+      ? Math.min(Math.max(Math.floor(left / long), leastChunk), wholeChunk)
+      : wholeChunk;
+    return Int32Array.from(readers, (reader) => {
+      const [pending, mark] = [reader.pending(), this.#marks.get(reader)];
+      const before = mark && pending > mark.left ? pending - mark.left : pending;
+      return Math.min(before, chunk);
+    });
   }
 }

@@ -54,7 +54,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
   worker: {
-    files: /^web\/(worker|session-handlers|turns)\.ts$/,
+    files: /^web\/(worker|session-handlers|turns|prefix-cache)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
   },
   vocabularies: {
