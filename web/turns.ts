@@ -20,7 +20,7 @@ interface Mark {
 const shareOfPatience = 0.25;
 const mostPatience = 4;
 
-/** While a text is being generated, and so many ms after its last token, passes are to take at most so many ms. */
+/** While other texts are being generated, and so many ms after their last tokens, passes are to take at most so many ms. */
 const streamLasts = 1000;
 const longestPass = 50;
 /** All that a pass can read of one text (kChunk of src/session.h), and what it reads of a long one at least. */
@@ -46,8 +46,8 @@ export class Turns<R extends Reader> {
   /** How long the last pass took, in ms, and how many tokens it read in one. */
   #lastPass = 0;
   #pace = 0;
-  /** When a text that is being generated was last read. */
-  #lastStream = -streamLasts;
+  /** Texts that are being generated: when each was last read. */
+  readonly #streams = new Map<R, number>();
   #running = false;
 
   /**
@@ -94,6 +94,7 @@ export class Turns<R extends Reader> {
     this.#reading.delete(reader);
     this.#marks.delete(reader);
     this.#expected.delete(reader);
+    this.#streams.delete(reader);
     if (reason) for (const { reject } of waiting) reject(reason);
   }
 
@@ -131,10 +132,16 @@ export class Turns<R extends Reader> {
   // How much each reads. Beside texts that are being generated, which read one token each, long ones share what is left of
   // the tokens that fit into the longest pass, at the pace of the last one.
   #shares(readers: readonly R[]): Int32Array {
-    const long = readers.filter((reader) => reader.pending() > 1).length;
-    if (long < readers.length) this.#lastStream = performance.now();
-    const isHurried = performance.now() - this.#lastStream < streamLasts;
-    const left = this.#pace * longestPass - (readers.length - long);
+    const now = performance.now();
+    let long = 0;
+    for (const reader of readers) {
+      this.#streams.delete(reader);
+      if (reader.pending() > 1) long++;
+      else this.#streams.set(reader, now);
+    }
+    for (const [reader, last] of this.#streams) if (now - last > streamLasts) this.#streams.delete(reader);
+    const isHurried = this.#streams.size > 0;
+    const left = this.#pace * longestPass - this.#streams.size;
     const chunk = isHurried
       ? Math.min(Math.max(Math.floor(left / long), leastChunk), wholeChunk)
       : wholeChunk;
