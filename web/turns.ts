@@ -104,8 +104,7 @@ export class Turns<R extends Reader> {
       do await this.#breathe();
       while (this.#expected.size > 0 && performance.now() < patient);
       this.#expected.clear();
-      const readers = [...this.#reading.keys()];
-      if (readers.length > 0) this.#pass(readers);
+      const readers = this.#reading.size > 0 ? this.#pass() : [];
       for (const reader of readers) {
         const mark = this.#marks.get(reader);
         if (mark && reader.pending() <= mark.left) {
@@ -121,34 +120,48 @@ export class Turns<R extends Reader> {
     this.#running = false;
   }
 
-  #pass(readers: R[]): void {
-    const most = this.#shares(readers);
-    const start = performance.now();
-    this.#advance(readers, most);
-    this.#lastPass = performance.now() - start;
-    this.#pace = most.reduce((sum, count) => sum + count, 0) / Math.max(this.#lastPass, 0.01);
-  }
-
-  // How much each reads. Beside texts that are being generated, which read one token each, long ones share what is left of
-  // the tokens that fit into the longest pass, at the pace of the last one.
-  #shares(readers: readonly R[]): Int32Array {
-    const now = performance.now();
-    let long = 0;
-    for (const reader of readers) {
-      this.#streams.delete(reader);
-      if (reader.pending() > 1) long++;
-      else this.#streams.set(reader, now);
-    }
-    for (const [reader, last] of this.#streams) if (now - last > streamLasts) this.#streams.delete(reader);
-    const isHurried = this.#streams.size > 0;
-    const left = this.#pace * longestPass - this.#streams.size;
-    const chunk = isHurried
-      ? Math.min(Math.max(Math.floor(left / long), leastChunk), wholeChunk)
-      : wholeChunk;
-    return Int32Array.from(readers, (reader) => {
+  // Who took part.
+  #pass(): R[] {
+    const { readers, chunk } = this.#plan();
+    const most = Int32Array.from(readers, (reader) => {
       const [pending, mark] = [reader.pending(), this.#marks.get(reader)];
       const before = mark && pending > mark.left ? pending - mark.left : pending;
       return Math.min(before, chunk);
     });
+    const start = performance.now();
+    this.#advance(readers, most);
+    this.#lastPass = performance.now() - start;
+    this.#pace = most.reduce((sum, count) => sum + count, 0) / Math.max(this.#lastPass, 0.01);
+    return readers;
+  }
+
+  // Who reads in the next pass, and how much at most. Beside texts that are being generated, which read one token each, long
+  // ones share what is left of the tokens that fit into the longest pass at the pace of the last one: where that is too
+  // little for all, they take turns.
+  #plan(): { readers: R[]; chunk: number } {
+    const now = performance.now();
+    const streams: R[] = [];
+    const long: R[] = [];
+    for (const reader of this.#reading.keys()) {
+      this.#streams.delete(reader);
+      if (reader.pending() > 1) long.push(reader);
+      else streams.push(reader);
+    }
+    for (const reader of streams) this.#streams.set(reader, now);
+    for (const [reader, last] of this.#streams) if (now - last > streamLasts) this.#streams.delete(reader);
+    if (this.#streams.size === 0 || long.length === 0)
+      return { readers: [...streams, ...long], chunk: wholeChunk };
+
+    const left = Math.max(this.#pace * longestPass - this.#streams.size, leastChunk);
+    const served = long.slice(0, Math.floor(left / leastChunk));
+    for (const reader of served) {
+      const waiting = this.#reading.get(reader) ?? [];
+      this.#reading.delete(reader);
+      this.#reading.set(reader, waiting); // behind the others
+    }
+    return {
+      readers: [...streams, ...served],
+      chunk: Math.min(Math.floor(left / served.length), wholeChunk),
+    };
   }
 }

@@ -200,7 +200,25 @@ describe('turns', () => {
     expect(shares[0]).toEqual([32]);
     const besides = shares.filter((share) => share.length === 2);
     expect(besides.length).toBeGreaterThanOrEqual(2);
-    expect(besides.at(-1)).toEqual([4, 1]); // five tokens take 150 ms
+    expect(besides.at(-1)).toEqual([1, 4]); // five tokens take 150 ms
+  });
+
+  test('long texts take turns beside a stream where there is time for one of them only', async () => {
+    const { turns, batches, shares } = desk(100);
+    const [a, b, stream] = [new Reader(90), new Reader(90), new Reader(0)];
+    turns.start(a);
+    turns.start(b);
+    for (let i = 0; i < 6; i++) {
+      stream.left = 1;
+      await turns.ready(stream);
+    }
+    turns.stop(a);
+    turns.stop(b);
+    expect(shares.slice(-2)).toEqual([
+      [1, 4],
+      [1, 4],
+    ]);
+    expect(new Set(batches.slice(-2).map((batch) => batch[1]))).toEqual(new Set([a, b]));
   });
 
   test('marks are reached before what comes behind them is read, unless the reader is stopped', async () => {
