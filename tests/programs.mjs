@@ -22,18 +22,19 @@ export function installPackages(...packages) {
   return run(['apt-get', '-qq', 'update']) && run([...aptInstall, ...packages]);
 }
 
-const modernMajor = 24;
+const modernVersion = '24.21.0';
 const modernFolder = join(dirname(dirname(fileURLToPath(import.meta.url))), '.toolchain/node');
 
 // A Node with relaxed SIMD: this one, or one that comes as an npm package.
 export function modernNode() {
   if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
-  const node = join(modernFolder, 'node_modules/node/bin/node');
+  const name = `node-${process.platform}-${process.arch}`; // the packages that the package `node` would install by a script
+  const node = join(modernFolder, 'node_modules', name, 'bin/node');
   if (existsSync(node)) return node;
-  console.error(`installing Node ${modernMajor}, which has relaxed SIMD`);
+  console.error(`installing Node ${modernVersion}, which has relaxed SIMD`);
   mkdirSync(modernFolder, { recursive: true });
-  const args = ['install', '--prefix', modernFolder, '--no-audit', '--no-fund', `node@${modernMajor}`];
+  const args = ['install', '--prefix', modernFolder, '--no-audit', '--no-fund', `${name}@${modernVersion}`];
   const { status } = spawnSync('npm', args, { cwd: modernFolder, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0) throw new Error(`npm could not install Node ${modernMajor}`);
+  if (status !== 0) throw new Error(`npm could not install Node ${modernVersion}`);
   return node;
 }
