@@ -49,10 +49,14 @@ const rooms: Readonly<Record<string, Room>> = {
   options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
-    files: /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
+    files: /^web\/(load|model|session|chat|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
     sees: ['client', 'options', 'protocol', 'errors'],
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
+  adapters: {
+    files: /^web\/adapters\//,
+    sees: ['doors', 'page', 'options', 'protocol', 'errors'],
+  },
   worker: {
     files: /^web\/(worker|session-handlers|turns)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
@@ -74,8 +78,14 @@ const rooms: Readonly<Record<string, Room>> = {
   workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'options', 'protocol', 'errors'],
+    sees: ['doors', 'server', 'options', 'protocol', 'errors'],
     packages: ['commander'],
+  },
+  // Requests over HTTP.
+  server: {
+    files: /^web\/serve\//,
+    sees: ['adapters', 'doors', 'errors'],
+    packages: ['hono', 'hono/body-limit', 'hono/cors', '@hono/node-server'],
   },
   demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm', 'vite'] },
 };
@@ -104,7 +114,7 @@ const words: Readonly<Record<string, Word>> = {
   'modules of Node': {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
-    allowed: /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config)\.ts$/,
+    allowed: /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config)\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {
