@@ -1,14 +1,22 @@
 // The endpoints of OpenAI's API: bodies in, whole answers or streams of chunks out.
-import type { ChatFormat } from '../chat.js';
+import { type ChatFormat, renderChat } from '../chat.js';
 import type { RWKV } from '../load.js';
 import type { Model } from '../model.js';
-import type { LoadOptions, ModelSource } from '../options.js';
-import { checkGenerateOptions, checkLoadOptions, type GenerateOptions, unexpected } from '../options.js';
+import {
+  checkGenerateOptions,
+  checkLoadOptions,
+  type GenerateOptions,
+  integer,
+  type LoadOptions,
+  type ModelSource,
+  unexpected,
+} from '../options.js';
 import { invalidRequest, toOpenAIError } from './openai-errors.js';
 import { ModelHolder, seconds } from './openai-model.js';
 import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './openai-replies.js';
 import { chatJob, completionJob, type Job } from './openai-requests.js';
 import { type Happening, run } from './openai-run.js';
+import { Slots } from './openai-slots.js';
 import { OpenAIStream } from './openai-stream.js';
 import type {
   ChatCompletion,
@@ -27,6 +35,8 @@ export interface OpenAIOptions extends LoadOptions {
   chat?: ChatFormat | undefined;
   /** Options of `session.complete` that requests start from, such as `{ maxTokens: 1000, topP: 0.5 }`. */
   defaults?: GenerateOptions | undefined;
+  /** How many texts are generated at once, 1 to 1024; more wait for their turn. Default 64. */
+  parallel?: number | undefined;
 }
 
 /** What may go with a request. */
@@ -52,17 +62,22 @@ export interface Endpoints {
   dispose(): Promise<void>;
 }
 
+const parallels = integer(1, 1024);
+
 /** @throws RwkvError `invalid-argument` */
 export function createEndpoints(
   load: RWKV['load'],
   source: Model | ModelSource | undefined,
   options: OpenAIOptions,
 ): Endpoints {
-  const { name, chat: format = {}, defaults = {}, ...loadOptions } = options;
+  const { name, chat: format = {}, defaults = {}, parallel = 64, ...loadOptions } = options;
   checkGenerateOptions(defaults);
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     throw unexpected('option name', 'a text that is not empty', name);
+  if (!parallels.accepts(parallel)) throw unexpected('option parallel', parallels.expected, parallel);
+  renderChat([{ role: 'user', content: '' }], format); // checks it
   checkLoadOptions(loadOptions);
+  const slots = new Slots(parallel);
   const holder = new ModelHolder(load, source, loadOptions);
 
   const described = ({ info }: Model): OpenAIModel => ({
@@ -96,7 +111,7 @@ export function createEndpoints(
     try {
       model = await holder.get(controller.signal);
       const head = headOf(model, style.prefix);
-      const happenings = run(model, job, controller.signal);
+      const happenings = run(model, job, slots, controller.signal);
       if (!job.stream) {
         const { choices, usage } = await gather(happenings);
         forget();

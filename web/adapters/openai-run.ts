@@ -5,6 +5,7 @@ import type { Step } from '../protocol.js';
 import type { Session } from '../session.js';
 import { type ReplyForm, ReplyText } from './openai-reply-text.js';
 import type { Job } from './openai-requests.js';
+import type { Slots } from './openai-slots.js';
 import type { OpenAIFinishReason, Usage } from './openai-types.js';
 
 /** A token as log probabilities name it. `logprob` and `top` are `null` where there are none. */
@@ -38,6 +39,7 @@ export type Happening =
 export async function* run(
   model: Model,
   job: Job,
+  slots: Slots,
   signal: AbortSignal,
 ): AsyncGenerator<Happening, void, undefined> {
   const sessions: Session[] = [];
@@ -45,6 +47,7 @@ export async function* run(
     sessions.push(session);
     return session;
   };
+  const leave = await slots.enter(job.prompts.length * job.n, signal);
   const seed = job.seed ?? randomSeed();
   const texts = new TokenTexts(model);
   try {
@@ -82,6 +85,7 @@ export async function* run(
     };
   } finally {
     await Promise.allSettled(sessions.map((session) => session.dispose()));
+    leave();
   }
 }
 
