@@ -61,11 +61,12 @@ export function toOpenAIError(thrown: unknown): OpenAIError {
     const message = `the request failed: ${sentence(thrown)}`;
     return new OpenAIError(500, serverError(message, null), 'worker-crashed', options);
   }
-  const { code, message } = thrown;
+  const { code } = thrown;
   if (!faultsOfRequests.includes(code))
-    return new OpenAIError(500, serverError(message, code.replaceAll('-', '_')), code, options);
-  const [, option] = /^option (\w+)/.exec(message) ?? [];
+    return new OpenAIError(500, serverError(thrown.message, code.replaceAll('-', '_')), code, options);
+  const [said = '', option] = /^option (\w+)/.exec(thrown.message) ?? [];
   const param = option === undefined ? null : parameterOf(option);
+  const message = param === null ? thrown.message : `'${param}'${thrown.message.slice(said.length)}`;
   const error = { message, type: 'invalid_request_error', param, code: 'invalid_value' } as const;
   return new OpenAIError(400, error, code, options);
 }

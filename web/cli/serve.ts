@@ -99,9 +99,11 @@ async function serve(flags: Flags): Promise<void> {
   }
   if (!isLoopback(host) && apiKey === undefined)
     process.stderr.write(`rwkv-wasm: whoever reaches ${host} can use it: --api-key asks for a key\n`);
-  const asked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  const heard = new AbortController();
+  const signals = ['SIGTERM', 'SIGINT'].map((name) => once(process, name, { signal: heard.signal }));
   process.stdout.write(`rwkv-wasm: listening on ${server.url}\n`);
-  await asked;
+  await Promise.race(signals);
+  heard.abort(); // another one ends the process as usual
   await close(server, shutdown, grace);
   await endpoints.dispose();
 }

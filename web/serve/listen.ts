@@ -51,5 +51,5 @@ function reasonOf(cause: unknown, host: string, port: number): string {
   if (code === 'EACCES') return `port ${port} of ${host} is not allowed here: choose another --port`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return `${host} is no address of this machine: choose another --host`;
-  return `cannot listen at port ${port} of ${host}: ${cause instanceof Error ? cause.message : cause}`;
+  return `cannot listen at port ${port} of ${host}`;
 }

@@ -12,20 +12,24 @@ export function eventStream(
   const encoder = new TextEncoder();
   const event = (data: string) => encoder.encode(`data: ${data}\n\n`);
   const chunks = stream[Symbol.asyncIterator]();
+  let isLeft = false;
   return new ReadableStream(
     {
       async pull(controller) {
         try {
           const { done, value } = await chunks.next();
+          if (isLeft) return;
           if (!done) return controller.enqueue(event(JSON.stringify(value)));
           if (shutdown.aborted) throw shutdown.reason;
           controller.enqueue(event('[DONE]'));
         } catch (error) {
+          if (isLeft) return;
           controller.enqueue(event(JSON.stringify(failure(error))));
         }
         controller.close();
       },
       cancel() {
+        isLeft = true;
         stream.controller.abort();
       },
     },
