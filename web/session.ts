@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Client } from './client.js';
-import { Completion, type CompletionResult } from './completion.js';
+import { Completion } from './completion.js';
 import { RwkvError } from './errors.js';
 import { generating } from './generating.js';
 import {
@@ -86,7 +86,7 @@ export class Session implements AsyncDisposable {
   generate(
     prompt: string | ArrayLike<number>,
     options: GenerateOptions = {},
-  ): AsyncGenerator<Step, void, undefined> & { readonly result: Promise<CompletionResult> } {
+  ): AsyncGenerator<Step, void, undefined> & { readonly result: Completion['result'] } {
     const { steps, result } = this.#generating(prompt, { ...options, echo: undefined }, undefined);
     return Object.assign(steps, { result });
   }

@@ -47,15 +47,16 @@ const rooms: Readonly<Record<string, Room>> = {
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
   options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
+  chat: { files: /^web\/chat\.ts$/, sees: ['options', 'errors'] },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
-    files: /^web\/(load|model|session|chat|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
+    files: /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
     sees: ['client', 'options', 'protocol', 'errors'],
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
   adapters: {
     files: /^web\/adapters\//,
-    sees: ['doors', 'page', 'options', 'protocol', 'errors'],
+    sees: ['doors', 'page', 'chat', 'options', 'protocol', 'errors'],
   },
   worker: {
     files: /^web\/(worker|session-handlers|turns)\.ts$/,
@@ -78,7 +79,7 @@ const rooms: Readonly<Record<string, Room>> = {
   workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'server', 'options', 'protocol', 'errors'],
+    sees: ['doors', 'server', 'adapters', 'chat', 'options', 'protocol', 'errors'],
     packages: ['commander'],
   },
   // Requests over HTTP.
@@ -114,7 +115,8 @@ const words: Readonly<Record<string, Word>> = {
   'modules of Node': {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
-    allowed: /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config)\.ts$/,
+    allowed:
+      /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config)\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {

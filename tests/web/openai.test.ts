@@ -1,11 +1,14 @@
 // The client in the process: the shapes of OpenAI's, the texts of sessions, and nothing left behind.
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type OpenAIClient, OpenAIError, openai } from '../../dist/adapters/openai-node.js';
+import { type OpenAIClient, openai } from '../../dist/adapters/openai-node.js';
 import { renderChat } from '../../dist/chat.js';
-import { type GenerateOptions, type Model, RWKV, RwkvError } from '../../dist/node.js';
-import { Session } from '../../dist/session.js';
+import { type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
 import { fakeModel, fakePackage } from './fake/package.js';
 import { collect, failure } from './streams.js';
 
@@ -19,7 +22,6 @@ beforeAll(async () => {
 afterAll(() => model.dispose());
 
 const prompt = 'Once upon a time';
-const endless = { prompt, max_tokens: 1e9, logit_bias: { 0: -100 } };
 const messages = [{ role: 'user', content: 'Tell me of a wolf.' }] as const;
 
 async function resultOf(prompt: string, options: GenerateOptions) {
@@ -254,194 +256,6 @@ describe('a stream', () => {
   });
 });
 
-describe('what is wrong', () => {
-  const chat = { messages };
-  // As programs without types ask.
-  const untyped = (create: (...args: never[]) => unknown, body: unknown): Promise<unknown> =>
-    Reflect.apply(create, undefined, [body]);
-
-  test.each<[body: object, param: string | null, code: string]>([
-    [{}, 'messages', 'missing_required_parameter'],
-    [{ messages: [] }, 'messages', 'invalid_value'],
-    [{ messages: 'Hello' }, 'messages', 'invalid_value'],
-    [{ messages: ['Hello'] }, 'messages', 'invalid_value'],
-    [{ messages: [{ role: 'cat', content: '' }] }, 'messages[0].role', 'invalid_value'],
-    [{ messages: [{ role: 'user' }] }, 'messages[0].content', 'missing_required_parameter'],
-    [{ messages: [{ role: 'user', content: 7 }] }, 'messages[0].content', 'invalid_value'],
-    [
-      { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] },
-      'messages[0].content[0].type',
-      'invalid_value',
-    ],
-    [{ messages: [{ role: 'user', content: 'a', mood: 1 }] }, 'messages[0].mood', 'unknown_parameter'],
-    [{ ...chat, model: 7 }, 'model', 'invalid_value'],
-    [{ ...chat, mood: 'good' }, 'mood', 'unknown_parameter'],
-    [{ ...chat, tools: [] }, 'tools', 'unsupported_parameter'],
-    [{ ...chat, temperature: 'hot' }, 'temperature', 'invalid_value'],
-    [{ ...chat, temperature: 2.5 }, 'temperature', 'invalid_value'],
-    [{ ...chat, top_p: -1 }, 'top_p', 'invalid_value'],
-    [{ ...chat, presence_penalty: 3 }, 'presence_penalty', 'invalid_value'],
-    [{ ...chat, frequency_penalty: [] }, 'frequency_penalty', 'invalid_value'],
-    [{ ...chat, max_tokens: 1.5 }, 'max_tokens', 'invalid_value'],
-    [{ ...chat, max_completion_tokens: 0 }, 'max_completion_tokens', 'invalid_value'],
-    [{ ...chat, n: 0 }, 'n', 'invalid_value'],
-    [{ ...chat, n: 129 }, 'n', 'invalid_value'],
-    [{ ...chat, seed: 0.5 }, 'seed', 'invalid_value'],
-    [{ ...chat, stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop', 'invalid_value'],
-    [{ ...chat, stop: '' }, 'stop', 'invalid_value'],
-    [{ ...chat, stream: 'yes' }, 'stream', 'invalid_value'],
-    [{ ...chat, stream_options: {} }, 'stream_options', 'invalid_value'],
-    [{ ...chat, stream: true, stream_options: { more: 1 } }, 'stream_options.more', 'unknown_parameter'],
-    [{ ...chat, logit_bias: { wolf: 1 } }, 'logit_bias', 'invalid_value'],
-    [{ ...chat, logit_bias: { 7: 101 } }, 'logit_bias', 'invalid_value'],
-    [{ ...chat, logit_bias: { 4096: 1 } }, 'logit_bias', 'invalid_value'],
-    [{ ...chat, logprobs: 1 }, 'logprobs', 'invalid_value'],
-    [{ ...chat, top_logprobs: 2 }, 'top_logprobs', 'invalid_value'],
-    [{ ...chat, logprobs: true, top_logprobs: 21 }, 'top_logprobs', 'invalid_value'],
-    [{ ...chat, response_format: 'json' }, 'response_format', 'invalid_value'],
-    [{ ...chat, response_format: { type: 'xml' } }, 'response_format.type', 'invalid_value'],
-    [
-      { ...chat, response_format: { type: 'json_schema' } },
-      'response_format.json_schema',
-      'missing_required_parameter',
-    ],
-  ])('with a chat of %j is told', async (body, param, code) => {
-    const error = await failure(untyped(client.chat.completions.create, body));
-    expect(error).toBeInstanceOf(OpenAIError);
-    expect(error).toBeInstanceOf(RwkvError);
-    expect(error).toMatchObject({ status: 400, error: { type: 'invalid_request_error', param, code } });
-    expect(error.message).toContain(param?.split(/[.[]/)[0]);
-  });
-
-  test.each<[body: object, param: string]>([
-    [{}, 'prompt'],
-    [{ prompt: null }, 'prompt'],
-    [{ prompt: 7 }, 'prompt'],
-    [{ prompt: ['a', 7] }, 'prompt'],
-    [{ prompt: [1.5] }, 'prompt'],
-    [{ prompt, suffix: 'end' }, 'suffix'],
-    [{ prompt, best_of: 2 }, 'best_of'],
-    [{ prompt, logprobs: 6 }, 'logprobs'],
-    [{ prompt, echo: 'no' }, 'echo'],
-    [{ prompt: Array(100).fill('a'), n: 2 }, 'n'],
-  ])('with a completion of %j is told', async (body, param) => {
-    expect(await failure(untyped(client.completions.create, body))).toMatchObject({
-      status: 400,
-      error: { param },
-    });
-  });
-
-  test.each([null, undefined, 7, 'text', [[]]])('with a body that is %j is told', async (body) => {
-    expect(await failure(untyped(client.completions.create, body))).toMatchObject({
-      status: 400,
-      error: { param: null },
-    });
-  });
-
-  test('with token ids that the model does not have is told before a stream begins', async () => {
-    const error = await failure(client.completions.create({ prompt: [4096], stream: true }));
-    expect(error).toMatchObject({ status: 400, error: { message: expect.stringContaining('4096') } });
-  });
-
-  test('with options is told when the client is made', () => {
-    expect(() => openai(undefined, { parallel: 0 })).toThrow(/option parallel: expected an integer from 1/);
-    expect(() => openai(undefined, { name: '' })).toThrow(/option name/);
-    expect(() => openai(undefined, { threads: 99 })).toThrow(/option threads/);
-    expect(() => openai(undefined, { defaults: { topP: 3 } })).toThrow(/option topP/);
-    const other: object = { chat: { template: 'x' } };
-    expect(() => openai(undefined, other)).toThrow(/template/);
-    const unknown: object = { mood: 1 };
-    expect(() => openai(undefined, unknown)).toThrow(/found 'mood'/);
-  });
-});
-
-describe('a request that is given up', () => {
-  // Sessions that are made and not given back.
-  async function left(work: () => Promise<void>): Promise<number> {
-    const made = vi.spyOn(model, 'createSession');
-    const forked = vi.spyOn(Session.prototype, 'fork');
-    const disposed = vi.spyOn(Session.prototype, 'dispose');
-    try {
-      await work();
-      const count = () => made.mock.calls.length + forked.mock.calls.length - disposed.mock.calls.length;
-      expect(made.mock.calls.length).toBeGreaterThan(0);
-      await vi.waitFor(() => expect(count()).toBe(0));
-      return count();
-    } finally {
-      vi.restoreAllMocks();
-    }
-  }
-
-  test('by its signal rejects with its reason', async () => {
-    const aborted = AbortSignal.abort('why');
-    await expect(client.completions.create(endless, { signal: aborted })).rejects.toBe('why');
-    const count = await left(async () => {
-      const controller = new AbortController();
-      const work = client.completions.create({ ...endless, n: 3 }, { signal: controller.signal });
-      setTimeout(() => controller.abort(new Error('enough')), 100);
-      await expect(work).rejects.toThrow('enough');
-    });
-    expect(count).toBe(0);
-  });
-
-  test('while it reads a long prompt rejects at once', async () => {
-    const count = await left(async () => {
-      const controller = new AbortController();
-      const long = { ...endless, prompt: 'The wolf. '.repeat(200_000), stream: true } as const;
-      const work = client.completions.create(long, { signal: controller.signal });
-      setTimeout(() => controller.abort(new Error('enough')), 300);
-      await expect(work).rejects.toThrow('enough');
-    });
-    expect(count).toBe(0);
-  });
-
-  test.each(['break', 'controller', 'signal', 'not looped over'])('as a stream (%s) ends', async (how) => {
-    const count = await left(async () => {
-      const controller = new AbortController();
-      const { signal } = controller;
-      const stream = await client.completions.create({ ...endless, n: 2, stream: true }, { signal });
-      if (how === 'not looped over') return stream.controller.abort();
-      let chunks = 0;
-      for await (const _ of stream) {
-        if (++chunks !== 5) continue;
-        if (how === 'break') break;
-        if (how === 'controller') stream.controller.abort();
-        else controller.abort();
-      }
-      expect(chunks).toBeLessThanOrEqual(7); // one more of each choice may be on its way
-    });
-    expect(count).toBe(0);
-  });
-
-  test('leaves no session when it fails, and none when it succeeds', async () => {
-    const count = await left(async () => {
-      await failure(client.completions.create({ prompt: ['a', 'b'], logit_bias: { 4096: 1 } }));
-      await client.completions.create({ prompt: ['a', 'b'], n: 2, max_tokens: 3, echo: true, logprobs: 1 });
-    });
-    expect(count).toBe(0);
-  });
-});
-
-test('of more texts than may run at once the others wait, and may leave while they wait', async () => {
-  const one = openai(model, { parallel: 1 });
-  const order: string[] = [];
-  const tell = async (name: string, n: number) => {
-    const stream = await one.completions.create({ prompt, max_tokens: 8, n, stream: true });
-    for await (const _ of stream) order.push(name);
-  };
-  const controller = new AbortController();
-  const works = [
-    tell('a', 1),
-    failure(one.completions.create(endless, { signal: controller.signal })),
-    tell('b', 3),
-    tell('c', 1),
-  ];
-  controller.abort();
-  await Promise.all(works);
-  expect([...new Set(order)]).toEqual(['a', 'b', 'c']);
-  expect(order.join('')).toMatch(/^a+b+c+$/);
-});
-
 test('requests start from the defaults of their client', async () => {
   const tuned = openai(model, { name: 'tales', defaults: { maxTokens: 4, temperature: 0, stop: 'x' } });
   const { choices, usage, model: name } = await tuned.completions.create({ prompt });
@@ -464,7 +278,7 @@ test('the model is named, and loaded when it is first needed', async () => {
   });
   await lazy.dispose();
   expect(await failure(lazy.completions.create({ prompt }))).toMatchObject({ status: 500, code: 'disposed' });
-  await client.dispose(); // a model that was passed stays
+  await openai(model).dispose(); // a model that was passed stays
   expect(model.info.version).toBe('7');
   expect(await model.tokenize('a')).toHaveLength(1);
 });
@@ -476,6 +290,29 @@ test('a file that cannot be loaded is told by each request', async () => {
       status: 500,
       error: { type: 'server_error', code: 'bad_file' },
     });
+});
+
+test('the package has it at rwkv-wasm/openai', async () => {
+  const script =
+    "import { openai, OpenAIError } from 'rwkv-wasm/openai'; console.log(typeof openai, OpenAIError.name)";
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const { stdout } = await promisify(execFile)('node', ['--input-type=module', '-e', script], { cwd: root });
+  expect(stdout).toBe('function OpenAIError\n');
+});
+
+test('a model whose name has G1 in it chats as G1 models do', async () => {
+  const bytes = await readFile(
+    new URL('../../dist/storyteller/rwkv7-tales-4.6M-q8.safetensors', import.meta.url),
+  );
+  const tokenizer = new URL('../../dist/storyteller/rwkv7-tales-4.6M-vocab.txt', import.meta.url);
+  const named = openai(new File([bytes], 'rwkv7-g1-0.1b.safetensors'), { tokenizer });
+  const params = { messages, seed: 3, max_tokens: 5, logprobs: true } as const;
+  const told = await named.chat.completions.create(params);
+  const chosen = openai(model, { chat: { template: 'g1' } });
+  expect(told.model).toBe('rwkv7-g1-0.1b');
+  expect(told.choices).toEqual((await chosen.chat.completions.create(params)).choices);
+  expect(told.choices).not.toEqual((await client.chat.completions.create(params)).choices);
+  await named.dispose();
 });
 
 test('after its worker died the model is loaded again', async () => {

@@ -14,7 +14,7 @@ import {
 import { invalidRequest, toOpenAIError } from './openai-errors.js';
 import { ModelHolder, seconds } from './openai-model.js';
 import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './openai-replies.js';
-import { chatJob, completionJob, type Job } from './openai-requests.js';
+import { chatJob, completionJob, type Job, type ReadyJob } from './openai-requests.js';
 import { type Happening, run } from './openai-run.js';
 import { Slots } from './openai-slots.js';
 import { OpenAIStream } from './openai-stream.js';
@@ -31,7 +31,10 @@ import type {
 export interface OpenAIOptions extends LoadOptions {
   /** The model's name in answers. Default: its file's name, less the ending. */
   name?: string | undefined;
-  /** How conversations are written, as for `session.chat`. */
+  /**
+   * How conversations are written, as for `session.chat`. Default: with the template `'g1'` where the name of the model's file has
+   * it, else `'world'`.
+   */
   chat?: ChatFormat | undefined;
   /** Options of `session.complete` that requests start from, such as `{ maxTokens: 1000, topP: 0.5 }`. */
   defaults?: GenerateOptions | undefined;
@@ -86,6 +89,10 @@ export function createEndpoints(
     created: holder.since,
     owned_by: 'rwkv-wasm',
   });
+  const formatFor = ({ info }: Model): ChatFormat => ({
+    template: /g1/i.test(info.name) ? 'g1' : 'world',
+    ...format,
+  });
   const headOf = (model: Model, prefix: string): ReplyHead => ({
     id: prefix + randomId(),
     created: seconds(),
@@ -95,7 +102,7 @@ export function createEndpoints(
 
   async function answer<Whole, Chunk>(
     style: Style<Whole, Chunk>,
-    job: Job,
+    ready: ReadyJob,
     { signal }: RequestOptions,
   ): Promise<Whole | OpenAIStream<Chunk>> {
     signal?.throwIfAborted();
@@ -110,6 +117,7 @@ export function createEndpoints(
     };
     try {
       model = await holder.get(controller.signal);
+      const job = ready(formatFor(model));
       const head = headOf(model, style.prefix);
       const happenings = run(model, job, slots, controller.signal);
       if (!job.stream) {
@@ -135,7 +143,7 @@ export function createEndpoints(
     chat: async (body, options = {}) =>
       answer(
         chatStyle,
-        checked(() => chatJob(body, format, defaults)),
+        checked(() => chatJob(body, defaults)),
         options,
       ),
     completions: async (body, options = {}) =>
@@ -194,7 +202,7 @@ async function* told<Chunk>(
   }
 }
 
-function checked(job: () => Job): Job {
+function checked(job: () => ReadyJob): ReadyJob {
   try {
     return job();
   } catch (error) {

@@ -75,11 +75,14 @@ const refused = {
   completion: ['suffix', 'best_of'],
 };
 
+/** What becomes of a checked request where it is known how conversations are written. @throws RwkvError as `renderChat` */
+export type ReadyJob = (format: ChatFormat) => Job;
+
 /**
  * @param defaults - options that parameters of the request go before
  * @throws OpenAIError
  */
-export function chatJob(body: unknown, format: ChatFormat, defaults: GenerateOptions): Job {
+export function chatJob(body: unknown, defaults: GenerateOptions): ReadyJob {
   const fields = new Fields('', body);
   const messages = fields.require('messages', listOf(anyObject, 1, Infinity, 'at least one message'));
   const common = readCommon(fields, maxTokens(1), defaults);
@@ -92,11 +95,8 @@ export function chatJob(body: unknown, format: ChatFormat, defaults: GenerateOpt
   fields.refuse(...refused.chat);
   fields.end();
   const conversation = messages.map(readMessage);
-  const { prompt, stop } = renderChat(conversation, format);
-  return {
+  const job = {
     ...common,
-    prompts: [prompt],
-    form: replyForm(prompt, stop, conversation.at(-1)?.role === 'assistant'),
     echo: false,
     topLogprobs: tellsLogprobs ? (top ?? 0) : -1,
     options: {
@@ -105,10 +105,20 @@ export function chatJob(body: unknown, format: ChatFormat, defaults: GenerateOpt
       ...(schema && { jsonSchema: schema }),
     },
   };
+  return (format) => {
+    // A reply that keeps a schema begins at once and ends where the schema does.
+    const { prompt, stop } = renderChat(conversation, schema ? withoutThought(format) : format);
+    const isBegun = conversation.at(-1)?.role === 'assistant';
+    return { ...job, prompts: [prompt], form: replyForm(prompt, schema ? [] : stop, isBegun) };
+  };
+}
+
+function withoutThought(format: ChatFormat): ChatFormat {
+  return format.template === 'g1' ? { ...format, think: 'auto' } : format;
 }
 
 /** @throws OpenAIError */
-export function completionJob(body: unknown, defaults: GenerateOptions): Job {
+export function completionJob(body: unknown, defaults: GenerateOptions): ReadyJob {
   const fields = new Fields('', body);
   const prompt = fields.require('prompt', prompts);
   const common = readCommon(fields, maxTokens(0), defaults);
@@ -119,7 +129,7 @@ export function completionJob(body: unknown, defaults: GenerateOptions): Job {
   const list = typeof prompt === 'string' || tokenList.accepts(prompt) ? [prompt] : prompt;
   if (list.length * common.n > mostTexts)
     throw fields.invalid('n', `at most ${mostTexts} texts from all prompts together`);
-  return { ...common, prompts: list, form: plainForm, echo, topLogprobs };
+  return () => ({ ...common, prompts: list, form: plainForm, echo, topLogprobs });
 }
 
 function readCommon(fields: Fields, most: Rule<number>, defaults: GenerateOptions) {

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { createEndpoints } from '../adapters/openai-endpoints.js';
+import type { ChatTemplate, ThinkMode } from '../chat.js';
 import { RWKV } from '../node.js';
 import { unexpected } from '../options.js';
 import { createApp } from '../serve/app.js';
@@ -25,8 +26,18 @@ interface Flags extends ModelFlags, SamplingFlags {
   readonly parallel: number;
   readonly grace: number;
   readonly name?: string;
-  readonly chatTemplate?: 'world' | 'g1';
+  readonly chatTemplate?: ChatTemplate;
+  readonly think?: keyof typeof thinking;
 }
+
+const thinking = {
+  off: false,
+  on: true,
+  auto: 'auto',
+  fast: 'fast',
+  short: 'short',
+  long: 'long',
+} as const satisfies Record<string, ThinkMode>;
 
 const examples = `
 Sampling flags are what requests start from; their own parameters go before. Requests may name any model: there is one.
@@ -58,9 +69,18 @@ export function serveCommand(program: Command): void {
     .option('--grace <seconds>', 'how long replies may still run after SIGTERM or Ctrl-C', toNumber, 10)
     .option('--name <name>', "the model's name in answers (default: its file's)");
   addModelFlags(command);
-  command.addOption(
-    new Option('--chat-template <name>', 'how conversations are written').choices(['world', 'g1']),
-  );
+  command
+    .addOption(
+      new Option(
+        '--chat-template <name>',
+        "how conversations are written (default: g1 where the model's name has it, else world)",
+      ).choices(['world', 'g1']),
+    )
+    .addOption(
+      new Option('--think <mode>', 'with the template g1: think before the answer?').choices(
+        Object.keys(thinking),
+      ),
+    );
   addSamplingFlags(command).addHelpText('after', examples).action(serve);
 }
 
@@ -73,11 +93,12 @@ async function serve(flags: Flags): Promise<void> {
     throw unexpected('--api-key', 'letters, digits and signs without blanks', '...');
 
   const progress = progressLine();
-  const { tokenizer, quantization, build, threads, name, parallel, chatTemplate: template } = flags;
+  const { tokenizer, quantization, build, threads, name, parallel, think } = flags;
+  const template = flags.chatTemplate ?? (think === undefined ? undefined : 'g1');
   const endpoints = createEndpoints((source, options) => RWKV.load(source, options), flags.model, {
     ...{ tokenizer, quantization, build, threads, name, parallel },
     onProgress: progress.show,
-    chat: { template },
+    chat: { ...(template && { template }), ...(think && { think: thinking[think] }) },
     defaults: samplingOptions(flags),
   });
   const shutdown = new AbortController();

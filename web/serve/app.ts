@@ -33,7 +33,7 @@ const routes = {
 
 /** The server as a function of requests. */
 export interface App {
-  fetch(request: Request): Response | Promise<Response>;
+  readonly fetch: (request: Request) => Response | Promise<Response>;
 }
 
 export function createApp(options: AppOptions): App {

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import type { App } from './app.js';
 
 /** A server that listens. */
 export interface Listening {
@@ -16,11 +17,7 @@ export interface Listening {
 const sweep = 50; // ms between two looks for connections that have nothing more to say
 
 /** @throws Error that names the port where it cannot be had */
-export async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
-  host: string,
-  port: number,
-): Promise<Listening> {
+export async function listen(fetch: App['fetch'], host: string, port: number): Promise<Listening> {
   const server = createServer(getRequestListener(fetch));
   server.listen(port, host);
   try {
