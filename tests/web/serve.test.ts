@@ -284,7 +284,16 @@ test('flags say the limits, the names, the defaults of requests and who may ask'
   ]);
   const { usage, model: name } = await server.client.completions.create({ model: 'any', prompt });
   expect([name, usage?.completion_tokens]).toEqual(['tales', 3]);
-  expect((await post(server.url, JSON.stringify({ prompt: 'a'.repeat(200) }))).status).toBe(413);
+  for (const [body, status] of [
+    [{ prompt: 'a'.repeat(200) }, 413],
+    [{ prompt: 'a' }, 200],
+    [{ prompt: 'a', stream: true }, 200],
+  ] as const) {
+    const response = await post(server.url, JSON.stringify(body), { Origin: 'https://example.com' });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('access-control-allow-origin')).toBe('https://example.com');
+    await response.text();
+  }
   const asked = await fetch(`${server.url}/v1/completions`, {
     method: 'OPTIONS',
     headers: {
@@ -323,8 +332,9 @@ describe('asked to end', () => {
     await expect(fetch(`${server.url}/health`)).rejects.toThrow();
   });
 
-  test('a stream that takes too long is ended, and told why', async () => {
+  test('answers that take too long are ended, and told why', async () => {
     const server = await start(['--grace', '0']);
+    const whole = failure(server.client.completions.create(endless));
     const stream = await server.client.completions.create({ ...endless, stream: true });
     let chunks = 0;
     const error = await failure(
@@ -334,6 +344,7 @@ describe('asked to end', () => {
     );
     expect(error).toBeInstanceOf(OpenAI.APIError);
     expect(error).toMatchObject({ message: expect.stringContaining('shutting down'), code: 'shutting_down' });
+    expect(await whole).toMatchObject({ status: 503, code: 'shutting_down' });
     expect(await server.ended).toBe(0);
     expect(server.out.stderr).toBe('');
   });

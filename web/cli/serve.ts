@@ -5,8 +5,7 @@ import { createEndpoints } from '../adapters/openai-endpoints.js';
 import type { ChatTemplate, ThinkMode } from '../chat.js';
 import { RWKV } from '../node.js';
 import { unexpected } from '../options.js';
-import { createApp } from '../serve/app.js';
-import { type Listening, listen } from '../serve/listen.js';
+import type { Listening } from '../serve/listen.js';
 import {
   addModelFlags,
   addSamplingFlags,
@@ -101,6 +100,11 @@ async function serve(flags: Flags): Promise<void> {
     chat: { ...(template && { template }), ...(think && { think: thinking[think] }) },
     defaults: samplingOptions(flags),
   });
+  // Other commands do not wait for the library.
+  const [{ createApp }, { listen }] = await Promise.all([
+    import('../serve/app.js'),
+    import('../serve/listen.js'),
+  ]);
   const shutdown = new AbortController();
   const app = createApp({
     ...{ endpoints, apiKey, bodyLimit, shutdown: shutdown.signal },

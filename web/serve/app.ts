@@ -53,11 +53,15 @@ export function createApp(options: AppOptions): App {
     });
   }
 
-  const signalOf = (c: Context) => AbortSignal.any([c.req.raw.signal, shutdown]);
+  /** What ends each request under way. */
+  const underWay = new Set<AbortController>();
+  shutdown.addEventListener('abort', () => {
+    for (const controller of underWay) controller.abort(shutdown.reason);
+  });
   app.get('/health', (c) => c.json({ status: 'ok' }));
-  app.get('/v1/models', async (c) => c.json(await endpoints.list({ signal: signalOf(c) })));
+  app.get('/v1/models', async (c) => c.json(await endpoints.list({ signal: c.req.raw.signal })));
   app.get('/v1/models/:name', async (c) =>
-    c.json(await endpoints.retrieve(c.req.param('name'), { signal: signalOf(c) })),
+    c.json(await endpoints.retrieve(c.req.param('name'), { signal: c.req.raw.signal })),
   );
 
   const isJson: Handler = async (c, next) => {
@@ -77,10 +81,20 @@ export function createApp(options: AppOptions): App {
   const answer =
     (ask: Endpoints['chat'] | Endpoints['completions']): Handler =>
     async (c) => {
-      const reply = await ask(await bodyOf(c), { signal: signalOf(c) });
-      if (!(reply instanceof OpenAIStream)) return c.json(reply);
+      const controller = new AbortController();
+      c.req.raw.signal.addEventListener('abort', () => controller.abort(c.req.raw.signal.reason));
+      underWay.add(controller);
+      const ended = () => underWay.delete(controller);
+      const reply = await replyTo(ask, c, controller.signal).catch((error: unknown) => {
+        ended();
+        throw error;
+      });
+      if (!(reply instanceof OpenAIStream)) {
+        ended();
+        return c.json(reply);
+      }
       const failure = (error: unknown) => toBody(options, error);
-      return new Response(eventStream(reply, shutdown, failure), {
+      return new Response(eventStream(reply, { shutdown, failure, ended }), {
         headers: { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache' },
       });
     };
@@ -105,6 +119,10 @@ export function createApp(options: AppOptions): App {
     return failed(c, shutdown.aborted ? shuttingDown() : logged(options, error));
   });
   return app;
+}
+
+async function replyTo(ask: Endpoints['chat'] | Endpoints['completions'], c: Context, signal: AbortSignal) {
+  return ask(await bodyOf(c), { signal });
 }
 
 async function bodyOf(c: Context): Promise<unknown> {
