@@ -6,6 +6,7 @@ import { completeCommand } from './cli/complete.js';
 import { convertCommand } from './cli/convert.js';
 import { inspectCommand } from './cli/inspect.js';
 import { perplexityCommand } from './cli/perplexity.js';
+import { serveCommand } from './cli/serve.js';
 import { RwkvError, sentence } from './errors.js';
 
 /** Exit codes: 1 something failed, 2 the command line was wrong; the shell's own 130 for Ctrl-C is set by commands. */
@@ -25,6 +26,7 @@ completeCommand(program);
 inspectCommand(program);
 convertCommand(program);
 perplexityCommand(program);
+serveCommand(program);
 
 // A reader that has had enough, such as head, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

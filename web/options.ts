@@ -377,3 +377,5 @@ function show(value: unknown): string {
     return `an object (${value.constructor?.name ?? 'Object'})`;
   return String(value);
 }
+
+export { boolean, integer, number, oneOf, type Rule, show };

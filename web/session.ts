@@ -80,13 +80,15 @@ export class Session implements AsyncDisposable {
   /**
    * As `complete`, token by token and also without a tokenizer. `text` is what the token adds to the text: whole
    * characters, empty while one is unfinished, while it may become a `stop` text, or where there is no tokenizer. Token 0
-   * ends the text and is not delivered, but where it brings text that was held back.
+   * ends the text and is not delivered, but where it brings text that was held back. `result` settles when the loop has
+   * ended.
    */
   generate(
     prompt: string | ArrayLike<number>,
     options: GenerateOptions = {},
-  ): AsyncGenerator<Step, void, undefined> {
-    return this.#generating(prompt, { ...options, echo: undefined }, undefined).steps;
+  ): AsyncGenerator<Step, void, undefined> & { readonly result: Completion['result'] } {
+    const { steps, result } = this.#generating(prompt, { ...options, echo: undefined }, undefined);
+    return Object.assign(steps, { result });
   }
 
   /**

@@ -47,12 +47,17 @@ const rooms: Readonly<Record<string, Room>> = {
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
   options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
+  chat: { files: /^web\/chat\.ts$/, sees: ['options', 'errors'] },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
     files: /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
     sees: ['client', 'options', 'protocol', 'errors'],
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
+  adapters: {
+    files: /^web\/adapters\//,
+    sees: ['doors', 'page', 'chat', 'options', 'protocol', 'errors'],
+  },
   worker: {
     files: /^web\/(worker|session-handlers|turns|prefix-cache)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
@@ -74,8 +79,14 @@ const rooms: Readonly<Record<string, Room>> = {
   workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'options', 'protocol', 'errors'],
+    sees: ['doors', 'server', 'adapters', 'chat', 'options', 'protocol', 'errors'],
     packages: ['commander'],
+  },
+  // Requests over HTTP.
+  server: {
+    files: /^web\/serve\//,
+    sees: ['adapters', 'doors', 'errors'],
+    packages: ['hono', 'hono/body-limit', 'hono/cors', '@hono/node-server'],
   },
   demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm', 'vite'] },
 };
@@ -104,7 +115,8 @@ const words: Readonly<Record<string, Word>> = {
   'modules of Node': {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
-    allowed: /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config)\.ts$/,
+    allowed:
+      /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config)\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {
