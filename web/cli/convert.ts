@@ -3,7 +3,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type Quantization, RWKV } from '../node.js';
 import { checkConvertOptions } from '../options.js';
-import { interruptSignal, megabytes, progressLine, quantizationHelp } from './terminal.js';
+import { quantizationHelp } from './flags.js';
+import { interruptSignal, megabytes, progressLine } from './terminal.js';
 
 interface Flags {
   readonly quantization?: Quantization;

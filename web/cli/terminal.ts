@@ -3,10 +3,6 @@ import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { LoadProgress } from '../protocol.js';
 
-/** What `-q` means to every command. */
-export const quantizationHelp =
-  'weights in memory: f32, f16, q8 or q4 (default: as a packed file has them, else q8)';
-
 const patience = 300; // ms before progress is worth showing
 const interval = 100; // ms between two looks of it
 
