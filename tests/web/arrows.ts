@@ -47,6 +47,7 @@ const rooms: Readonly<Record<string, Room>> = {
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
   options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
+  chat: { files: /^web\/chat\.ts$/, sees: ['options', 'errors'] },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
     files: /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
@@ -74,7 +75,7 @@ const rooms: Readonly<Record<string, Room>> = {
   workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'options', 'protocol', 'errors'],
+    sees: ['doors', 'chat', 'options', 'protocol', 'errors'],
     packages: ['commander'],
   },
   demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm', 'vite'] },

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { CompletionResult } from '../api.js';
 import { checkGenerateOptions, randomSeed } from '../options.js';
 import type { ModelInfo } from '../protocol.js';
+import { writeWhole } from './files.js';
 import {
   addModelFlags,
   addSamplingFlags,
@@ -11,9 +12,12 @@ import {
   type SamplingFlags,
   samplingOptions,
 } from './flags.js';
-import { interruptSignal, readStdin } from './terminal.js';
+import { interruptCode, interruptSignal, readStdin } from './terminal.js';
 
 interface Flags extends ModelFlags, SamplingFlags {
+  readonly state?: string;
+  readonly saveState?: string;
+  readonly echo: boolean;
   readonly json: boolean;
 }
 
@@ -22,7 +26,9 @@ Examples:
   rwkv-wasm complete "Once upon a time"
   rwkv-wasm complete "The wolf" --max-tokens 60 --seed 7
   rwkv-wasm complete - --json < prompt.txt
-  rwkv-wasm complete "def main" --model ./model.pth --tokenizer ./rwkv_vocab_v20230424.txt`;
+  rwkv-wasm complete "def main" --model ./model.pth --tokenizer ./rwkv_vocab_v20230424.txt
+  rwkv-wasm complete "Once upon a time" --save-state ./story.state
+  rwkv-wasm complete --state ./story.state`;
 
 /** Adds the command to the program. */
 export function completeCommand(program: Command): void {
@@ -31,13 +37,18 @@ export function completeCommand(program: Command): void {
     .description('continue a text')
     .argument('[prompt]', "the text to continue; '-' reads it from standard input", '');
   addModelFlags(addSamplingFlags(command))
+    .option('--state <file>', 'go on from a saved session or a tuned state (its chance too, without --seed)')
+    .option('--save-state <file>', 'keep the session as it stands at the end, also after Ctrl-C')
+    .option('--no-echo', 'print the continuation without the prompt')
     .option('--json', 'print one JSON object at the end instead of the text', false)
     .addHelpText('after', examples)
     .action(complete);
 }
 
 async function complete(argument: string, flags: Flags): Promise<void> {
-  const { json, seed = randomSeed() } = flags;
+  const { json, state, saveState } = flags;
+  // A saved session brings its own chance.
+  const seed = flags.seed ?? (state === undefined ? randomSeed() : undefined);
   const signal = interruptSignal();
   const options = { ...samplingOptions(flags), seed, signal };
   checkGenerateOptions(options); // before a model is loaded for nothing
@@ -50,29 +61,31 @@ async function complete(argument: string, flags: Flags): Promise<void> {
     if (argument === '-') prompt = await readStdin(signal);
     const model = await loadModel(flags, signal);
     info = model.info;
-    const session = await model.createSession({ seed });
+    const session = await model.createSession({ seed, state });
     await session.append(prompt, { signal }); // what cannot be read is not written
-    write(prompt);
+    if (flags.echo) write(prompt);
     const completion = session.complete('', options);
     try {
       for await (const text of completion) write(text);
     } finally {
       result = await completion.result;
+      if (saveState !== undefined) await writeWhole(saveState, await session.save());
     }
     await model.dispose();
   } catch (error) {
     if (!signal.aborted) throw error;
-    process.exitCode = 130;
+    process.exitCode = interruptCode();
   }
 
   const tokensPerSecond = Math.round((result?.timings.decodeTokensPerSecond ?? 0) * 10) / 10;
   const tokens = result?.tokens ?? [];
   if (json) {
     const { text = '', finishReason = 'aborted', stop } = result ?? {};
-    const printed = { prompt, text, tokens, finishReason, stop, seed, tokensPerSecond, model: info ?? null };
-    process.stdout.write(`${JSON.stringify(printed)}\n`);
+    const figures = { seed: seed ?? null, tokensPerSecond, model: info ?? null };
+    process.stdout.write(`${JSON.stringify({ prompt, text, tokens, finishReason, stop, ...figures })}\n`);
   } else write('\n');
+  const chance = seed === undefined ? "the state's seed" : `seed ${seed}`;
   process.stderr.write(
-    `${tokens.length} tokens, ${tokensPerSecond} tok/s, seed ${seed}, ${info?.build ?? 'no'} build\n`,
+    `${tokens.length} tokens, ${tokensPerSecond} tok/s, ${chance}, ${info?.build ?? 'no'} build\n`,
   );
 }

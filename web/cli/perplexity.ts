@@ -1,7 +1,6 @@
 // rwkv-wasm perplexity: how well a model predicts a text.
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { RwkvError, sentence } from '../errors.js';
+import { readText } from './files.js';
 import { addModelFlags, loadModel, type ModelFlags } from './flags.js';
 import { interruptSignal, readStdin } from './terminal.js';
 
@@ -28,7 +27,7 @@ export function perplexityCommand(program: Command): void {
 
 async function perplexity(file: string, flags: Flags): Promise<void> {
   const signal = interruptSignal();
-  const text = file === '-' ? await readStdin(signal) : read(file);
+  const text = file === '-' ? await readStdin(signal) : readText(file);
   const model = await loadModel(flags, signal);
   const session = await model.createSession();
   const { tokens, ...score } = await session.score(text, { signal });
@@ -40,12 +39,4 @@ async function perplexity(file: string, flags: Flags): Promise<void> {
       : `perplexity ${perplexity.toFixed(3)}, ${bitsPerByte.toFixed(4)} bits/byte, ${bitsPerToken.toFixed(3)} bits/token ` +
           `(${bytes} bytes, ${tokens.length} tokens)\n`,
   );
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new RwkvError('read-failed', sentence(cause), { cause });
-  }
 }
