@@ -1,37 +1,15 @@
 // The command line as a person at a terminal meets it.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-
-function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [cli, ...args], { stdio: 'pipe' });
-}
-
-async function ended(child: ChildProcess, input?: string) {
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (piece) => {
-    stdout += piece;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (piece) => {
-    stderr += piece;
-  });
-  if (input === undefined) child.stdin?.end();
-  else child.stdin?.end(input);
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
-}
+import { cli, ended, oracle, run, start } from './command.js';
 
 // More than a test waits for.
 const endless = ['--max-tokens', '1000000', '--temperature', '3', '--top-p', '1', '--seed', '2'];
 
-const complete = (...args: string[]) => ended(start('complete', ...args));
+const complete = (...args: string[]) => run('complete', ...args);
 
 test('a story is told on stdout, its figures on stderr, and its seed tells it again', async () => {
   const once = await complete('Once upon a time', '--seed', '7', '--max-tokens', '40');
@@ -125,8 +103,6 @@ test('--version and --help answer on stdout', async () => {
   }
   expect((await ended(start('complete', '--help'))).stdout).toContain('--max-tokens');
 });
-
-const oracle = fileURLToPath(new URL('../fixtures/oracle/v7-bf16.pth', import.meta.url));
 
 test('inspect tells what a file holds, for people and for programs', async () => {
   const { code, stdout } = await ended(start('inspect', oracle));

@@ -26,9 +26,8 @@ export interface Shard {
   readonly count: number;
 }
 
-/** What a line asks for. `id` is null where the line gives none or cannot be read. */
+/** What a line asks for. */
 export interface Job {
-  readonly id: unknown;
   readonly prompt: string | readonly number[];
   readonly options: GenerateOptions;
 }
@@ -96,13 +95,13 @@ export function objectOf({ bytes }: Pick<Line, 'bytes'>): Readonly<Record<string
  * @throws RwkvError `invalid-argument` naming the option
  */
 export function jobOf(object: Readonly<Record<string, unknown>>, defaults: GenerateOptions): Job {
-  const { id = null, prompt, ...said } = object;
+  const { id: _, prompt, ...said } = object;
   const given: object = said;
   // A half-life stands for the decay.
   const own = 'penaltyHalfLife' in given ? { ...defaults, penaltyDecay: undefined } : defaults;
   const options = { ...own, ...given };
   checkGenerateOptions(options);
-  if (typeof prompt === 'string' || Array.isArray(prompt)) return { id, prompt, options };
+  if (typeof prompt === 'string' || Array.isArray(prompt)) return { prompt, options };
   throw unexpected('prompt', 'text or token ids', prompt);
 }
 

@@ -4,9 +4,9 @@ import { stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { GenerateOptions, Model } from '../api.js';
-import { RwkvError, type RwkvErrorCode, sentence } from '../errors.js';
+import { RwkvError, type RwkvErrorCode } from '../errors.js';
 import { checkGenerateOptions } from '../options.js';
-import { isOurs, jobOf, type Line, linesOf, objectOf, type Shard } from './batch-input.js';
+import { isOurs, type Job, jobOf, type Line, linesOf, objectOf, type Shard } from './batch-input.js';
 import { type Answer, Output } from './batch-output.js';
 import {
   addModelFlags,
@@ -148,19 +148,25 @@ async function answerTo(
 ): Promise<Answer> {
   const number = line.number;
   const id = idOf(line);
-  try {
-    const { prompt, options } = jobOf(objectOf(line), defaults);
-    const session = await (await load()).createSession();
-    try {
-      const { result } = session.complete(prompt, { ...options, signal });
-      const { text, finishReason, stop, usage, logprobs } = await result;
-      return { line: number, id, text, finishReason, stop, usage, logprobs, seed: options.seed };
-    } finally {
-      await session.dispose();
-    }
-  } catch (error) {
+  const failed = (error: unknown): Answer => {
     if (!(error instanceof RwkvError) || endsTheRun.includes(error.code)) throw error;
-    return { line: number, id, error: { code: error.code, message: sentence(error) } };
+    return { line: number, id, error: { code: error.code, message: error.message } };
+  };
+  let job: Job;
+  try {
+    job = jobOf(objectOf(line), defaults);
+  } catch (error) {
+    return failed(error);
+  }
+  const session = await (await load()).createSession();
+  try {
+    const { result } = session.complete(job.prompt, { ...job.options, signal });
+    const { text, finishReason, stop, usage, logprobs } = await result;
+    return { line: number, id, text, finishReason, stop, usage, logprobs, seed: job.options.seed };
+  } catch (error) {
+    return failed(error);
+  } finally {
+    await session.dispose();
   }
 }
 
