@@ -96,9 +96,9 @@ async function chat(flags: Flags): Promise<void> {
   let reply: AbortController | undefined; // under way
   let wasInterrupted = false; // since the last line
   let hasEnded = false;
-  const end = (code = 0) => {
+  const end = (code?: number) => {
     hasEnded = true;
-    process.exitCode = code;
+    if (code !== undefined) process.exitCode = code;
     reply?.abort();
     lines.close();
   };

@@ -109,14 +109,18 @@ async function* reply(
   const { prompt, stop } = renderChat(messages, format);
   const read = (isBegun ? turnBorder : '') + prompt;
   let text = '';
+  let aborted: unknown;
   try {
     for await (const piece of session.complete(read, { ...options, stop })) {
       text += piece;
       yield piece;
     }
-  } finally {
-    // Tokens of the stop text are in the state: they are taken out again.
-    await session.rewind();
-    await session.append(read + text);
+  } catch (error) {
+    if (!options.signal?.aborted) throw error;
+    aborted = error;
   }
+  // Tokens of the stop text are in the state: they are taken out again.
+  await session.rewind();
+  await session.append(read + text);
+  if (aborted !== undefined) throw aborted;
 }
