@@ -57,8 +57,11 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
   const { signal, drawing, maxTokens } = call;
   const stops = new StopTexts(call.stop);
   const leave = await call.enter();
+  let hasAsked = false;
   let hasBegun = false;
   try {
+    signal?.throwIfAborted();
+    hasAsked = true;
     books.promptIsRead(await call.begin(call.prompt, drawing));
     hasBegun = true;
     if (call.echo && call.prompt.length > 0) {
@@ -86,7 +89,7 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
   } finally {
     try {
       // A prompt that was refused has changed nothing; one that was cut short by the signal has.
-      const hasChanged = hasBegun || signal?.aborted;
+      const hasChanged = hasBegun || (hasAsked && signal?.aborted);
       if (hasChanged && !books.hasEnded && !call.keepPartial) await call.rewind();
     } finally {
       leave();
