@@ -198,7 +198,8 @@ describe('a run that ends early', () => {
     expect([code, stderr]).toEqual([expected, expect.stringMatching(/; the same command goes on\n$/)]);
     const { done, isComplete } = JSON.parse(stdout);
     expect([read().length, isComplete]).toEqual([done, false]);
-    expect((await batch()).code).toBe(0);
+    const rest = await batch('--parallel', '16');
+    expect([rest.code, rest.stderr]).toEqual([0, expect.stringMatching(/^\d+ lines done, 0 with an error/)]);
     expect(read()).toEqual(whole);
   });
 

@@ -1,4 +1,5 @@
 // What commands say and hear besides their result: colours, progress, Ctrl-C, standard input.
+import { setMaxListeners } from 'node:events';
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { LoadProgress } from '../protocol.js';
@@ -57,6 +58,7 @@ let interruptedWith: number | undefined;
  */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
+  setMaxListeners(0, controller.signal); // each of many calls at a time hears it
   const interrupt = (code: number) => {
     interruptedWith = code;
     controller.abort();
