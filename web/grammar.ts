@@ -1,5 +1,6 @@
 // Which tokens may follow, where a text must obey a grammar or a JSON schema.
 import { spell } from './byte-level.js';
+import { checkPatterns, repairClasses } from './character-classes.js';
 import type { Client } from './client.js';
 import { RwkvError } from './errors.js';
 import {
@@ -76,6 +77,7 @@ export async function startMatcher(
   const { library, complaints } = await grammarLibrary();
   complaints();
   const refused = (cause: unknown) => {
+    if (cause instanceof RwkvError) return cause;
     const reasons = complaints().filter((line) => line.startsWith('[FATAL]'));
     const reason = reasons.join('; ').replace(/\[FATAL\] \S+: (Check failed: \(.*?\) is \w+: )?/g, '');
     return new RwkvError('invalid-argument', `option ${structure.option}: ${reason || String(cause)}`, {
@@ -104,15 +106,15 @@ export async function startMatcher(
 
 // Of a schema: one line, so that nothing but the values is left to chance; properties that it does not name are not allowed.
 async function ebnfOf(library: GrammarLibrary, { option, text }: Structure): Promise<string> {
-  const grammar =
-    option === 'grammar'
-      ? await library.Grammar.fromEBNF(text)
-      : await library.Grammar.fromJSONSchema(text, false, -1, [', ', ': '], true);
-  try {
-    return option === 'grammar' ? text : grammar.toString();
-  } finally {
-    grammar.dispose();
-  }
+  const isJson = option === 'jsonSchema';
+  if (isJson) checkPatterns(JSON.parse(text));
+  const grammar = isJson
+    ? await library.Grammar.fromJSONSchema(text, false, -1, [', ', ': '], true)
+    : await library.Grammar.fromEBNF(text);
+  const printed = grammar.toString();
+  grammar.dispose();
+  const repaired = repairClasses(printed, option, isJson);
+  return isJson || repaired !== printed ? repaired : text;
 }
 
 function keep(compiled: Map<string, LibraryGrammar>, source: string, grammar: LibraryGrammar): void {

@@ -56,7 +56,8 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
-    files: /^web\/(load|model|session|generating|completion|stop-texts|grammar|score|queue|storyteller)\.ts$/,
+    files:
+      /^web\/(load|model|session|generating|completion|stop-texts|grammar|character-classes|score|queue|storyteller)\.ts$/,
     sees: ['chat', 'grammarLibrary', 'byteLevel', 'client', 'options', 'protocol', 'errors'],
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'chat', 'options', 'protocol', 'errors'] },
