@@ -115,6 +115,8 @@ function spelled(code: number, digits: 2 | 8): string {
   return `\\${digits === 2 ? 'x' : 'U'}${code.toString(16).padStart(digits, '0')}`;
 }
 
+const unescapable = /"|\\\\|\\[nrtfv0c]|\\x[01]|\\x22|\\x5[cC]|\\u00[01]|\\u0022|\\u005[cC]/;
+
 /** Parts of a schema that hold values, not schemas. */
 const values: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples']);
 
@@ -130,7 +132,7 @@ export function checkPatterns(schema: unknown): void {
     if (key === 'patternProperties' && typeof value === 'object' && value !== null)
       patterns.push(...Object.keys(value));
     for (const pattern of patterns) {
-      if (/"|\\\\|\\[nrtfv0c]|\\x[01]|\\x22|\\x5[cC]|\\u00[01]|\\u0022|\\u005[cC]|[\0-\x1f]/.test(pattern))
+      if (unescapable.test(pattern) || [...pattern].some((character) => character < ' '))
         throw new RwkvError(
           'unsupported',
           `option jsonSchema: the pattern ${pattern} names quotes, backslashes or control characters, which ` +

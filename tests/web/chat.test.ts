@@ -278,6 +278,7 @@ describe('sessions that hold a conversation', () => {
 
   test('a restored or forked conversation goes on letter for letter', async () => {
     const lively: ChatOptions = {
+      ...format,
       maxTokens: 40,
       temperature: 1.3,
       frequencyPenalty: 0.3,
