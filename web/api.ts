@@ -1,4 +1,15 @@
 // What both doors offer besides `RWKV`.
+export {
+  type ChatFormat,
+  type ChatMessage,
+  type ChatOptions,
+  type ChatTemplate,
+  type ChatText,
+  type RenderedChat,
+  renderChat,
+  splitThinking,
+  type ThinkMode,
+} from './chat.js';
 export type { Completion, CompletionResult, FinishReason } from './completion.js';
 export { RwkvError, type RwkvErrorCode } from './errors.js';
 export type { Model } from './model.js';

@@ -1,6 +1,7 @@
 // Conversations as the text that RWKV chat models were trained on, and the text of their replies.
 import { RwkvError } from './errors.js';
-import { unexpected } from './options.js';
+import { type GenerateOptions, unexpected } from './options.js';
+import { ReplyView } from './reply-view.js';
 
 /** One message of a conversation, as OpenAI's API has them. */
 export interface ChatMessage {
@@ -42,6 +43,9 @@ export interface ChatFormat {
   think?: ThinkMode | undefined;
 }
 
+/** Options of `session.chat`. */
+export interface ChatOptions extends GenerateOptions, ChatFormat {}
+
 /** A conversation as text. */
 export interface RenderedChat {
   /** Ends where the reply begins: without a blank behind it, which belongs to the reply's first token. */
@@ -55,6 +59,9 @@ const thinkModes: readonly unknown[] = [true, false, 'auto', 'fast', 'short', 'l
 
 /** What ends a reply by template. */
 const stops: Readonly<Record<ChatTemplate, string>> = { world: '\n\n', g1: '\n\nUser:' };
+
+/** The modes in which the model is told to think. */
+const requestsThought: ReadonlySet<ThinkMode> = new Set([true, 'short', 'long']);
 
 /** What follows the last user's text, by think mode. */
 const requests = new Map<ThinkMode, string>([
@@ -96,8 +103,8 @@ export function renderChat(messages: readonly ChatMessage[], options: ChatFormat
   if (!templates.includes(template)) throw unexpected('option template', "'world' or 'g1'", template);
   if (!thinkModes.includes(think))
     throw unexpected('option think', "true, false, 'auto', 'fast', 'short' or 'long'", think);
-  if (options.think !== undefined && template !== 'g1')
-    throw unexpected('option think', "only the template 'g1'", template);
+  if (think !== false && template !== 'g1')
+    throw unexpected('option think', "to come with the template 'g1'", template);
   checkMessages(messages);
   const lastUser = messages.findLastIndex(({ role }) => role === 'user');
   const turns = messages.map(({ role, content }, i) => {
@@ -110,6 +117,28 @@ export function renderChat(messages: readonly ChatMessage[], options: ChatFormat
     turns.push(speakers.assistant + opening);
   }
   return { prompt: turns.join(turnBorder), stop: [stops[template]] };
+}
+
+/**
+ * A conversation as text, and how the reply to it is shown.
+ *
+ * @param isStructured - whether a grammar rules the reply: it begins at once then
+ * @throws RwkvError `invalid-argument`
+ */
+export function askForReply(
+  messages: readonly ChatMessage[],
+  format: ChatFormat,
+  isStructured: boolean,
+): RenderedChat & { readonly reply: ReplyView } {
+  const { template = 'world', think = false } = format;
+  if (isStructured && requestsThought.has(think))
+    throw unexpected('option think', 'not to come with grammar or jsonSchema', think);
+  const mode = isStructured && (think === false || think === 'fast') && template === 'g1' ? 'auto' : think;
+  const chat = renderChat(messages, { template, think: mode });
+  if (messages.at(-1)?.role === 'assistant') return { ...chat, reply: new ReplyView('', /^/) };
+  if (requestsThought.has(mode)) return { ...chat, reply: new ReplyView('<think', /^/) };
+  const isBehindThought = template === 'g1' && mode !== 'auto';
+  return { ...chat, reply: new ReplyView('', isBehindThought ? /^>?\s*/ : /^\s*/) };
 }
 
 /**

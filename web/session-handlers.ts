@@ -3,6 +3,7 @@ import { reader, seedWords, unwrap, type WasmModel, type WasmReading, type WasmS
 import { RwkvError } from './errors.js';
 import { type Io, openSource } from './model-store.js';
 import type { Handlers, Prompt } from './protocol.js';
+import { Trail } from './trail.js';
 import type { Turns } from './turns.js';
 
 /** A model that is ready. */
@@ -14,6 +15,7 @@ export interface Loaded {
 }
 
 type SessionOp =
+  | 'tokenBytes'
   | 'score'
   | 'embed'
   | 'createSession'
@@ -24,6 +26,7 @@ type SessionOp =
   | 'append'
   | 'begin'
   | 'next'
+  | 'goBack'
   | 'logits'
   | 'pause'
   | 'disposeSession';
@@ -37,6 +40,8 @@ export function sessionHandlers(
   const sessions = new Map<number, WasmSession>();
   /** Each session as it was before its last call. */
   const before = new Map<number, WasmSession>();
+  /** Of texts under way that may go back. */
+  const trails = new Map<number, Trail>();
   let last = 0;
 
   function keep(session: WasmSession): number {
@@ -48,7 +53,12 @@ export function sessionHandlers(
     if (!session) throw new RwkvError('disposed', 'the session was disposed');
     return session;
   }
+  function leaveTrail(id: number): void {
+    trails.get(id)?.delete();
+    trails.delete(id);
+  }
   function forget(id: number): void {
+    leaveTrail(id);
     before.get(id)?.delete();
     before.delete(id);
   }
@@ -82,6 +92,7 @@ export function sessionHandlers(
   }
 
   return {
+    tokenBytes: () => there().model.tokenBytes(),
     async createSession({ seed, isSeeded, state }) {
       const source = state && (await openSource(state, io));
       try {
@@ -115,6 +126,7 @@ export function sessionHandlers(
       const session = find(id);
       const past = before.get(id);
       if (!past) return false;
+      leaveTrail(id);
       there().turns.stop(session);
       session.delete();
       sessions.set(id, past);
@@ -127,22 +139,41 @@ export function sessionHandlers(
       if (ids.length > 0) await read(id, ids);
       return null;
     },
-    async begin({ session: id, prompt, drawing }) {
+    async begin({ session: id, prompt, border, drawing }) {
       const session = find(id);
-      const ids = tokens(prompt);
+      const isUsed = border !== '' && (session.pending() > 0 || session.logits() !== null);
+      const ids = tokens(isUsed && typeof prompt === 'string' ? border + prompt : prompt);
       const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
       const count = read(id, ids);
       session.configure(sampling, biasedTokens, biases, topLogprobs);
       if (seed !== undefined) session.reseed(...seedWords(seed));
       return count;
     },
-    async next({ session: id }) {
+    async next({ session: id, allowed, isDelivered }) {
       const session = find(id);
-      const { turns } = there();
+      const { model, turns } = there();
       await turns.ready(session);
-      const step = session.sample();
+      if (isDelivered !== null && !trails.has(id)) trails.set(id, new Trail(model, session));
+      const trail = trails.get(id);
+      if (isDelivered) trail?.pass(session);
+      const step = session.sample(allowed);
+      trail?.add(step);
       turns.start(session);
       return step;
+    },
+    goBack({ session: id, text }) {
+      const session = find(id);
+      const { turns, encode } = there();
+      const past = trails.get(id)?.back(session, text, encode) ?? null;
+      if (past === null) leaveTrail(id);
+      else {
+        turns.stop(session);
+        session.delete();
+        sessions.set(id, past);
+        trails.delete(id);
+        turns.start(past);
+      }
+      return null;
     },
     async logits({ session: id }) {
       const session = find(id);

@@ -47,20 +47,27 @@ const rooms: Readonly<Record<string, Room>> = {
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
   options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
-  chat: { files: /^web\/chat\.ts$/, sees: ['options', 'errors'] },
+  chat: { files: /^web\/(chat|reply-view)\.ts$/, sees: ['options', 'errors'] },
+  byteLevel: { files: /^web\/byte-level\.ts$/, sees: [] },
+  grammarLibrary: {
+    files: /^web\/grammar-library\.ts$/,
+    sees: ['errors'],
+    packages: ['@mlc-ai/web-xgrammar'],
+  },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
-    files: /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
-    sees: ['client', 'options', 'protocol', 'errors'],
+    files:
+      /^web\/(load|model|session|generating|completion|stop-texts|grammar|character-classes|score|queue|storyteller)\.ts$/,
+    sees: ['chat', 'grammarLibrary', 'byteLevel', 'client', 'options', 'protocol', 'errors'],
   },
-  doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
+  doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'chat', 'options', 'protocol', 'errors'] },
   worker: {
-    files: /^web\/(worker|session-handlers|turns)\.ts$/,
+    files: /^web\/(worker|session-handlers|trail|turns)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
   },
   vocabularies: {
-    files: /^web\/(vocabulary|huggingface|huggingface-library\.d|tokenizer-json|byte-level)\.ts$/,
-    sees: ['engine', 'store', 'protocol', 'errors'],
+    files: /^web\/(vocabulary|huggingface|huggingface-library\.d|tokenizer-json)\.ts$/,
+    sees: ['byteLevel', 'engine', 'store', 'protocol', 'errors'],
     packages: ['@huggingface/tokenizers'],
   },
   engine: {
@@ -75,7 +82,7 @@ const rooms: Readonly<Record<string, Room>> = {
   workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'chat', 'options', 'protocol', 'errors'],
+    sees: ['doors', 'options', 'protocol', 'errors'],
     packages: ['commander'],
   },
   demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm', 'vite'] },

@@ -22,6 +22,7 @@ const ofSession: [string, (session: Session) => Promise<unknown>][] = [
   ['the result of complete', (session) => session.complete('x').result],
   ['stream', (session) => textOf(session.stream('x'))],
   ['generate', (session) => collect(session.generate('x'))],
+  ['chat', (session) => textOf(session.chat([{ role: 'user', content: 'x' }]))],
   ['score', (session) => session.score('x')],
   ['fork', (session) => session.fork()],
   ['save', (session) => session.save()],

@@ -29,18 +29,28 @@ describe('lines from a pipe', () => {
     expect(stdout).toBe(expected);
   });
 
-  test('are written as the template says, behind the system text', async () => {
+  test('are messages of one conversation with --template, behind the system text', async () => {
+    const system = 'Tell a tale.';
     const { stdout } = await chat(
-      ['Hello'],
-      ...['--template', 'world', '--system', 'Tell a tale.', '--preset', 'creative'],
+      ['Hello', 'And then?'],
+      ...['--template', 'g1', '--system', system, '--preset', 'creative'],
     );
     await using model = await RWKV.load();
     const session = await model.createSession({ seed: 3 });
-    const prompt = 'System: Tell a tale.\n\nUser: Hello\n\nAssistant:';
-    const text = await textOf(
-      session.complete(prompt, { ...presets.creative, maxTokens: 20, stop: ['\n\n'] }),
+    const options = { ...presets.creative, template: 'g1', maxTokens: 20 } as const;
+    const first = session.chat(
+      [
+        { role: 'system', content: system },
+        { role: 'user', content: 'Hello' },
+      ],
+      options,
     );
-    expect(stdout).toBe(`${text.trimStart()}\n`);
+    const replies = [
+      await textOf(first),
+      await textOf(session.chat([{ role: 'user', content: 'And then?' }], options)),
+    ];
+    expect(stdout).toBe(replies.map((reply) => `${reply.trimStart()}\n`).join(''));
+    expect(replies.join('').length).toBeGreaterThan(20);
   });
 
   test('may take messages back, keep the conversation and go on with it', async () => {

@@ -1,7 +1,7 @@
 // rwkv-wasm chat: a conversation at a terminal, or with lines from a pipe.
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
-import { type ChatFormat, type ChatTemplate, renderChat, type ThinkMode } from '../chat.js';
+import { type ChatFormat, type ChatTemplate, renderChat, type ThinkMode } from '../api.js';
 import { RwkvError, sentence } from '../errors.js';
 import { checkGenerateOptions } from '../options.js';
 import { Conversation } from './conversation.js';

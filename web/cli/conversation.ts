@@ -1,6 +1,5 @@
 // A conversation as the chat command holds one: in a recurrent state, so its memory does not grow with its length.
-import type { GenerateOptions, Model, Session } from '../api.js';
-import { type ChatFormat, type ChatMessage, renderChat, turnBorder } from '../chat.js';
+import type { ChatFormat, ChatMessage, GenerateOptions, Model, Session } from '../api.js';
 import { RwkvError } from '../errors.js';
 import { writeWhole } from './files.js';
 
@@ -40,7 +39,7 @@ export class Conversation {
     return new Conversation(model, manner, { session, isBegun: state !== undefined });
   }
 
-  /** Says something; the reply comes in pieces. Throws as `session.complete`; what was refused has changed nothing. */
+  /** Says something; the reply comes in pieces. Throws as `session.chat`; what was refused has changed nothing. */
   async *say(content: string, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
     const { format, system, options } = this.#manner;
     const { session, isBegun } = this.#now;
@@ -52,7 +51,7 @@ export class Conversation {
       else {
         const messages: ChatMessage[] = [{ role: 'user', content }];
         if (system !== undefined && !isBegun) messages.unshift({ role: 'system', content: system });
-        yield* reply(session, isBegun, messages, format, { ...sampling, signal });
+        yield* session.chat(messages, { ...sampling, ...format, signal });
       }
       hasBegun = true;
     } finally {
@@ -96,31 +95,4 @@ export class Conversation {
     this.#past.push(point);
     if (this.#past.length > mostPast) void this.#past.shift()?.session.dispose();
   }
-}
-
-/** The reply to messages behind what the session has read; the session then stands behind the reply. */
-async function* reply(
-  session: Session,
-  isBegun: boolean,
-  messages: readonly ChatMessage[],
-  format: ChatFormat,
-  options: GenerateOptions,
-): AsyncGenerator<string, void, undefined> {
-  const { prompt, stop } = renderChat(messages, format);
-  const read = (isBegun ? turnBorder : '') + prompt;
-  let text = '';
-  let aborted: unknown;
-  try {
-    for await (const piece of session.complete(read, { ...options, stop })) {
-      text += piece;
-      yield piece;
-    }
-  } catch (error) {
-    if (!options.signal?.aborted) throw error;
-    aborted = error;
-  }
-  // Tokens of the stop text are in the state: they are taken out again.
-  await session.rewind();
-  await session.append(read + text);
-  if (aborted !== undefined) throw aborted;
 }

@@ -56,7 +56,8 @@ export default async function create({ instantiateWasm }) {
     reset() {
       Object.assign(this, { queue: [], read: 0, sum: 0, last: -1 });
     }
-    sample() {
+    sample(allowed) {
+      if (allowed !== null) throw new Error('the fake core knows no grammar');
       const { temperature } = this.sampling;
       if (this.pending() > 0 || this.last < 0) throw new Error('sampled too early');
       let token = this.last === 122 ? 0 : temperature === 2 ? 97 + (this.chance++ % 26) : this.last + 1;
@@ -65,6 +66,10 @@ export default async function create({ instantiateWasm }) {
       const step = { token, text: token === 0 ? '' : String.fromCharCode(token) };
       if (this.topLogprobs < 0) return step;
       return { ...step, logprob: -1, topLogprobs: Array(this.topLogprobs).fill({ ...step, logprob: -1 }) };
+    }
+    repeat(tokens, other) {
+      this.queue.push(...tokens);
+      this.chance = other.chance;
     }
     feed() {
       for (const token of this.queue.splice(0, chunk)) {
