@@ -67,6 +67,7 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
   const { signal, drawing, maxTokens, reply } = call;
   const stops = new StopTexts(call.stop);
   const leave = await call.enter();
+  let hasAsked = false;
   let hasBegun = false;
   let matcher: Matcher | undefined;
   let delivered = ''; // without what `reply` adds and hides
@@ -76,6 +77,8 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
   };
   try {
     matcher = await call.match();
+    signal?.throwIfAborted();
+    hasAsked = true;
     books.promptIsRead(await call.begin(call.prompt, drawing));
     hasBegun = true;
     if (call.echo && call.prompt.length > 0) {
@@ -109,7 +112,7 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
     matcher?.dispose();
     try {
       // A prompt that was refused has changed nothing; one that was cut short by the signal has.
-      const hasChanged = hasBegun || signal?.aborted;
+      const hasChanged = hasBegun || (hasAsked && signal?.aborted);
       if (hasChanged && !books.hasEnded && !call.keepPartial) await call.rewind();
       else if (hasBegun && reply) await call.goBack(delivered);
     } finally {

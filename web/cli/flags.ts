@@ -42,15 +42,17 @@ export function addModelFlags(command: Command): Command {
     .option('--threads <n>', "how many threads compute, or 'auto'", toThreads, 'auto');
 }
 
-/** -n, -t and all else that says how tokens are chosen and where a text ends. */
-export function addSamplingFlags(command: Command): Command {
+/** -n, -t and all else that says how tokens are chosen and where a text ends. `usual` is what stands for absent flags. */
+export function addSamplingFlags(
+  command: Command,
+  usual: { readonly maxTokens?: number; readonly preset?: keyof typeof presets } = {},
+): Command {
   return command
-    .option('-n, --max-tokens <n>', 'at most so many tokens (default: 256)', toNumber)
+    .option('-n, --max-tokens <n>', 'at most so many tokens', toNumber, usual.maxTokens ?? 256)
     .addOption(
-      new Option(
-        '--preset <name>',
-        'sampling that is known to suit these models; the flags below change it',
-      ).choices(Object.keys(presets)),
+      new Option('--preset <name>', 'sampling that is known to suit these models; the flags below change it')
+        .choices(Object.keys(presets))
+        .default(usual.preset),
     )
     .option(
       '-t, --temperature <x>',

@@ -3,8 +3,15 @@
 //
 // Tokens are bytes. After token t comes t + 1; after 'z' the end of text. Token 200 makes `advance` throw. Logits are
 // [tokens read, passes, largest batch, sum of tokens read]; the sum starts from the number in a state's file, "state 7".
+// Of a model or a state that is "too large" it says so, and dies of one that "dies".
 
 const chunk = 16;
+
+/** The error that a file asks for. */
+function trouble(name, text) {
+  if (text.includes('dies')) throw new WebAssembly.RuntimeError('unreachable');
+  return text.includes('too large') && { error: { code: 'out-of-memory', message: `${name}: too large` } };
+}
 
 export default async function create({ instantiateWasm }) {
   instantiateWasm({}, () => {});
@@ -88,6 +95,8 @@ export default async function create({ instantiateWasm }) {
       const text = new TextDecoder().decode(bytes.subarray(0, 64));
       if (!text.startsWith('fake'))
         return { error: { code: 'bad-file', message: `${source.name}: not fake` } };
+      const troubled = trouble(source.name, text);
+      if (troubled) return troubled;
       delay = Number(/delay=(\d+)/.exec(text)?.[1] ?? 0);
       for (const loaded of [0, source.size]) onProgress(loaded, source.size);
       const model = {
@@ -106,6 +115,8 @@ export default async function create({ instantiateWasm }) {
             const bytes = new Uint8Array(state.size);
             const error = state.read(0, bytes);
             if (error !== '') return { error: { code: 'read-failed', message: `${state.name}: ${error}` } };
+            const troubled = trouble(state.name, new TextDecoder().decode(bytes));
+            if (troubled) return troubled;
             session.sum = Number(/^state (\d+)$/.exec(new TextDecoder().decode(bytes))?.[1]);
             return Number.isNaN(session.sum)
               ? { error: { code: 'bad-model', message: `${state.name}: no state` } }
