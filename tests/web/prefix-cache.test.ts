@@ -18,6 +18,7 @@ afterAll(() => Promise.all([model.dispose(), plain.dispose()]));
 async function run(on: Model, prompt: string | readonly number[]) {
   const session = await on.createSession({ seed: 1 });
   const result = await session.complete(prompt, options).result;
+  await session.logits(); // the last token is read too
   await session.dispose();
   return result;
 }
