@@ -2,7 +2,7 @@
 import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat.js';
 import type { Client } from './client.js';
 import { Completion } from './completion.js';
-import { RwkvError } from './errors.js';
+import { RwkvError, unexpected } from './errors.js';
 import { type Call, generating } from './generating.js';
 import { startMatcher } from './grammar.js';
 import {
@@ -13,7 +13,6 @@ import {
   type GenerateOptions,
   type ReadOptions,
   type SaveOptions,
-  unexpected,
 } from './options.js';
 import type { ModelInfo, Prompt, Reply, Request, Step } from './protocol.js';
 import { Queue } from './queue.js';
