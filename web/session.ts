@@ -68,7 +68,8 @@ export class Session implements AsyncDisposable {
    * before it, and with `<think>` in front where the model was told to think (see `splitThinking`).
    *
    * Afterwards the session stands exactly behind the reply that was delivered, whatever ended it. The template's stop texts end the
-   * reply besides those of the option `stop`, but not with `grammar` or `jsonSchema`, which end it themselves.
+   * reply besides those of the option `stop`, but not with `grammar` or `jsonSchema`, which end it themselves. They are looked for
+   * in what is shown: blank lines before it do not end it.
    *
    * @throws RwkvError out of the loop, as `complete`; `invalid-argument` names the message
    */
