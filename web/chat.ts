@@ -1,6 +1,6 @@
 // Conversations as the text that RWKV chat models were trained on, and the text of their replies.
-import { RwkvError } from './errors.js';
-import { type GenerateOptions, unexpected } from './options.js';
+import { RwkvError, unexpected } from './errors.js';
+import type { GenerateOptions } from './options.js';
 import { ReplyView } from './reply-view.js';
 
 /** One message of a conversation, as OpenAI's API has them. */

@@ -51,3 +51,17 @@ export function sentence(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   return thrown.cause instanceof Error ? `${thrown.message}: ${thrown.cause.message}` : thrown.message;
 }
+
+/** The error for a value that is not what was expected. */
+export function unexpected(name: string, expected: string, found: unknown): RwkvError {
+  return new RwkvError('invalid-argument', `${name}: expected ${expected}; found ${show(found)}`);
+}
+
+export function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}...` : value}'`;
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null)
+    return `an object (${value.constructor?.name ?? 'Object'})`;
+  return String(value);
+}

@@ -70,10 +70,10 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
   let hasAsked = false;
   let hasBegun = false;
   let matcher: Matcher | undefined;
-  let delivered = ''; // without what `reply` adds and hides
+  let said = '';
   const deliver = (step: Step, text: string) => {
-    delivered += text;
-    return books.deliver({ ...step, text: reply ? reply.shown(text) : text });
+    said += text;
+    return books.deliver({ ...step, text });
   };
   try {
     matcher = await call.match();
@@ -99,7 +99,7 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
       }
       books.drawn(step, drawing.topLogprobs >= 0);
       await matcher?.accept(step.token);
-      const { text, stop } = stops.push(step.text);
+      const { text, stop } = stops.push(reply ? reply.shown(step.text) : step.text);
       const isWhole = matcher?.isComplete === true;
       const isLast = stop !== undefined || isWhole || count + 1 === maxTokens;
       if (stop !== undefined) books.end('stop', stop);
@@ -114,7 +114,7 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
       // A prompt that was refused has changed nothing; one that was cut short by the signal has.
       const hasChanged = hasBegun || (hasAsked && signal?.aborted);
       if (hasChanged && !books.hasEnded && !call.keepPartial) await call.rewind();
-      else if (hasBegun && reply) await call.goBack(delivered);
+      else if (hasBegun && reply) await call.goBack(reply.generated(said));
     } finally {
       leave();
     }

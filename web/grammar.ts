@@ -90,11 +90,12 @@ export async function startMatcher(
   } catch (cause) {
     throw refused(cause);
   }
-  for (const warning of complaints()) console.warn(`option ${structure.option}: ${warning}`);
+  const warnings = complaints();
   const vocabulary = await vocabularyOf(client, size);
   const root = isReply ? 'rwkv_reply' : 'root';
   const source = isReply ? `${text}\n${root} ::= [ ]? root\n` : text;
   let compiled = vocabulary.compiled.get(source);
+  if (!compiled) for (const warning of warnings) console.warn(`option ${structure.option}: ${warning}`);
   try {
     compiled ??= await vocabulary.compiler.compileGrammar(source, root);
   } catch (cause) {

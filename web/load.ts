@@ -1,6 +1,6 @@
 // RWKV.load: from what the caller names to a model in a worker.
 import { Client, type WorkerEvents, type WorkerLike } from './client.js';
-import { RwkvError, sentence } from './errors.js';
+import { RwkvError, sentence, unexpected } from './errors.js';
 import { Model } from './model.js';
 import {
   type ConvertOptions,
@@ -11,7 +11,6 @@ import {
   type InspectOptions,
   type LoadOptions,
   type ModelSource,
-  unexpected,
 } from './options.js';
 import type { ModelFile, Place, VocabularyChoice } from './protocol.js';
 import { storyteller } from './storyteller.js';

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Client } from './client.js';
+import { unexpected } from './errors.js';
 import {
   checkReadOptions,
   checkSessionOptions,
@@ -8,7 +9,6 @@ import {
   type ReadOptions,
   randomSeed,
   type SessionOptions,
-  unexpected,
 } from './options.js';
 import type { ModelInfo, Place } from './protocol.js';
 import { requireTokenizer, Session } from './session.js';

@@ -1,6 +1,6 @@
 // Every option that a caller may pass: its type, its range, its default. Checked here, by name, before anything is
 // computed; nothing after this file checks an option again.
-import { RwkvError, sentence } from './errors.js';
+import { RwkvError, sentence, unexpected } from './errors.js';
 import type { Build, Drawing, LoadProgress, Quantization } from './protocol.js';
 
 /** Where a file comes from: a URL (in Node also a path), a file that the user chose or that lies in OPFS, or bytes. */
@@ -378,11 +378,6 @@ export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
 
-/** The error for a value that is not what was expected. */
-export function unexpected(name: string, expected: string, found: unknown): RwkvError {
-  return new RwkvError('invalid-argument', `${name}: expected ${expected}; found ${show(found)}`);
-}
-
 type Get = <T>(name: string, rule: Rule<T>) => T | undefined;
 
 // Reads the options that `take` asks for; a name that it does not ask for is unknown.
@@ -415,13 +410,4 @@ function isArrayLike(value: unknown): value is ArrayLike<unknown> {
   );
 }
 
-function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}...` : value}'`;
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function') return 'a function';
-  if (typeof value === 'object' && value !== null)
-    return `an object (${value.constructor?.name ?? 'Object'})`;
-  return String(value);
-}
-
-export { boolean, integer, number, oneOf, type Rule, show };
+export { boolean, integer, number, oneOf, type Rule };

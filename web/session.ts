@@ -2,7 +2,7 @@
 import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat.js';
 import type { Client } from './client.js';
 import { Completion } from './completion.js';
-import { RwkvError } from './errors.js';
+import { RwkvError, unexpected } from './errors.js';
 import { type Call, generating } from './generating.js';
 import { startMatcher } from './grammar.js';
 import {
@@ -13,7 +13,6 @@ import {
   type GenerateOptions,
   type ReadOptions,
   type SaveOptions,
-  unexpected,
 } from './options.js';
 import type { ModelInfo, Prompt, Reply, Request, Step } from './protocol.js';
 import { Queue } from './queue.js';
@@ -69,7 +68,8 @@ export class Session implements AsyncDisposable {
    * before it, and with `<think>` in front where the model was told to think (see `splitThinking`).
    *
    * Afterwards the session stands exactly behind the reply that was delivered, whatever ended it. The template's stop texts end the
-   * reply besides those of the option `stop`, but not with `grammar` or `jsonSchema`, which end it themselves.
+   * reply besides those of the option `stop`, but not with `grammar` or `jsonSchema`, which end it themselves. They are looked for
+   * in what is shown: blank lines before it do not end it.
    *
    * @throws RwkvError out of the loop, as `complete`; `invalid-argument` names the message
    */

@@ -135,7 +135,7 @@ describe('sessions that hold a conversation', () => {
   });
   afterAll(() => model.dispose());
 
-  // The storyteller likes to begin with a blank line, where a reply in the World's template would end.
+  // A template whose stop text the storyteller never writes.
   const format = { template: 'g1', think: 'auto' } as const;
   const steady: GenerateOptions = { temperature: 0, maxTokens: 60 };
   const calm: ChatOptions = { ...steady, ...format };
@@ -167,25 +167,22 @@ describe('sessions that hold a conversation', () => {
     expect(await place(session)).toEqual(await place(plain));
   });
 
-  // The first stop that the storyteller's own text holds in the middle of a token.
   test.each([
-    ['in one token', 'e'],
-    ['over several tokens', 'nce upon a t'],
-    ['with more in its last token', 'pon a tim'],
-    ['at the very beginning', ' O'],
-  ])('behind a stop text %s it stands where the reply ends', async (_, word) => {
+    ['in one token', 20, 1],
+    ['over several tokens', 20, 12],
+    ['with more in its last token', 30, 8],
+    ['at the very beginning', 0, 3],
+  ])('behind a stop text %s it stands where the reply ends', async (_, at, length) => {
     const prompt = renderChat([hello]).prompt;
     const session = await model.createSession({ seed: 1 });
     const whole = await session.complete(prompt, { ...steady, maxTokens: 150 }).result;
-    const text = whole.text;
-    const at = Math.max(0, text.indexOf(word) < 0 ? 20 : text.indexOf(word));
-    const stop = text.slice(at, at + word.length);
+    const shown = whole.text.trimStart();
+    const stop = shown.slice(at, at + length);
     const chat = await model.createSession({ seed: 1 });
     const { text: reply, finishReason } = await chat.chat([hello], { ...calm, maxTokens: 150, stop }).result;
     expect(finishReason).toBe('stop');
-    const before = text.slice(0, text.indexOf(stop));
-    expect(reply).toBe(before.trimStart());
-    expect(whole.tokens.length).toBeGreaterThan(3);
+    expect(reply).toBe(shown.slice(0, shown.indexOf(stop)));
+    const before = whole.text.slice(0, whole.text.length - shown.length + reply.length);
     // The same tokens as far as they lie in the reply, then the rest.
     let kept = 0;
     while (before.startsWith(await model.detokenize(whole.tokens.slice(0, kept + 1)))) kept++;
@@ -334,6 +331,17 @@ describe('sessions that hold a conversation', () => {
     expect(text).toBe(text.trimStart());
     expect(usage.promptTokens).toBe((await model.tokenize(renderChat([hello]).prompt)).length);
     expect(usage.completionTokens).toBe(tokens.length);
+  });
+
+  test('blank lines before a reply do not end it, those behind it do', async () => {
+    const session = await model.createSession({ seed: 1 });
+    const { prompt } = renderChat([hello]);
+    const raw = await session.complete(prompt, { ...steady, maxTokens: 150 }).result;
+    const chat = await model.createSession({ seed: 1 });
+    const { text, stop } = await chat.chat([hello], { ...steady, maxTokens: 150 }).result;
+    expect(raw.text.startsWith('\n\n')).toBe(true); // as the storyteller likes to begin
+    expect(text).toBe(raw.text.trimStart().split('\n\n')[0]);
+    expect(stop).toBe('\n\n');
   });
 
   test('a thinking reply begins with its mark', async () => {

@@ -1,5 +1,6 @@
 // Reads the fields of a JSON body, each by a rule; what nobody asked for is unknown.
-import { type Rule, show } from '../options.js';
+import { show } from '../errors.js';
+import type { Rule } from '../options.js';
 import { invalidRequest, type OpenAIError } from './openai-errors.js';
 
 /** The fields of one object of a body. */

@@ -1,7 +1,8 @@
 // The input of a batch: lines of a stream of any length, and the job that a line describes.
 import type { GenerateOptions } from '../api.js';
 import { RwkvError, sentence } from '../errors.js';
-import { checkGenerateOptions, unexpected } from '../options.js';
+import { unexpected } from '../errors.js';
+import { checkGenerateOptions } from '../options.js';
 
 const newline = 0x0a;
 /** Of one line: a file without line breaks is not to fill the memory. */

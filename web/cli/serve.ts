@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { createEndpoints } from '../adapters/openai-endpoints.js';
 import type { ChatTemplate, ThinkMode } from '../chat.js';
+import { unexpected } from '../errors.js';
 import { RWKV } from '../node.js';
-import { unexpected } from '../options.js';
 import type { Listening } from '../serve/listen.js';
 import {
   addModelFlags,
