@@ -53,6 +53,12 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['client', 'options', 'protocol', 'errors'],
   },
   doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
+  chat: { files: /^web\/chat\.ts$/, sees: ['options', 'errors'] },
+  adapters: {
+    files: /^web\/adapters\//,
+    sees: ['page', 'chat', 'options', 'protocol', 'errors'],
+    packages: ['rwkv-wasm', 'ai'],
+  },
   worker: {
     files: /^web\/(worker|session-handlers|turns)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
