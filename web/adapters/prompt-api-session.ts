@@ -123,10 +123,10 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     input: LanguageModelPrompt,
     options: LanguageModelPromptOptions = {},
   ): Promise<number> {
-    checkConstraint(options);
+    const constraint = checkConstraint(options);
     const { turns, prefix } = checkPrompt(input);
     const { transcript, countTokens } = this.#setup;
-    const text = transcript.closed(turns) + this.#begun(prefix);
+    const text = transcript.closed(turns) + transcript.begun(prefix, constraint !== undefined);
     return this.#guarded([checkSignal(options)], async () => (text === '' ? 0 : countTokens(text)));
   }
 
@@ -192,12 +192,13 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     deliver: (piece: string) => void,
   ) {
     const { transcript, sampling } = this.#setup;
-    const begun = this.#begun(prefix);
+    const begun = transcript.begun(prefix, constraint !== undefined);
     const { stop = [] } = sampling.options;
+    const stops = constraint ? [] : transcript.stops; // a reply that is ruled ends by its rules
     const options: GenerateOptions & Constraint = {
       ...sampling.options,
       ...constraint,
-      stop: [...transcript.stops, ...(typeof stop === 'string' ? [stop] : stop)],
+      stop: [...stops, ...(typeof stop === 'string' ? [stop] : stop)],
       seed: (this.#seed + this.#standing.replies) % 2 ** 53,
       signal,
     };
@@ -234,11 +235,6 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     const text = unread + this.#setup.transcript.closed(turns);
     const tokens = await readText(work, text, signal);
     return { unread: '', readTokens: readTokens + tokens, replyTokens: 0, replies };
-  }
-
-  #begun(prefix: string | undefined): string {
-    const { transcript } = this.#setup;
-    return prefix === undefined ? transcript.opening : transcript.begun(prefix);
   }
 
   #stand(session: Session, standing: Omit<Standing, 'session'>, signal: AbortSignal): void {

@@ -25,8 +25,6 @@ export interface Turn {
 
 export class Transcript {
   readonly #format: TranscriptFormat & { readonly template: ChatTemplate | 'none' };
-  /** What comes before a reply. */
-  readonly opening: string;
   /** Texts that end a reply. */
   readonly stops: readonly string[];
 
@@ -41,11 +39,7 @@ export class Transcript {
     if (template === 'none' && think !== undefined)
       throw unexpected('option think', "only the template 'g1'", 'none');
     this.#format = format;
-    const rendered = this.isPlain
-      ? { prompt: '', stop: [] }
-      : renderChat([{ role: 'system', content: '' }], this.#chatFormat);
-    this.opening = rendered.prompt.slice(rendered.prompt.indexOf(speaker));
-    this.stops = rendered.stop;
+    this.stops = this.isPlain ? [] : renderChat([empty], this.#chatFormat).stop;
   }
 
   /** Whether texts just follow each other. */
@@ -68,22 +62,23 @@ export class Transcript {
     return prompt.slice(0, prompt.length - speaker.length);
   }
 
-  /** The beginning of a reply that goes on with `prefix`. */
-  begun(prefix: string): string {
-    if (this.isPlain) return prefix;
-    return renderChat([{ role: 'assistant', content: prefix }], this.#chatFormat).prompt;
+  /**
+   * The beginning of a reply.
+   *
+   * @param prefix - what the reply goes on from; `undefined`: it begins anew
+   * @param isStructured - whether a grammar rules the reply, which then begins at once: no thought comes before it
+   */
+  begun(prefix: string | undefined, isStructured = false): string {
+    if (this.isPlain) return prefix ?? '';
+    if (prefix !== undefined || isStructured)
+      return renderChat([{ role: 'assistant', content: prefix ?? '' }], this.#chatFormat).prompt;
+    const { prompt } = renderChat([empty], this.#chatFormat);
+    return prompt.slice(prompt.indexOf(speaker));
   }
 
   /** A reply that is over, behind its opening: `prefix` and what was generated behind it, without thoughts. */
   replied(prefix: string, reply: string): string {
     return this.isPlain ? prefix + reply : this.closed([{ role: 'assistant', content: prefix + reply }]);
-  }
-
-  /** A whole conversation, to be replied to, or to be continued where its last turn is the assistant's. */
-  whole(turns: readonly Turn[]): string {
-    const last = turns.at(-1);
-    if (last?.role !== 'assistant') return this.closed(turns) + this.opening;
-    return this.closed(turns.slice(0, -1)) + this.begun(last.content);
   }
 
   get #chatFormat() {
@@ -93,3 +88,4 @@ export class Transcript {
 }
 
 const speaker = 'Assistant:';
+const empty: Turn = { role: 'system', content: '' };
