@@ -15,7 +15,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rwkv, rwkvFetch, rwkvTransport } from '../../dist/adapters/ai-sdk.js';
 import { renderChat } from '../../dist/chat.js';
 import { type CompletionResult, type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
-import { collect, failure, textOf } from './streams.js';
+import { hasSchemas } from './features.js';
+import { collect, failure } from './streams.js';
 
 let model: Model;
 beforeAll(async () => {
@@ -319,34 +320,14 @@ describe('the hooks of a page', () => {
   });
 });
 
-describe('structured output', async () => {
-  const hasSchemas = await canBeStructured();
-
-  test.skipIf(!hasSchemas)(
-    'keeps to the schema (skipped where the option jsonSchema is not there)',
-    async () => {
-      const schema = jsonSchema<{ animal: string; age: number }>({
-        type: 'object',
-        properties: { animal: { enum: ['fox', 'hen'] }, age: { type: 'integer', minimum: 0, maximum: 9 } },
-        required: ['animal', 'age'],
-        additionalProperties: false,
-      });
-      const { object } = await generateObject({ model: rwkv(model), schema, prompt: start, seed: 5 });
-      expect(['fox', 'hen']).toContain(object.animal);
-      expect(Number.isInteger(object.age)).toBe(true);
-    },
-  );
+test.skipIf(!(await hasSchemas()))('structured output keeps to its schema (option jsonSchema)', async () => {
+  const schema = jsonSchema<{ animal: string; age: number }>({
+    type: 'object',
+    properties: { animal: { enum: ['fox', 'hen'] }, age: { type: 'integer', minimum: 0, maximum: 9 } },
+    required: ['animal', 'age'],
+    additionalProperties: false,
+  });
+  const { object } = await generateObject({ model: rwkv(model), schema, prompt: start, seed: 5 });
+  expect(['fox', 'hen']).toContain(object.animal);
+  expect(Number.isInteger(object.age)).toBe(true);
 });
-
-async function canBeStructured(): Promise<boolean> {
-  const model = await RWKV.load();
-  try {
-    const session = await model.createSession();
-    await textOf(session.complete('', { maxTokens: 8, ...{ jsonSchema: { enum: [1] } } }));
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await model.dispose();
-  }
-}

@@ -7,6 +7,7 @@ import {
 } from '../../dist/adapters/prompt-api.js';
 import { renderChat } from '../../dist/chat.js';
 import { type Model, RWKV } from '../../dist/node.js';
+import { hasSchemas } from './features.js';
 import { collect, failure, textOf } from './streams.js';
 
 let model: Model;
@@ -326,6 +327,48 @@ describe('a prompt is refused', () => {
     await session.append([{ role: 'system', content: 'You tell tales.' }]);
     const again = session.append([{ role: 'system', content: 'You do not.' }]);
     expect(await failure(again)).toMatchObject({ name: 'TypeError' });
+  });
+});
+
+describe('a constraint', async () => {
+  const isThere = await hasSchemas();
+
+  test('that is none is refused', async () => {
+    const session = await LanguageModel.create();
+    for (const responseConstraint of [5, 'a', []] as unknown as object[])
+      expect(await failure(session.prompt(start, { responseConstraint }))).toBeInstanceOf(TypeError);
+    expect(await failure(session.prompt(start, { omitResponseConstraintInput: true }))).toBeInstanceOf(
+      TypeError,
+    );
+    const lookahead = { responseConstraint: /(?=a)b/ };
+    expect(await failure(session.prompt(start, lookahead))).toMatchObject({ name: 'NotSupportedError' });
+  });
+
+  test.skipIf(isThere)('is not supported where there is no option jsonSchema', async () => {
+    const session = await LanguageModel.create();
+    for (const responseConstraint of [{ type: 'object' }, /yes|no/])
+      expect(await failure(session.prompt(start, { responseConstraint }))).toMatchObject({
+        name: 'NotSupportedError',
+      });
+  });
+
+  test.skipIf(!isThere)('is kept, or the prompt fails (option jsonSchema)', async () => {
+    const session = await LanguageModel.create();
+    const responseConstraint = {
+      type: 'object',
+      properties: { age: { type: 'integer' } },
+      required: ['age'],
+    };
+    expect(JSON.parse(await session.prompt(start, { responseConstraint }))).toEqual({
+      age: expect.any(Number),
+    });
+    expect(await session.prompt(start, { responseConstraint: /(fox|hen) \d{2}/ })).toMatch(
+      /^(fox|hen) \d{2}$/,
+    );
+    const usage = session.contextUsage;
+    const endless = session.prompt(start, { responseConstraint: /a{500}/ });
+    expect(await failure(endless)).toMatchObject({ name: 'SyntaxError' });
+    expect(session.contextUsage).toBe(usage);
   });
 });
 

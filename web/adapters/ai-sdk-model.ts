@@ -1,6 +1,6 @@
 // A language model of the AI SDK: each request is a session of its own that reads the whole conversation.
 import type { CompletionResult } from '../completion.js';
-import { checkGenerateOptions, type GenerateOptions } from '../options.js';
+import { checkGenerateOptions, type GenerateOptions, randomSeed } from '../options.js';
 import type { Session } from '../session.js';
 import { type Call, prepareCall, providerKey } from './ai-sdk-call.js';
 import type {
@@ -130,7 +130,11 @@ export class RwkvLanguageModel implements LanguageModelV4 {
   }
 
   #response() {
-    return { id: `rwkv-${crypto.randomUUID()}`, timestamp: new Date(), modelId: this.modelId };
+    return {
+      id: `rwkv-${randomSeed().toString(36)}-${randomSeed().toString(36)}`,
+      timestamp: new Date(),
+      modelId: this.modelId,
+    };
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   LanguageModelPromptOptions,
   LanguageModelSamplingMode,
 } from './prompt-api-types.js';
+import { grammarOf } from './regex-grammar.js';
 
 /** How a session draws. */
 export interface Sampling {
@@ -18,10 +19,11 @@ export interface Sampling {
   readonly options: GenerateOptions;
 }
 
-/** Options of `session.complete` that keep a reply to a form. */
+/** A form that a reply has to keep. */
 export interface Constraint {
-  readonly jsonSchema?: object;
-  readonly grammar?: RegExp;
+  /** Options of `session.complete` that keep the reply to it. */
+  readonly options: { readonly jsonSchema?: object; readonly grammar?: string };
+  isKeptBy(reply: string): boolean;
 }
 
 /** The most that a World vocabulary has tokens: to choose among so many is no limit. */
@@ -90,7 +92,7 @@ function typesOf(expected: readonly LanguageModelExpected[], verb: string): stri
   });
 }
 
-/** @throws TypeError */
+/** @throws TypeError, DOMException `NotSupportedError` for regular expressions that no grammar can say */
 export function checkConstraint(options: LanguageModelPromptOptions): Constraint | undefined {
   const { responseConstraint: constraint, omitResponseConstraintInput } = options;
   if (constraint === undefined || constraint === null) {
@@ -98,10 +100,24 @@ export function checkConstraint(options: LanguageModelPromptOptions): Constraint
       throw new TypeError('omitResponseConstraintInput needs a responseConstraint');
     return undefined;
   }
-  if (constraint instanceof RegExp) return { grammar: constraint };
+  if (constraint instanceof RegExp) {
+    const made = grammarOf(constraint);
+    const expression = new RegExp(constraint.source, constraint.flags.replace(/[gy]/g, ''));
+    if ('grammar' in made) return { options: made, isKeptBy: (reply) => expression.test(reply) };
+    throw exception('NotSupportedError', `responseConstraint: ${made.reason}`);
+  }
   if (typeof constraint !== 'object' || Array.isArray(constraint))
     throw new TypeError('responseConstraint: expected a JSON schema object or a RegExp');
-  return { jsonSchema: constraint };
+  return { options: { jsonSchema: constraint }, isKeptBy: isJson };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What a signal that is given has to be. @throws TypeError */
@@ -115,10 +131,8 @@ export function checkSignal({
   return signal;
 }
 
-/** The error where a reply ends before its constraint is kept. */
-export function unfinished(): DOMException {
-  return exception(
-    'SyntaxError',
-    'the reply reached its greatest length before it kept its responseConstraint',
-  );
+/** The error of a reply that does not keep its constraint. */
+export function unfinished(finishReason: string): DOMException {
+  const why = finishReason === 'length' ? 'it reached its greatest length' : `it ended by '${finishReason}'`;
+  return exception('SyntaxError', `the reply does not keep its responseConstraint: ${why}`);
 }

@@ -195,14 +195,14 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     const begun = transcript.begun(prefix, constraint !== undefined);
     const { stop = [] } = sampling.options;
     const stops = constraint ? [] : transcript.stops; // a reply that is ruled ends by its rules
-    const options: GenerateOptions & Constraint = {
+    const options: GenerateOptions & Constraint['options'] = {
       ...sampling.options,
-      ...constraint,
+      ...constraint?.options,
       stop: [...stops, ...(typeof stop === 'string' ? [stop] : stop)],
       seed: (this.#seed + this.#standing.replies) % 2 ** 53,
       signal,
     };
-    const reader = new ReplyReader(begun, transcript.kind);
+    const reader = new ReplyReader(begun, constraint ? 'plain' : transcript.kind);
     let reply = '';
     const hear = (answer: string) => {
       reply += answer;
@@ -218,7 +218,7 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     }
     hear(reader.rest().answer);
     const { finishReason, usage } = await completion.result;
-    if (constraint && finishReason === 'length') throw unfinished();
+    if (constraint && !constraint.isKeptBy(reply)) throw unfinished(finishReason);
     const isWhole = !(transcript.isPlain && finishReason === 'length');
     return { text: transcript.replied(prefix ?? '', reply), tokens: usage.totalTokens, isWhole };
   }
