@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rwkv, rwkvFetch, rwkvTransport } from '../../dist/adapters/ai-sdk.js';
 import { renderChat } from '../../dist/chat.js';
 import { type CompletionResult, type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
+import { type FakePackage, fakeModel, fakePackage } from './fake/package.js';
 import { hasSchemas } from './features.js';
 import { collect, failure } from './streams.js';
 
@@ -204,6 +205,51 @@ describe('generateText', () => {
       code: 'disposed',
     });
     expect(rwkv('https://example.org/models/tale.safetensors?x=1').modelId).toBe('tale.safetensors');
+  });
+});
+
+describe('a model that thinks', () => {
+  // The fake core goes on with the alphabet behind `<think`.
+  let fake: FakePackage;
+  let thinker: Model;
+  beforeAll(async () => {
+    fake = await fakePackage();
+    thinker = await fake.RWKV.load(fakeModel(0), { tokenizer: 'bytes' });
+  });
+  afterAll(async () => {
+    await thinker.dispose();
+    fake.remove();
+  });
+
+  test('has its thoughts apart from the text', async () => {
+    const result = await generateText({
+      model: rwkv(thinker, { template: 'g1', think: true }),
+      prompt: 'Hm?',
+    });
+    expect([result.reasoningText, result.text]).toEqual(['lmnopqrstuvwxyz', '']);
+    const { fullStream } = streamText({
+      model: rwkv(thinker, { template: 'g1' }),
+      prompt: 'Hm?',
+      reasoning: 'medium',
+    });
+    const kinds = (await collect(fullStream)).map(({ type }) => type);
+    expect(new Set(kinds)).toEqual(
+      new Set([
+        'start',
+        'start-step',
+        'reasoning-start',
+        'reasoning-delta',
+        'reasoning-end',
+        'finish-step',
+        'finish',
+      ]),
+    );
+  });
+
+  test('answers at once where it is told not to think', async () => {
+    const model = rwkv(thinker, { template: 'g1', think: true });
+    const { text, reasoningText } = await generateText({ model, prompt: 'Hm?', reasoning: 'none' });
+    expect([text, reasoningText]).toEqual(['lmnopqrstuvwxyz', undefined]);
   });
 });
 

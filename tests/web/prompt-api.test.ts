@@ -1,4 +1,8 @@
 // The Prompt API's shape on the storyteller.
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type DownloadProgressEvent,
@@ -7,6 +11,7 @@ import {
 } from '../../dist/adapters/prompt-api.js';
 import { renderChat } from '../../dist/chat.js';
 import { type Model, RWKV } from '../../dist/node.js';
+import { storyteller } from '../../dist/storyteller.js';
 import { hasSchemas } from './features.js';
 import { collect, failure, textOf } from './streams.js';
 
@@ -241,6 +246,54 @@ describe('create', () => {
     expect(await session.prompt(start)).toBe(await completed(start, 7)); // plain text by itself
     await own.dispose();
     expect(await failure(session.prompt(start))).toMatchObject({ name: 'InvalidStateError' });
+  });
+
+  test('fetches a model once for all who wait, also where one of them leaves', async () => {
+    const asked: string[] = [];
+    let answer = () => {};
+    const isAsked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    let send = () => {};
+    const file = readFileSync(storyteller.model);
+    const server = createServer((request, response) => {
+      asked.push(`${request.method}`);
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, file.length / 2));
+      send = () => response.end(file.subarray(file.length / 2));
+      answer();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const remote = languageModel(`http://127.0.0.1:${port}/tale.safetensors`, {
+      tokenizer: storyteller.vocabulary,
+      template: 'none',
+      seed: 7,
+      defaults: { maxTokens: 40 },
+    });
+    expect(await remote.availability()).toBe('downloadable');
+    const controller = new AbortController();
+    const leaves = failure(remote.create({ signal: controller.signal }));
+    const told: number[] = [];
+    const stays = remote.create({
+      monitor(monitor) {
+        monitor.ondownloadprogress = ({ loaded }) => told.push(loaded);
+      },
+    });
+    await isAsked;
+    expect(await remote.availability()).toBe('downloading');
+    controller.abort();
+    expect(await leaves).toMatchObject({ name: 'AbortError' });
+    send();
+    expect(await (await stays).prompt(start)).toBe(await completed(start, 7));
+    expect(await remote.availability()).toBe('available');
+    expect(asked).toEqual(['GET']);
+    expect([told[0], told.at(-1)]).toEqual([0, 1]);
+    expect(told.some((share) => share > 0 && share < 1)).toBe(true);
+    expect(told).toEqual([...told].sort((a, b) => a - b));
+    await remote.dispose();
+    server.closeAllConnections();
+    server.close();
   });
 
   test('tells what a model that cannot be fetched ends in, and tries again', async () => {
