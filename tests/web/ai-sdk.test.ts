@@ -5,6 +5,7 @@ import {
   generateObject,
   generateText,
   jsonSchema,
+  Output,
   readUIMessageStream,
   streamText,
   TextStreamChatTransport,
@@ -374,6 +375,12 @@ test.skipIf(!(await hasSchemas()))('structured output keeps to its schema (optio
     additionalProperties: false,
   });
   const { object } = await generateObject({ model: rwkv(model), schema, prompt: start, seed: 5 });
-  expect(['fox', 'hen']).toContain(object.animal);
-  expect(Number.isInteger(object.age)).toBe(true);
+  const settings = { model: rwkv(model), prompt: start, seed: 5 };
+  const { output } = await generateText({ ...settings, output: Output.object({ schema }) });
+  const { partialOutputStream } = streamText({ ...settings, output: Output.object({ schema }) });
+  const streamed = (await collect(partialOutputStream)).at(-1);
+  for (const { animal, age } of [object, output, streamed ?? {}]) {
+    expect(['fox', 'hen']).toContain(animal);
+    expect(Number.isInteger(age)).toBe(true);
+  }
 });

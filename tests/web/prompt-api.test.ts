@@ -409,7 +409,7 @@ describe('a constraint', async () => {
     const session = await LanguageModel.create();
     const responseConstraint = {
       type: 'object',
-      properties: { age: { type: 'integer' } },
+      properties: { age: { type: 'integer', minimum: 0, maximum: 99 } },
       required: ['age'],
     };
     expect(JSON.parse(await session.prompt(start, { responseConstraint }))).toEqual({
