@@ -12,7 +12,6 @@ const html = `<!doctype html>
 <link rel="icon" href="data:," />
 <script type="importmap">
   { "imports": {
-    "rwkv-wasm": "/dist/index.js",
     "rwkv-wasm/prompt-api": "/dist/adapters/prompt-api.js"
   } }
 </script>

@@ -12,8 +12,8 @@ import {
   type UIMessage,
   type UIMessageChunk,
 } from 'ai';
+import { rwkv, rwkvFetch, rwkvTransport } from 'rwkv-wasm/ai-sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { rwkv, rwkvFetch, rwkvTransport } from '../../dist/adapters/ai-sdk.js';
 import { renderChat } from '../../dist/chat.js';
 import { type CompletionResult, type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
 import { type FakePackage, fakeModel, fakePackage } from './fake/package.js';

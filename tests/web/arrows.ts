@@ -56,8 +56,8 @@ const rooms: Readonly<Record<string, Room>> = {
   chat: { files: /^web\/chat\.ts$/, sees: ['options', 'errors'] },
   adapters: {
     files: /^web\/adapters\//,
-    sees: ['page', 'chat', 'options', 'protocol', 'errors'],
-    packages: ['rwkv-wasm', 'ai'],
+    sees: ['doors', 'page', 'chat', 'options', 'protocol', 'errors'],
+    packages: ['ai'],
   },
   worker: {
     files: /^web\/(worker|session-handlers|turns)\.ts$/,

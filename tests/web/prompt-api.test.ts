@@ -3,12 +3,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type DownloadProgressEvent, type LanguageModelFactory, languageModel } from 'rwkv-wasm/prompt-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type DownloadProgressEvent,
-  type LanguageModelFactory,
-  languageModel,
-} from '../../dist/adapters/prompt-api.js';
 import { renderChat } from '../../dist/chat.js';
 import { type Model, RWKV } from '../../dist/node.js';
 import { storyteller } from '../../dist/storyteller.js';

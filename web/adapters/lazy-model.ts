@@ -1,5 +1,6 @@
 // The model behind an adapter: given, or loaded when the first call needs it, and again after its worker died.
 import { RwkvError } from '../errors.js';
+import type { RWKV } from '../load.js';
 import type { Model } from '../model.js';
 import { checkLoadOptions, type LoadOptions, type ModelSource } from '../options.js';
 import type { LoadProgress } from '../protocol.js';
@@ -11,6 +12,7 @@ export type ModelOrSource = Model | ModelSource | undefined;
 export type LoadState = 'none' | 'loading' | 'loaded';
 
 export class LazyModel {
+  readonly #door: RWKV['load'];
   readonly #source: ModelSource | undefined;
   readonly #options: LoadOptions;
   readonly #given: Model | undefined;
@@ -20,8 +22,9 @@ export class LazyModel {
   #isDisposed = false;
 
   /** @throws RwkvError `invalid-argument` of the options, which are for a model that is loaded */
-  constructor(model: ModelOrSource, options: LoadOptions) {
+  constructor(load: RWKV['load'], model: ModelOrSource, options: LoadOptions) {
     checkLoadOptions(options);
+    this.#door = load;
     this.#options = options;
     this.#given = isModel(model) ? model : undefined;
     this.#source = isModel(model) ? undefined : model;
@@ -78,9 +81,7 @@ export class LazyModel {
   async #load(): Promise<Model> {
     this.#state = 'loading';
     try {
-      // The package itself, so that each host gets its own door and whoever only passes models loads none.
-      const { RWKV } = await import('rwkv-wasm');
-      const model = await RWKV.load(this.#source, {
+      const model = await this.#door(this.#source, {
         ...this.#options,
         onProgress: (progress) => {
           this.#options.onProgress?.(progress);

@@ -1,7 +1,7 @@
 // A session of the Prompt API on sessions of the package. Each call works on a fork and replaces the session when it has
 // come to its end: a call that is aborted or fails leaves no trace.
 import { RwkvError } from '../errors.js';
-import { type GenerateOptions, randomSeed } from '../options.js';
+import { randomSeed } from '../options.js';
 import { Queue } from '../queue.js';
 import type { Session } from '../session.js';
 import { exception, toException } from './prompt-api-errors.js';
@@ -195,7 +195,7 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     const begun = transcript.begun(prefix, constraint !== undefined);
     const { stop = [] } = sampling.options;
     const stops = constraint ? [] : transcript.stops; // a reply that is ruled ends by its rules
-    const options: GenerateOptions & Constraint['options'] = {
+    const options = {
       ...sampling.options,
       ...constraint?.options,
       stop: [...stops, ...(typeof stop === 'string' ? [stop] : stop)],
