@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type DownloadProgressEvent, type LanguageModelFactory, languageModel } from 'rwkv-wasm/prompt-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { renderChat } from '../../dist/chat.js';
 import { type Model, RWKV } from '../../dist/node.js';
 import { storyteller } from '../../dist/storyteller.js';
+import { fakeModel, fakePackage } from './fake/package.js';
 import { hasSchemas } from './features.js';
 import { collect, failure, textOf } from './streams.js';
 
@@ -336,6 +338,26 @@ describe('create', () => {
     expect(await LanguageModel.availability(options)).toBe('unavailable');
     expect(await failure(LanguageModel.create(options))).toMatchObject({ name: 'NotSupportedError' });
   });
+});
+
+test('a model whose worker died is loaded anew by the next create', async () => {
+  const fake = await fakePackage();
+  // Of the same copy of the package, whose errors it knows.
+  const maker: typeof import('../../dist/adapters/prompt-api-maker.js') = await import(
+    join(fake.folder, 'dist/adapters/prompt-api-maker.js')
+  );
+  const own = maker.languageModelMaker(fake.RWKV.load)(fakeModel(), { tokenizer: 'bytes', template: 'none' });
+  const session = await own.create();
+  expect(await session.prompt('w')).toBe('xyz');
+  const crash = '\u0200'; // its first byte is what the fake core dies of
+  expect(await failure(session.append(crash))).toMatchObject({
+    name: 'OperationError',
+    cause: { code: 'worker-crashed' },
+  });
+  expect(await failure(session.prompt('w'))).toMatchObject({ name: 'OperationError' });
+  expect(await (await own.create()).prompt('w')).toBe('xyz');
+  await own.dispose();
+  fake.remove();
 });
 
 describe('a prompt is refused', () => {

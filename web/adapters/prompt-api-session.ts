@@ -112,9 +112,8 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
       const work = await this.#standing.session.fork();
       try {
         this.#stand(work, await this.#read(work, { turns: all, prefix: undefined }, signal), signal);
-      } catch (error) {
-        await work.dispose();
-        throw error;
+      } finally {
+        if (work !== this.#standing.session) giveBack(work);
       }
     });
   }
@@ -137,7 +136,7 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
   async clone(options: LanguageModelSignalOptions = {}): Promise<PromptApiSession> {
     return this.#inTurn([checkSignal(options)], async (signal) => {
       const session = await this.#standing.session.fork();
-      if (signal.aborted) await session.dispose();
+      if (signal.aborted) giveBack(session);
       signal.throwIfAborted();
       return new PromptApiSession(this.#setup, { ...this.#standing, session });
     });
@@ -151,7 +150,7 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
   endWith(reason: unknown): void {
     if (this.#end.signal.aborted) return;
     this.#end.abort(reason);
-    this.#standing.session.dispose().catch(() => {}); // a worker that has died took it along
+    giveBack(this.#standing.session);
   }
 
   async #reply(
@@ -163,23 +162,23 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     const prompt = checkPrompt(input);
     const constraint = checkConstraint(options);
     await this.#inTurn([checkSignal(options), cancelled], async (signal) => {
-      const work = await this.#standing.session.fork();
+      const forks: Session[] = [];
+      const forkOf = async (session: Session): Promise<Session> => {
+        const fork = await session.fork();
+        forks.push(fork);
+        return fork;
+      };
       try {
+        const work = await forkOf(this.#standing.session);
         const read = await this.#read(work, prompt, signal);
-        const history = await work.fork();
-        try {
-          const { text, tokens, isWhole } = await this.#generate(work, prompt, constraint, signal, deliver);
-          const ended = { ...read, replyTokens: tokens, replies: read.replies + 1 };
-          // Plain text that was cut off goes on where it stands; else the session stands behind what was delivered.
-          if (isWhole) this.#stand(history, { ...ended, unread: text }, signal);
-          else this.#stand(await work.fork(), ended, signal);
-          if (!isWhole) await history.dispose();
-        } catch (error) {
-          await history.dispose();
-          throw error;
-        }
+        const history = await forkOf(work);
+        const { text, tokens, isWhole } = await this.#generate(work, prompt, constraint, signal, deliver);
+        const ended = { ...read, replyTokens: tokens, replies: read.replies + 1 };
+        // Plain text that was cut off goes on where it stands; else the session stands behind what was delivered.
+        if (isWhole) this.#stand(history, { ...ended, unread: text }, signal);
+        else this.#stand(work, ended, signal);
       } finally {
-        await work.dispose();
+        for (const fork of forks) if (fork !== this.#standing.session) giveBack(fork);
       }
     });
   }
@@ -241,7 +240,7 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     signal.throwIfAborted();
     const before = this.#standing.session;
     this.#standing = { ...standing, session };
-    before.dispose().catch(() => {}); // a worker that has died took it along
+    giveBack(before);
   }
 
   #inTurn<T>(
@@ -275,6 +274,10 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
       release();
     }
   }
+}
+
+function giveBack(session: Session): void {
+  session.dispose().catch(() => {}); // a worker that has died took it along
 }
 
 /** Reads a text; gives how many tokens that were. */
