@@ -38,8 +38,8 @@ export class RwkvLanguageModel implements LanguageModelV4 {
 
   /** @throws RwkvError as `RWKV.load` and `session.complete`; the reason of `abortSignal` */
   async doGenerate(options: CallOptions): Promise<GenerateResult> {
-    const { call, session } = await this.#begin(options);
-    const { parts, result } = this.#reply(call, session);
+    const { call, session, failed } = await this.#begin(options);
+    const { parts, result } = reply(call, session, failed);
     const texts: ReplyPart[] = [];
     for await (const part of parts) texts.push(part);
     const content = (['thinking', 'answer'] as const)
@@ -63,8 +63,8 @@ export class RwkvLanguageModel implements LanguageModelV4 {
 
   /** @throws RwkvError as `RWKV.load`; what is thrown later is a part of the stream, but for aborts, which end it */
   async doStream(options: CallOptions): Promise<StreamResult> {
-    const { call, session } = await this.#begin(options);
-    const { parts, result } = this.#reply(call, session);
+    const { call, session, failed } = await this.#begin(options);
+    const { parts, result } = reply(call, session, failed);
     const all = streamParts(parts, result, [
       { type: 'stream-start', warnings: call.warnings },
       { type: 'response-metadata', ...this.#response() },
@@ -99,34 +99,17 @@ export class RwkvLanguageModel implements LanguageModelV4 {
     await this.#lazy.dispose();
   }
 
-  async #begin(options: CallOptions): Promise<{ call: Call; session: Session }> {
+  async #begin(options: CallOptions) {
     const model = await this.#lazy.get(options.abortSignal);
+    const failed = (error: unknown) => this.#lazy.failed(model, error);
     const call = prepareCall(options, this.#format, model.info.name, this.#defaults);
     checkGenerateOptions(call.options, model.info.vocabulary);
     try {
-      return { call, session: await model.createSession() };
+      return { call, session: await model.createSession(), failed };
     } catch (error) {
-      this.#lazy.failed(error);
+      failed(error);
       throw error;
     }
-  }
-
-  #reply({ prompt, options, kind }: Call, session: Session) {
-    const completion = session.complete(prompt, options);
-    const reader = new ReplyReader(prompt, kind);
-    const failed = (error: unknown) => this.#lazy.failed(error);
-    async function* parts(): AsyncGenerator<ReplyPart, void, undefined> {
-      try {
-        for await (const piece of completion) yield reader.push(piece);
-        yield reader.rest();
-      } catch (error) {
-        failed(error);
-        throw error;
-      } finally {
-        await session.dispose().catch(() => {}); // a worker that has died took it along
-      }
-    }
-    return { parts: parts(), result: () => completion.result };
   }
 
   #response() {
@@ -136,6 +119,24 @@ export class RwkvLanguageModel implements LanguageModelV4 {
       modelId: this.modelId,
     };
   }
+}
+
+// The parts of a reply as they come, and, when they have ended, what it came to. The session is given back then.
+function reply({ prompt, options, kind }: Call, session: Session, failed: (error: unknown) => void) {
+  const completion = session.complete(prompt, options);
+  const reader = new ReplyReader(prompt, kind);
+  async function* parts(): AsyncGenerator<ReplyPart, void, undefined> {
+    try {
+      for await (const piece of completion) yield reader.push(piece);
+      yield reader.rest();
+    } catch (error) {
+      failed(error);
+      throw error;
+    } finally {
+      await session.dispose().catch(() => {}); // a worker that has died took it along
+    }
+  }
+  return { parts: parts(), result: () => completion.result };
 }
 
 async function* streamParts(

@@ -18,6 +18,8 @@ export class LazyModel {
   readonly #given: Model | undefined;
   readonly #listeners = new Set<(progress: LoadProgress) => void>();
   #model: Promise<Model> | undefined;
+  /** What it gave. */
+  #loaded: Model | undefined;
   #state: LoadState;
   #isDisposed = false;
 
@@ -63,10 +65,10 @@ export class LazyModel {
     }
   }
 
-  /** Hears what a call on the model ended in: the next one loads it anew if its worker is gone. */
-  failed(error: unknown): void {
-    if (this.#given || !(error instanceof RwkvError) || error.code !== 'worker-crashed') return;
-    this.#model = undefined;
+  /** Hears what a call on a model ended in: the next one loads it anew if its worker is gone. */
+  failed(model: Model, error: unknown): void {
+    if (model !== this.#loaded || !(error instanceof RwkvError) || error.code !== 'worker-crashed') return;
+    this.#loaded = this.#model = undefined;
     this.#state = 'none';
   }
 
@@ -88,6 +90,7 @@ export class LazyModel {
           for (const hear of this.#listeners) hear(progress);
         },
       });
+      this.#loaded = model;
       this.#state = 'loaded';
       return model;
     } catch (error) {

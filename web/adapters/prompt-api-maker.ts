@@ -69,7 +69,10 @@ function makeLanguageModel(
       const loaded = await lazy.get(signal, (progress) => monitor.tell(shareOf(progress)));
       monitor.tell(1);
       const transcript = new Transcript({ template, think }, loaded.info.name);
-      const session = await loaded.createSession();
+      const session = await loaded.createSession().catch((error) => {
+        lazy.failed(loaded, error);
+        throw error;
+      });
       try {
         const initial = options.initialPrompts?.length ? turns : [];
         const begun =
@@ -79,9 +82,10 @@ function makeLanguageModel(
           sampling,
           seed,
           countTokens: async (text: string) => (await loaded.tokenize(text)).length,
-          failed: (error: unknown) => lazy.failed(error),
+          failed: (error: unknown) => lazy.failed(loaded, error),
         };
         const readTokens = await readText(session, transcript.closed(begun), signal);
+        signal.throwIfAborted();
         return new PromptApiSession(setup, { session, unread: '', readTokens, replyTokens: 0, replies: 0 });
       } catch (error) {
         await session.dispose();
@@ -107,7 +111,6 @@ function makeLanguageModel(
         return session;
       } catch (error) {
         if (options.signal?.aborted) throw options.signal.reason;
-        lazy.failed(error);
         throw toException(error);
       }
     },
