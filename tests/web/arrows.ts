@@ -64,6 +64,7 @@ const rooms: Readonly<Record<string, Room>> = {
   adapters: {
     files: /^web\/adapters\//,
     sees: ['doors', 'page', 'chat', 'options', 'protocol', 'errors'],
+    packages: ['ai'],
   },
   worker: {
     files: /^web\/(worker|session-handlers|trail|turns|prefix-cache)\.ts$/,

@@ -1,5 +1,6 @@
 // The endpoints of OpenAI's API: bodies in, whole answers or streams of chunks out.
 import { type ChatFormat, renderChat } from '../chat.js';
+import { unexpected } from '../errors.js';
 import type { RWKV } from '../load.js';
 import type { Model } from '../model.js';
 import {
@@ -9,7 +10,6 @@ import {
   integer,
   type LoadOptions,
   type ModelSource,
-  unexpected,
 } from '../options.js';
 import { invalidRequest, toOpenAIError } from './openai-errors.js';
 import { ModelHolder, seconds } from './openai-model.js';

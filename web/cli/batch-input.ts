@@ -1,7 +1,6 @@
 // The input of a batch: lines of a stream of any length, and the job that a line describes.
 import type { GenerateOptions } from '../api.js';
-import { RwkvError, sentence } from '../errors.js';
-import { unexpected } from '../errors.js';
+import { RwkvError, sentence, unexpected } from '../errors.js';
 import { checkGenerateOptions } from '../options.js';
 
 const newline = 0x0a;

@@ -1,0 +1,16 @@
+// The types of a language model of the AI SDK, taken from `ai` alone: whoever has that has them.
+import type { LanguageModel } from 'ai';
+
+/** A model of the specification that `ai` 7 has. */
+export type LanguageModelV4 = Extract<LanguageModel, { readonly specificationVersion: 'v4' }>;
+
+export type CallOptions = Parameters<LanguageModelV4['doStream']>[0];
+export type GenerateResult = Awaited<ReturnType<LanguageModelV4['doGenerate']>>;
+export type StreamResult = Awaited<ReturnType<LanguageModelV4['doStream']>>;
+export type StreamPart = StreamResult['stream'] extends ReadableStream<infer Part> ? Part : never;
+export type Content = GenerateResult['content'][number];
+export type Warning = GenerateResult['warnings'][number];
+export type Usage = GenerateResult['usage'];
+export type FinishReason = GenerateResult['finishReason'];
+export type Prompt = CallOptions['prompt'];
+export type Message = Prompt[number];

@@ -1,0 +1,29 @@
+/**
+ * RWKV models for the AI SDK (the package `ai`, version 7).
+ *
+ * @packageDocumentation
+ */
+import { RWKV } from '../index.js';
+import { rwkvMaker } from './ai-sdk-maker.js';
+
+export type { ChatTemplate, ThinkMode } from '../chat.js';
+export type { RwkvMaker, RwkvSettings } from './ai-sdk-maker.js';
+export type { RwkvLanguageModel } from './ai-sdk-model.js';
+export * from './ai-sdk-transport.js';
+export type { ModelOrSource } from './lazy-model.js';
+
+/**
+ * A language model for `streamText`, `generateText` and all else of the AI SDK:
+ *
+ * ```ts
+ * const { textStream } = streamText({ model: rwkv(), prompt: 'Once upon a time' });
+ * for await (const text of textStream) show(text);
+ * ```
+ *
+ * The model is loaded by the first request, once. Options that the SDK does not know go into
+ * `providerOptions: { rwkv: { minP: 0.05 } }`. Tools and files are left out with a warning; `reasoning` is for G1 models.
+ *
+ * @param model - a model, or where to load it from as for `RWKV.load`; nothing: the embedded storyteller model
+ * @throws RwkvError `invalid-argument`
+ */
+export const rwkv = rwkvMaker(RWKV.load);
