@@ -1,14 +1,21 @@
 // The file system of Node behind the store's small interface.
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { RwkvError, sentence } from './errors.js';
 import type { ByteSource, Io } from './model-store.js';
+import { openFolder } from './store/node-shelf.js';
 
 /** Node's: all from disk. */
 export const nodeIo: Io = {
   openPath,
   fetchWasm: async (url) =>
     new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } }),
+  openShelf: async (place) => (place.kind === 'folder' ? openFolder(place.path) : undefined),
+  loadSha256: async () => () => {
+    const sum = createHash('sha256');
+    return { update: (bytes) => void sum.update(bytes), digest: () => sum.digest('hex') };
+  },
 };
 
 /**
