@@ -1,6 +1,6 @@
 // A download: bytes from the network into a sink, resumed where they broke off, checked while they pass.
 import { RwkvError } from '../errors.js';
-import { type Answer, canResume, Dropped, request, type Validators } from './http.js';
+import { type Answer, canResume, Dropped, request, Unreached, type Validators } from './http.js';
 import type { Hasher, Sha256, Sink } from './shelf.js';
 
 /** What is fetched, and who hears of it. */
@@ -55,9 +55,11 @@ async function fetchAll(
   if (canResume(known)) sumUp(sink, hasher);
   else await sink.empty();
   let most = sink.size; // how far any try came
+  let isReached = false;
   for (let failures = 0; known.total === undefined || sink.size !== known.total; ) {
     try {
       const answer = await request(download.url, sink.size, known, download.cache);
+      isReached = true;
       const first = await answer?.next();
       if (!answer || answer.start === 0) {
         if (first) await refusePage(download.url, answer, first);
@@ -81,6 +83,7 @@ async function fetchAll(
       throw new Dropped(`the server ended it`);
     } catch (cause) {
       if (!(cause instanceof Dropped)) throw cause;
+      if (cause instanceof Unreached && !isReached) throw broken(download.url, sink, known, cause);
       failures = sink.size > most ? 0 : failures + 1;
       most = Math.max(most, sink.size);
       const pause = pauses[failures - 1] ?? (failures === 0 ? pauses[0] : undefined);
@@ -151,8 +154,7 @@ export function quotaExceeded(name: string, what: string, cause?: unknown): Rwkv
   return new RwkvError('quota-exceeded', `${name}: ${what}. ${advice}`, { cause });
 }
 
-function broken(url: string, sink: Sink, { total }: Validators, cause: Dropped): RwkvError {
-  const isAnswer = cause.message.startsWith(url); // the server refused, so that nothing ended
-  const how = `the download ended at byte ${sink.size} of ${total ?? 'unknown'}: ${cause.message}`;
-  return new RwkvError('read-failed', isAnswer ? cause.message : `${url}: ${how}`, { cause });
+function broken(url: string, sink: Sink, { total }: Validators, { message, cause }: Dropped): RwkvError {
+  const where = sink.size === 0 ? '' : `the download ended at byte ${sink.size} of ${total ?? 'unknown'}: `;
+  return new RwkvError('read-failed', `${url}: ${where}${message}`, { cause });
 }

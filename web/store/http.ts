@@ -22,6 +22,9 @@ export interface Answer extends Validators {
 /** The line broke, or the server asks for patience: trying again may help. */
 export class Dropped extends Error {}
 
+/** There was no line. */
+export class Unreached extends Dropped {}
+
 /** Servers that answer so may answer otherwise a second later. */
 const passing: readonly number[] = [429, 502, 503, 504];
 
@@ -34,7 +37,7 @@ export function canResume({ etag, lastModified }: Validators): boolean {
  * Asks for the bytes of `url` from `start` on; an answer that is not the rest of the same content gives `undefined`.
  * `cache`: whether the HTTP cache of a browser keeps a copy.
  *
- * @throws Dropped
+ * @throws Dropped saying why, without the URL
  * @throws RwkvError `read-failed` naming the URL and what the server answered
  */
 export async function request(
@@ -67,7 +70,7 @@ export async function getFile(url: string): Promise<Response> {
   try {
     return await get(url, {});
   } catch (cause) {
-    if (cause instanceof Dropped) throw new RwkvError('read-failed', cause.message, { cause });
+    if (cause instanceof Dropped) throw new RwkvError('read-failed', `${url}: ${cause.message}`, { cause });
     throw cause;
   }
 }
@@ -77,12 +80,12 @@ async function get(url: string, init: RequestInit, isRange = false): Promise<Res
   try {
     response = await fetch(url, init);
   } catch (cause) {
-    throw new RwkvError('read-failed', `${url}: ${offlineNote()}${sentence(cause)}`, { cause });
+    throw new Unreached(`${offlineNote()}${sentence(cause)}`, { cause });
   }
   if (response.ok || (isRange && response.status === 416)) return response;
   await cancel(response);
-  const answer = `${url}: the server answered ${response.status} ${response.statusText}`.trim();
-  throw passing.includes(response.status) ? new Dropped(answer) : new RwkvError('read-failed', answer);
+  const answer = `the server answered ${response.status} ${response.statusText}`.trim();
+  throw passing.includes(response.status) ? new Dropped(answer) : new RwkvError('read-failed', `${url}: ${answer}`);
 }
 
 function offlineNote(): string {
