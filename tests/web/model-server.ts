@@ -79,7 +79,8 @@ export async function modelServer(headers: Record<string, string> = {}): Promise
 
 function answer(file: ServedFile, request: IncomingMessage, response: ServerResponse): number {
   const { body, etag = `"${sha256(file.body).slice(0, 16)}"`, lastModified, ranges = true } = file;
-  if (file.location !== undefined) return response.writeHead(302, { location: file.location }).end().statusCode;
+  if (file.location !== undefined)
+    return response.writeHead(302, { location: file.location }).end().statusCode;
   if (etag !== null) response.setHeader('etag', etag);
   if (lastModified !== undefined) response.setHeader('last-modified', lastModified);
   response.setHeader('content-type', file.type ?? 'application/octet-stream');

@@ -56,7 +56,10 @@ describe('a download', () => {
     expect(file).toMatchObject({ url, name: 'model.bin', bytes: body.length, complete: true });
     expect(await store.download(url)).toMatchObject({ url, complete: true });
     expect(server.asked).toHaveLength(1);
-    expect(readdirSync(folder).map((name) => name.replace(/^\w{32}/, 'KEY'))).toEqual(['KEY.bin', 'KEY.json']);
+    expect(readdirSync(folder).map((name) => name.replace(/^\w{32}/, 'KEY'))).toEqual([
+      'KEY.bin',
+      'KEY.json',
+    ]);
   });
 
   test('tells bytes, rate and remaining time', async () => {
@@ -134,7 +137,11 @@ describe('a line that drops', () => {
   });
 
   test('is not tried for ever', async () => {
-    await refuses(serve({ drops: Array(9).fill(1000), ranges: false }), 'read-failed', /ended at byte 1000 of/);
+    await refuses(
+      serve({ drops: Array(9).fill(1000), ranges: false }),
+      'read-failed',
+      /ended at byte 1000 of/,
+    );
     expect(server.asked).toHaveLength(5); // the first brought something
   });
 });
@@ -150,7 +157,10 @@ describe('a file that changed meanwhile', () => {
     await failure(store.download(url));
     const next = 'body' in change ? change.body : other;
     // A condition that is always met is one that is ignored.
-    serve({ body: next, ...('ignores' in change && { etag: '"new"', lastModified: `"${sum.slice(0, 16)}"` }) });
+    serve({
+      body: next,
+      ...('ignores' in change && { etag: '"new"', lastModified: `"${sum.slice(0, 16)}"` }),
+    });
     const file = await store.download(url, { sha256: sha256(next) });
     expect(file).toMatchObject({ bytes: next.length, complete: true });
   });
@@ -188,14 +198,14 @@ describe('a download is refused', () => {
     await refuses(serve({ length: 1_000_005 }), 'read-failed', /ended at byte 1000000 of 1000005/);
   });
 
-  test.each([
-    ['<!DOCTYPE html><title>Sign in</title>'],
-    ['\ufeff\n <html><body>404'],
-  ])('for a web page: %s', async (page) => {
-    const url = serve({ body: Buffer.from(page), type: 'text/html' });
-    await refuses(url, 'bad-file', /the server sent a web page \(HTML\)/);
-    expect(readdirSync(folder)).toEqual([]);
-  });
+  test.each([['<!DOCTYPE html><title>Sign in</title>'], ['\ufeff\n <html><body>404']])(
+    'for a web page: %s',
+    async (page) => {
+      const url = serve({ body: Buffer.from(page), type: 'text/html' });
+      await refuses(url, 'bad-file', /the server sent a web page \(HTML\)/);
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
 
   test('for a web page in place of the rest, and the part stays', async () => {
     const url = serve({ drops: [...forGood] });

@@ -141,11 +141,26 @@ async function refusePage(url: string, answer: Answer | undefined, first: Uint8A
 }
 
 async function checkRoom(sink: Sink, known: Validators, answer: Answer, download: Download): Promise<void> {
-  const needed = (known.total ?? 0) - sink.size;
-  const room = needed > 0 ? await download.room() : undefined;
-  if (room === undefined || room >= needed) return;
-  await answer.cancel();
-  throw quotaExceeded(download.url, `${needed} bytes are needed; there is room for ${room}`);
+  try {
+    await assertRoom(sink, (known.total ?? 0) - sink.size, download.url, download.room);
+  } catch (error) {
+    await answer.cancel();
+    throw error;
+  }
+}
+
+/** @throws RwkvError `quota-exceeded`, or what the host throws, where so many bytes more will not fit */
+export async function assertRoom(
+  sink: Sink,
+  needed: number,
+  name: string,
+  findRoom: () => Promise<number | undefined>,
+): Promise<void> {
+  if (needed <= 0) return;
+  const room = await findRoom();
+  if (room !== undefined && room < needed)
+    throw quotaExceeded(name, `${needed} bytes are needed; there is room for ${room}`);
+  sink.reserve?.(needed);
 }
 
 /** The error of a storage that is full. */

@@ -85,7 +85,9 @@ async function get(url: string, init: RequestInit, isRange = false): Promise<Res
   if (response.ok || (isRange && response.status === 416)) return response;
   await cancel(response);
   const answer = `the server answered ${response.status} ${response.statusText}`.trim();
-  throw passing.includes(response.status) ? new Dropped(answer) : new RwkvError('read-failed', `${url}: ${answer}`);
+  throw passing.includes(response.status)
+    ? new Dropped(answer)
+    : new RwkvError('read-failed', `${url}: ${answer}`);
 }
 
 function offlineNote(): string {

@@ -27,6 +27,8 @@ export interface Sink {
   write(bytes: Uint8Array): void | Promise<void>;
   /** Forgets all bytes. */
   empty(): void | Promise<void>;
+  /** Throws what `write` would throw for want of room for so many bytes more, where that can be told. */
+  reserve?(bytes: number): void;
   /** Ends the writing; what is there stays for the next time. */
   close(): void | Promise<void>;
   /** Ends the writing: the file is whole and gets its name in one step. */

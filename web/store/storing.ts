@@ -2,7 +2,7 @@
 import { RwkvError, sentence } from '../errors.js';
 import { type Io, noteUse, type Report, shelfOf, sumOf } from '../model-store.js';
 import type { Request, ShelfPlace, StoredPlace } from '../protocol.js';
-import { fill, quotaExceeded } from './download.js';
+import { assertRoom, fill, quotaExceeded } from './download.js';
 import { createMeter } from './meter.js';
 import type { StoredRecord } from './record.js';
 import type { Shelf, Sink } from './shelf.js';
@@ -76,9 +76,7 @@ export async function keepPacked(
     const sink = await shelf.append(key);
     await written(shelf, key, sink, async () => {
       await sink.empty();
-      const room = await shelf.room();
-      if (room !== undefined && room < packing.bytes)
-        throw quotaExceeded(name, `${packing.bytes} bytes are needed to pack it; there is room for ${room}`);
+      await assertRoom(sink, packing.bytes, name, () => shelf.room());
       const { quantization: packed, bytes: total } = packing;
       const lastUsed = Date.now();
       await shelf.writeRecord(key, {
