@@ -22,10 +22,10 @@ export interface Io {
   discard?(buffer: ArrayBuffer): void;
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
-  /** Opens a shelf that can be written; `undefined`: it is none here. */
-  openShelf(place: ShelfPlace, discard?: (buffer: ArrayBuffer) => void): Promise<Shelf | undefined>;
-  /** Gets ready to sum up. Throws RwkvError `read-failed`. */
-  loadSha256(): Promise<Sha256>;
+  /** Opens a shelf that can be written; `undefined`: it is none here. Without it nothing is kept. */
+  openShelf?(place: ShelfPlace, discard?: (buffer: ArrayBuffer) => void): Promise<Shelf | undefined>;
+  /** A SHA-256 of the host's own, where it has one that takes piece after piece. */
+  readonly sha256?: Sha256;
   /** Starts threads, where a host has them. */
   readonly threads?: ThreadHost;
 }
@@ -40,7 +40,6 @@ export const webIo: Io = {
     if (place.kind === 'opfs') return canWriteOpfs() ? openOpfs(discard) : undefined;
     return place.kind === 'cache' ? openCache(discard) : undefined;
   },
-  loadSha256,
 };
 
 /**
@@ -94,7 +93,7 @@ async function download(place: Extract<Place, { kind: 'url' }>, io: Io, report: 
     remember: async () => {},
     room: async () => undefined,
     report: createMeter(report),
-    loadSha256: io.loadSha256,
+    startSum: () => startSum(io),
   });
   return memorySource(place.name, sink.chunks);
 }
@@ -104,14 +103,19 @@ export async function shelfOf(
   { shelf, name }: { readonly shelf: ShelfPlace; readonly name: string },
   io: Io,
 ) {
-  const open = await io.openShelf(shelf, io.discard);
+  const open = await io.openShelf?.(shelf, io.discard);
   if (open) return open;
   throw new RwkvError('read-failed', `${name}: the store is gone`);
 }
 
+/** What starts a SHA-256. @throws RwkvError `read-failed` where the library cannot be loaded */
+export async function startSum(io: Io): Promise<Sha256> {
+  return io.sha256 ?? loadSha256();
+}
+
 /** The SHA-256 of a whole file. */
 export async function sumOf(source: ByteSource, io: Io): Promise<string> {
-  const hasher = (await io.loadSha256())();
+  const hasher = (await startSum(io))();
   sumUp(source, hasher);
   return hasher.digest();
 }

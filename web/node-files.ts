@@ -12,7 +12,7 @@ export const nodeIo: Io = {
   fetchWasm: async (url) =>
     new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } }),
   openShelf: async (place) => (place.kind === 'folder' ? openFolder(place.path) : undefined),
-  loadSha256: async () => () => {
+  sha256() {
     const sum = createHash('sha256');
     return { update: (bytes) => void sum.update(bytes), digest: () => sum.digest('hex') };
   },
@@ -30,6 +30,7 @@ export function openPath(path: string, name: string): ByteSource {
     closeSync(file);
     throw new RwkvError('read-failed', `${path}: not a file`);
   }
+  let isOpen = true;
   return {
     name,
     size: stats.size,
@@ -41,7 +42,10 @@ export function openPath(path: string, name: string): ByteSource {
         done += count;
       }
     },
-    close: () => closeSync(file),
+    close() {
+      if (isOpen) closeSync(file);
+      isOpen = false;
+    },
   };
 }
 

@@ -28,7 +28,7 @@ export interface StoredFile {
 export interface StoreUsage {
   /** Of all its files. */
   readonly bytes: number;
-  /** What this site, or in Node the disk, can hold for it at most, where that is known. */
+  /** What this site, or in Node the disk, can hold at most, where that is known; browsers may round it up to gigabytes. */
   readonly quota?: number;
   /** `false`: the browser may clear it when space is short. */
   readonly persisted?: boolean;

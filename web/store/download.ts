@@ -17,7 +17,8 @@ export interface Download {
   /** Bytes that may be written. */
   room(): Promise<number | undefined>;
   report(loaded: number, total: number | undefined): void;
-  loadSha256(): Promise<Sha256>;
+  /** What starts a sum. */
+  startSum(): Promise<Sha256>;
 }
 
 /** Waits before the next try, in ms. So many tries in a row may bring nothing. */
@@ -30,7 +31,7 @@ const pauses: readonly number[] = [250, 500, 1000];
  */
 export async function fill(sink: Sink, download: Download): Promise<void> {
   const { url, sha256 } = download;
-  const startSum = sha256 === null ? undefined : await download.loadSha256();
+  const startSum = sha256 === null ? undefined : await download.startSum();
   const hadBytes = sink.size > 0;
   const sum = await fetchAll(sink, download, startSum);
   if (sum === sha256) return;

@@ -68,22 +68,22 @@ export async function keep(place: Place, wish: Wish, host: StoreHost, worker: St
   if (!wish.allowNetwork) {
     throw new RwkvError('not-stored', `${url}: it is not in the store, and option allowNetwork is false`);
   }
-  if (shelves.length > 0) host.persist();
-  const stored = await host.lock(key, true, wish.signal, async () => {
-    const original =
-      (await find(shelves, key, name, wish, worker)) ??
-      (await worker.download({
-        url,
-        name,
-        key,
-        sha256: wish.sha256,
-        shelves: shelves.map(({ place }) => place),
-      }));
-    if (original === null || isDone(original)) return original;
-    const { quantization = null } = wish;
-    return worker.pack({ model: { ...original, name }, key: packedKey(key, quantization), quantization });
-  });
-  if (stored) return { ...stored, name };
+  const download = async () => {
+    const there = await find(shelves, key, name, wish, worker); // by whoever had the lock before
+    if (there) return there;
+    const places = shelves.map(({ place }) => place);
+    return worker.download({ url, name, key, sha256: wish.sha256, shelves: places });
+  };
+  const pack = (original: StoredPlace, quantization = wish.quantization ?? null) =>
+    worker.pack({ model: { ...original, name }, key: packedKey(key, quantization), quantization });
+  if (shelves.length > 0) {
+    host.persist();
+    const stored = await host.lock(key, true, wish.signal, async () => {
+      const original = await download();
+      return original === null || isDone(original) ? original : pack(original);
+    });
+    if (stored) return { ...stored, name };
+  }
   if (wish.cache !== true) return asked;
   throw new RwkvError(
     'unsupported',

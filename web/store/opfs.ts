@@ -106,10 +106,10 @@ function opfsSink(folder: FileSystemDirectoryHandle, key: string, handle: FileSy
       for (let done = 0; done < bytes.length; ) {
         const rest = bytes.subarray(done);
         const count = handle.write(rest, { at: size });
-        // Where the quota ends Chromium answers 2^32 - 1.
+        // Where the quota ends engines throw or, as Chromium's private windows, answer a negative code, read as unsigned.
         if (count === 0 || count > rest.length) {
           size = handle.getSize();
-          throw new DOMException('nothing more could be written', 'QuotaExceededError');
+          throw full();
         }
         done += count;
         size += count;
@@ -119,10 +119,12 @@ function opfsSink(folder: FileSystemDirectoryHandle, key: string, handle: FileSy
       handle.truncate(0);
       size = 0;
     },
-    // Estimates of the quota are rounded up so that sites cannot be told apart by them: growing is what tells.
+    // Estimates of the quota are rounded up, so that sites cannot be told apart by them: growing is what tells. Where it
+    // fails engines throw or, as Chromium's private windows, do nothing.
     reserve(bytes) {
       try {
         handle.truncate(size + bytes);
+        if (handle.getSize() !== size + bytes) throw full();
       } finally {
         handle.truncate(size);
       }
@@ -134,6 +136,10 @@ function opfsSink(folder: FileSystemDirectoryHandle, key: string, handle: FileSy
       await (await folder.getFileHandle(`${key}.part`)).move(`${key}.bin`);
     },
   };
+}
+
+function full(): DOMException {
+  return new DOMException('no room for more', 'QuotaExceededError');
 }
 
 function handleSource(name: string, handle: FileSystemSyncAccessHandle): ByteSource {

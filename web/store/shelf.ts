@@ -14,6 +14,7 @@ export interface ByteSource {
    * @throws RwkvError `read-failed`
    */
   read(offset: number, into: Uint8Array): void;
+  /** May be said again. */
   close(): void;
 }
 

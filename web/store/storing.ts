@@ -1,6 +1,6 @@
 // The worker's half of storing: files come onto a shelf from the network, or packed from another one.
 import { RwkvError, sentence } from '../errors.js';
-import { type Io, noteUse, type Report, shelfOf, sumOf } from '../model-store.js';
+import { type Io, noteUse, type Report, shelfOf, startSum, sumOf } from '../model-store.js';
 import type { Request, ShelfPlace, StoredPlace } from '../protocol.js';
 import { assertRoom, fill, quotaExceeded } from './download.js';
 import { createMeter } from './meter.js';
@@ -28,7 +28,7 @@ export async function keepDownload(
         },
         room: () => shelf.room(),
         report: createMeter(report),
-        loadSha256: io.loadSha256,
+        startSum: () => startSum(io),
       });
       if (sha256 !== null) await shelf.writeRecord(key, { ...record, sha256 });
     });
@@ -114,7 +114,7 @@ async function written(shelf: Shelf, key: string, sink: Sink, work: () => Promis
 
 async function firstShelf(places: readonly ShelfPlace[], io: Io): Promise<Shelf | undefined> {
   for (const place of places) {
-    const shelf = await io.openShelf(place, io.discard);
+    const shelf = await io.openShelf?.(place, io.discard);
     if (shelf) return shelf;
   }
   return undefined;
