@@ -3,25 +3,49 @@
  *
  * @packageDocumentation
  */
-import { createRWKV, fileName } from './load.js';
+import { RwkvError, sentence } from './errors.js';
+import { createRWKV, fileName, type Host } from './load.js';
+import { isForeign, startModuleWorker } from './module-worker.js';
 
 export * from './api.js';
 
-/** The door: `RWKV.load()`. */
-export const RWKV = createRWKV({
-  spawn(events) {
-    const worker = new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' });
+const resolve = (source: string | URL) =>
+  new URL(source, typeof document === 'undefined' ? location.href : document.baseURI);
+
+const host: Host = {
+  workerFile: 'worker-web.js',
+  resolve,
+  spawn(events, workerUrl) {
+    const worker = startWorker(workerUrl);
     worker.onmessage = ({ data }) => events.message(data);
     worker.onmessageerror = () => events.crash('a message could not be read');
     worker.onerror = (event) => {
       event.preventDefault();
-      events.crash(event.message || 'its script could not be loaded');
+      const script = workerUrl ? ` from ${workerUrl.href}` : '';
+      events.crash(event.message || `its script could not be loaded${script}`);
     };
     return worker;
   },
   locate(source) {
-    const base = typeof document === 'undefined' ? location.href : document.baseURI;
-    const url = new URL(source, base).href;
+    const url = resolve(source).href;
     return { kind: 'url', name: url.startsWith('data:') ? 'data' : fileName(url), url };
   },
-});
+};
+
+/** The door: `RWKV.load()`. */
+export const RWKV = createRWKV(host);
+
+function startWorker(workerUrl: URL | undefined): Worker {
+  try {
+    if (workerUrl) return startModuleWorker(workerUrl.href);
+    // A content delivery network serves the files as they are. (Bundlers would take a literal for one more file of theirs.)
+    if (isForeign(import.meta.url)) return startModuleWorker(new URL(host.workerFile, import.meta.url).href);
+    return new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' });
+  } catch (cause) {
+    throw new RwkvError(
+      'unsupported',
+      `the worker could not be started: ${sentence(cause)}; options assetBase and workerUrl name another place for it`,
+      { cause },
+    );
+  }
+}

@@ -1,4 +1,5 @@
 // RWKV.load: from what the caller names to a model in a worker.
+import { type AssetChoice, type AssetHost, locateAssets } from './assets.js';
 import { Client, type WorkerEvents, type WorkerLike } from './client.js';
 import { RwkvError, sentence } from './errors.js';
 import { Model } from './model.js';
@@ -14,12 +15,12 @@ import {
   unexpected,
 } from './options.js';
 import type { ModelFile, Place, VocabularyChoice } from './protocol.js';
-import { storyteller } from './storyteller.js';
+import { storyteller, storytellerIn } from './storyteller.js';
 
 /** What differs between a browser and Node. */
-export interface Host {
-  /** Starts a worker that serves the protocol. */
-  spawn(events: WorkerEvents): WorkerLike;
+export interface Host extends AssetHost {
+  /** Starts a worker that serves the protocol, from a script elsewhere or the package's own. */
+  spawn(events: WorkerEvents, workerUrl: URL | undefined): WorkerLike;
   /** Where a string or a URL leads. Throws what `new URL` throws. */
   locate(source: string | URL): Place;
   /** Node: makes a file of a Blob. Throws RwkvError `read-failed`. */
@@ -57,25 +58,30 @@ export interface RWKV {
 
 /** The package's door on a host. */
 export function createRWKV(host: Host): RWKV {
-  const spawn = () => new Client((events) => host.spawn(events));
+  const locate = (choice: AssetChoice) => locateAssets(choice, host);
+  const spawn = (workerUrl: URL | undefined) => new Client((events) => host.spawn(events, workerUrl));
   return {
     async inspect(source, options = {}) {
-      const { signal, build } = checkInspectOptions(options);
+      const checked = checkInspectOptions(options);
+      const { signal, build } = checked;
+      const { workerUrl, wasmUrl } = locate(checked);
       return withPlace(host, 'source', source, async (model, transfer) => {
-        const client = spawn();
+        const client = spawn(workerUrl);
         try {
-          return await client.call('inspect', { model, build }, { signal, transfer });
+          return await client.call('inspect', { model, build, wasmUrl }, { signal, transfer });
         } finally {
           await client.close();
         }
       });
     },
     async *convert(source, options = {}) {
-      const { quantization, build, signal, onProgress } = checkConvertOptions(options);
+      const checked = checkConvertOptions(options);
+      const { quantization, build, signal, onProgress } = checked;
+      const { workerUrl, wasmUrl } = locate(checked);
       const model = await place(host, 'source', source);
-      const client = spawn();
+      const client = spawn(workerUrl);
       try {
-        const request = { model, quantization, build };
+        const request = { model, quantization, build, wasmUrl };
         const transfer = buffers(model);
         const total = await client.call('convert', request, { signal, transfer, onProgress });
         for (let loaded = 0; ; ) {
@@ -91,13 +97,14 @@ export function createRWKV(host: Host): RWKV {
       }
     },
     async load(source, options = {}) {
-      const { tokenizer, quantization, build, threads, kernels, signal, onProgress } =
-        checkLoadOptions(options);
+      const checked = checkLoadOptions(options);
+      const { tokenizer, quantization, build, threads, kernels, signal, onProgress } = checked;
+      const { base, workerUrl, wasmUrl } = locate(checked);
       signal?.throwIfAborted();
       const load = async (model: Place, vocabulary: VocabularyChoice) => {
-        const request = { model, vocabulary, quantization, build, threads, kernels };
+        const request = { model, vocabulary, quantization, build, threads, kernels, wasmUrl };
         const transfer = [model, vocabulary].flatMap(buffers);
-        const client = spawn();
+        const client = spawn(workerUrl);
         try {
           const info = await client.call('load', request, { signal, transfer, onProgress });
           return new Model(client, info, (state, use) => withPlace(host, 'option state', state, use));
@@ -107,8 +114,9 @@ export function createRWKV(host: Host): RWKV {
         }
       };
       const isEmbedded = source === undefined;
-      const ownVocabulary = isEmbedded ? host.locate(storyteller.vocabulary) : 'embedded';
-      return withPlace(host, 'source', isEmbedded ? storyteller.model : source, (model) => {
+      const embedded = base ? storytellerIn(base) : storyteller;
+      const ownVocabulary = isEmbedded ? host.locate(embedded.vocabulary) : 'embedded';
+      return withPlace(host, 'source', isEmbedded ? embedded.model : source, (model) => {
         if (tokenizer === undefined) return load(model, ownVocabulary);
         if (tokenizer === false) return load(model, null);
         if (tokenizer === 'bytes') return load(model, tokenizer);

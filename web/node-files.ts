@@ -7,8 +7,13 @@ import type { ByteSource, Io } from './model-store.js';
 /** Node's: all from disk. */
 export const nodeIo: Io = {
   openPath,
-  fetchWasm: async (url) =>
-    new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } }),
+  async fetchWasm(url) {
+    try {
+      return new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } });
+    } catch (cause) {
+      throw new RwkvError('read-failed', `${url.href}: ${sentence(cause)}`, { cause });
+    }
+  },
 };
 
 /**

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { RwkvError, sentence } from './errors.js';
 import { createRWKV, fileName } from './load.js';
@@ -19,9 +19,11 @@ const spooled = new Set<string>(); // paths of Blobs that became files
 
 /** The door: `RWKV.load()`. */
 export const RWKV = createRWKV({
-  spawn(events) {
+  workerFile: 'worker-node.js',
+  spawn(events, workerUrl) {
     // The worker is plain JavaScript: flags of the caller, such as --input-type, are not for it.
-    const worker = new Worker(new URL('./worker-node.js', import.meta.url), { execArgv: [] });
+    const script = workerUrl ?? new URL('./worker-node.js', import.meta.url);
+    const worker = new Worker(script, { execArgv: [] });
     worker.unref(); // a script that forgets to dispose still ends
     worker.on('message', events.message);
     worker.on('messageerror', (error) => events.crash(error.message));
@@ -32,6 +34,12 @@ export const RWKV = createRWKV({
       terminate: () => worker.terminate(),
       hold: (busy) => (busy ? worker.ref() : worker.unref()),
     };
+  },
+  resolve(source) {
+    const text = String(source);
+    if (/^file:/i.test(text)) return new URL(text);
+    if (/^[a-z][a-z0-9+.-]+:/i.test(text)) throw new Error('expected a path or a file: URL');
+    return pathToFileURL(text);
   },
   locate(source) {
     const text = String(source);

@@ -1,5 +1,6 @@
 // Every option that a caller may pass: its type, its range, its default. Checked here, by name, before anything is
 // computed; nothing after this file checks an option again.
+import type { AssetOptions } from './assets.js';
 import { RwkvError } from './errors.js';
 import type { Build, Drawing, LoadProgress, Quantization } from './protocol.js';
 
@@ -13,7 +14,7 @@ export interface FileHandle {
 }
 
 /** Options of `RWKV.load`. */
-export interface LoadOptions {
+export interface LoadOptions extends AssetOptions {
   /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
   quantization?: Quantization | undefined;
   /**
@@ -43,10 +44,13 @@ export interface LoadOptions {
 }
 
 /** Options of `RWKV.inspect`. */
-export type InspectOptions = Pick<LoadOptions, 'signal' | 'build'>;
+export type InspectOptions = Pick<LoadOptions, 'signal' | 'build' | keyof AssetOptions>;
 
 /** Options of `RWKV.convert`. */
-export type ConvertOptions = Pick<LoadOptions, 'quantization' | 'signal' | 'onProgress' | 'build'>;
+export type ConvertOptions = Pick<
+  LoadOptions,
+  'quantization' | 'signal' | 'onProgress' | 'build' | keyof AssetOptions
+>;
 
 /** Options of `model.createSession`. */
 export interface SessionOptions {
@@ -188,6 +192,16 @@ const file: Rule<ModelSource> = {
     ArrayBuffer.isView(value) ||
     (typeof value === 'object' && value !== null && 'getFile' in value),
 };
+const address: Rule<string | URL> = {
+  expected: 'a URL or a path',
+  accepts: (value): value is string | URL =>
+    (typeof value === 'string' && value !== '') || value instanceof URL,
+};
+const assets = (get: Get): AssetOptions => ({
+  assetBase: get('assetBase', address),
+  workerUrl: get('workerUrl', address),
+  wasmUrl: get('wasmUrl', address),
+});
 const seed = integer(0, Number.MAX_SAFE_INTEGER);
 const quantization = oneOf('f32', 'f16', 'q8', 'q4');
 const build = oneOf('auto', 'baseline', 'relaxed');
@@ -202,6 +216,7 @@ export function checkLoadOptions(options: LoadOptions) {
     threads: get('threads', either(oneOf('auto'), integer(1, 16))) ?? 'auto',
     kernels: get('kernels', text) ?? null,
     build: get('build', build) ?? 'auto',
+    assets: assets(get),
   }));
 }
 
@@ -210,6 +225,7 @@ export function checkInspectOptions(options: InspectOptions) {
   return check(options, (get) => ({
     signal: get('signal', abortSignal),
     build: get('build', build) ?? 'auto',
+    assets: assets(get),
   }));
 }
 
@@ -220,6 +236,7 @@ export function checkConvertOptions(options: ConvertOptions) {
     signal: get('signal', abortSignal),
     onProgress: get('onProgress', callback),
     build: get('build', build) ?? 'auto',
+    assets: assets(get),
   }));
 }
 

@@ -94,6 +94,9 @@ export type Place =
 /** A vocabulary file, `'bytes'`, what the model's own file holds, or none. */
 export type VocabularyChoice = Place | 'bytes' | 'embedded' | null;
 
+/** Where the WebAssembly modules are: a folder that ends in `/`, the file of the build in use, or by themselves. */
+export type WasmUrl = string | null;
+
 /** How tokens are drawn; every field checked. */
 export interface Sampling {
   readonly temperature: number;
@@ -149,16 +152,21 @@ export interface Operations {
       readonly build: Build | 'auto';
       readonly threads: number | 'auto';
       readonly kernels: string | null;
+      readonly wasmUrl: WasmUrl;
     };
     reply: ModelInfo;
   };
-  inspect: { request: { readonly model: Place; readonly build: Build | 'auto' }; reply: ModelFile };
+  inspect: {
+    request: { readonly model: Place; readonly build: Build | 'auto'; readonly wasmUrl: WasmUrl };
+    reply: ModelFile;
+  };
   /** Begins to make a packed file; answers how many bytes it will have. */
   convert: {
     request: {
       readonly model: Place;
       readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
+      readonly wasmUrl: WasmUrl;
     };
     reply: number;
   };

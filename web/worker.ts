@@ -75,8 +75,8 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
       loaded = { ...parts, turns: new Turns((batch) => engine.module.advance(batch), breathe, crash) };
       return info;
     },
-    async inspect({ model, build }) {
-      const engine = await startEngine(build, io);
+    async inspect({ model, build, wasmUrl }) {
+      const engine = await startEngine(build, io, 1, wasmUrl);
       const source = await openSource(model, io);
       try {
         return unwrap(engine.module.inspect(reader(source)));
@@ -84,8 +84,8 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
         source.close();
       }
     },
-    async convert({ model, quantization, build }, report) {
-      const engine = await startEngine(build, io);
+    async convert({ model, quantization, build, wasmUrl }, report) {
+      const engine = await startEngine(build, io, 1, wasmUrl);
       const source = await openSource(model, io, downloading(report));
       const pieces = unwrap(engine.module.startConversion(reader(source), quantization));
       conversion = { pieces, source };
@@ -109,7 +109,7 @@ async function load(
   breathe: Port['breathe'],
   report: (progress: LoadProgress) => void,
 ): Promise<Omit<Loaded, 'turns'> & { engine: Engine; info: ModelInfo }> {
-  const engine = await startEngine(request.build, io, request.threads);
+  const engine = await startEngine(request.build, io, request.threads, request.wasmUrl);
   const vocabulary = await openVocabulary(request.vocabulary, io);
   const source = await openSource(request.model, io, downloading(report));
   try {

@@ -46,13 +46,17 @@ const rooms: Readonly<Record<string, Room>> = {
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
-  options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
+  options: { files: /^web\/(options|presets|assets)\.ts$/, sees: ['protocol', 'errors'] },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
     files: /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
     sees: ['client', 'options', 'protocol', 'errors'],
   },
-  doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
+  moduleWorker: { files: /^web\/module-worker\.ts$/, sees: [] },
+  doors: {
+    files: /^web\/(index|node|api)\.ts$/,
+    sees: ['page', 'options', 'moduleWorker', 'protocol', 'errors'],
+  },
   worker: {
     files: /^web\/(worker|session-handlers|turns)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
@@ -71,7 +75,10 @@ const rooms: Readonly<Record<string, Room>> = {
   thread: { files: /^web\/(thread|webassembly\.d)\.ts$/, sees: [] },
   threadEntries: { files: /^web\/thread-(web|node)\.ts$/, sees: ['thread'] },
   nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'errors'] },
-  workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
+  workerEntries: {
+    files: /^web\/worker-(web|node)\.ts$/,
+    sees: ['worker', 'store', 'nodeFiles', 'thread', 'moduleWorker'],
+  },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
     sees: ['doors', 'options', 'protocol', 'errors'],

@@ -1,0 +1,28 @@
+// Workers whose script lies on another origin: browsers refuse to start one there, but let a script of the page's own origin
+// import it.
+
+const shims = new Map<string, string>();
+
+/** Whether a script is of another origin than the page. Bundlers may write their own machine's `file:` for a script's URL. */
+export function isForeign(url: string): boolean {
+  const { protocol, origin } = new URL(url);
+  return /^https?:$/.test(protocol) && origin !== globalThis.origin;
+}
+
+/**
+ * Starts a worker from the module script at an absolute URL. Another origin must allow its use by the header
+ * `Access-Control-Allow-Origin`, and a content security policy by `worker-src blob:` and the origin in `script-src`.
+ */
+export function startModuleWorker(url: string): Worker {
+  return new Worker(isForeign(url) ? shim(url) : url, { type: 'module' });
+}
+
+// Kept: when a worker has read its script is known to the browser only.
+function shim(url: string): string {
+  const known = shims.get(url);
+  if (known !== undefined) return known;
+  const script = new Blob([`import ${JSON.stringify(url)};`], { type: 'text/javascript' });
+  const made = URL.createObjectURL(script);
+  shims.set(url, made);
+  return made;
+}
