@@ -5,7 +5,7 @@
  */
 import { RwkvError, sentence } from './errors.js';
 import { createRWKV, fileName, type Host } from './load.js';
-import { isForeign, startModuleWorker } from './module-worker.js';
+import { startFromElsewhere, startModuleWorker } from './module-worker.js';
 
 export * from './api.js';
 
@@ -38,9 +38,10 @@ export const RWKV = createRWKV(host);
 function startWorker(workerUrl: URL | undefined): Worker {
   try {
     if (workerUrl) return startModuleWorker(workerUrl.href);
-    // A content delivery network serves the files as they are. (Bundlers would take a literal for one more file of theirs.)
-    if (isForeign(import.meta.url)) return startModuleWorker(new URL(host.workerFile, import.meta.url).href);
-    return new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' });
+    return (
+      startFromElsewhere(host.workerFile, import.meta.url) ??
+      new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' })
+    );
   } catch (cause) {
     throw new RwkvError(
       'unsupported',

@@ -3,8 +3,8 @@
 
 const shims = new Map<string, string>();
 
-/** Whether a script is of another origin than the page. Bundlers may write their own machine's `file:` for a script's URL. */
-export function isForeign(url: string): boolean {
+// Bundlers may write the `file:` of the machine that they ran on for a script's own URL: it says nothing.
+function isForeign(url: string): boolean {
   const { protocol, origin } = new URL(url);
   return /^https?:$/.test(protocol) && origin !== globalThis.origin;
 }
@@ -15,6 +15,14 @@ export function isForeign(url: string): boolean {
  */
 export function startModuleWorker(url: string): Worker {
   return new Worker(isForeign(url) ? shim(url) : url, { type: 'module' });
+}
+
+/**
+ * Starts a worker from the module `file` beside `script` where that is of another origin, such as a content delivery network's;
+ * `undefined` elsewhere, for bundlers want to see the URL of a worker in its place.
+ */
+export function startFromElsewhere(file: string, script: string): Worker | undefined {
+  return isForeign(script) ? startModuleWorker(new URL(file, script).href) : undefined;
 }
 
 // Kept: when a worker has read its script is known to the browser only.

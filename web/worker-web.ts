@@ -1,5 +1,5 @@
 import { webIo } from './model-store.js';
-import { isForeign, startModuleWorker } from './module-worker.js';
+import { startFromElsewhere } from './module-worker.js';
 import type { ThreadHost } from './thread.js';
 import { serve } from './worker.js';
 
@@ -10,13 +10,12 @@ const { port1: nowhere } = new MessageChannel();
 nowhere.close();
 
 const running: Worker[] = []; // held, so that no thread is collected
-const threadFile = 'thread-web.js';
 const threads: ThreadHost = {
   cores: navigator.hardwareConcurrency,
   start(thread) {
-    const worker = isForeign(import.meta.url)
-      ? startModuleWorker(new URL(threadFile, import.meta.url).href)
-      : new Worker(new URL('./thread-web.js', import.meta.url), { type: 'module' });
+    const worker =
+      startFromElsewhere('thread-web.js', import.meta.url) ??
+      new Worker(new URL('./thread-web.js', import.meta.url), { type: 'module' });
     running.push(worker);
     return new Promise((resolve, reject) => {
       worker.onmessage = () => resolve();
