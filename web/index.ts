@@ -12,6 +12,8 @@ export * from './api.js';
 const resolve = (source: string | URL) =>
   new URL(source, typeof document === 'undefined' ? location.href : document.baseURI);
 
+const help = 'options assetBase and workerUrl say where it is';
+
 const host: Host = {
   workerFile: 'worker-web.js',
   resolve,
@@ -21,8 +23,8 @@ const host: Host = {
     worker.onmessageerror = () => events.crash('a message could not be read');
     worker.onerror = (event) => {
       event.preventDefault();
-      const script = workerUrl ? ` from ${workerUrl.href}` : '';
-      events.crash(event.message || `its script could not be loaded${script}`);
+      const where = workerUrl ? ` from ${workerUrl.href}` : `; ${help}`;
+      events.crash(event.message || `its script could not be loaded${where}`);
     };
     return worker;
   },
@@ -43,10 +45,7 @@ function startWorker(workerUrl: URL | undefined): Worker {
       new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' })
     );
   } catch (cause) {
-    throw new RwkvError(
-      'unsupported',
-      `the worker could not be started: ${sentence(cause)}; options assetBase and workerUrl name another place for it`,
-      { cause },
-    );
+    const why = sentence(cause);
+    throw new RwkvError('unsupported', `the worker could not be started: ${why}; ${help}`, { cause });
   }
 }

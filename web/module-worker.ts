@@ -11,7 +11,7 @@ function isForeign(url: string): boolean {
 
 /**
  * Starts a worker from the module script at an absolute URL. Another origin must allow its use by the header
- * `Access-Control-Allow-Origin`, and a content security policy by `worker-src blob:` and the origin in `script-src`.
+ * `Access-Control-Allow-Origin`, and a content security policy by `blob:` and that origin in `worker-src`.
  */
 export function startModuleWorker(url: string): Worker {
   return new Worker(isForeign(url) ? shim(url) : url, { type: 'module' });

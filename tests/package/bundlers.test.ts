@@ -110,9 +110,7 @@ test('webpack builds an app without any settings for the package', async () => {
     compiler.run((error, found) => compiler.close(() => (error ? reject(error) : resolve(found))));
   });
   const { errors = [], warnings = [] } = stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
-  expect([...errors, ...warnings].map(({ message, moduleName }) => `${moduleName}: ${message}`)).toEqual(
-    [],
-  );
+  expect([...errors, ...warnings].map(({ message, moduleName }) => `${moduleName}: ${message}`)).toEqual([]);
   const server = await serveFolder(folder, { ...policy, ...isolation });
   try {
     await works(`${server.origin}/app.html`);
