@@ -73,7 +73,9 @@ describe('options say where the files are', () => {
   ])('%s', async (_, options) => {
     const model = await RWKV.load(undefined, { ...exact, ...options() });
     const session = await model.createSession({ seed: 7 });
-    expect(await session.complete('Once upon a time', { maxTokens: 40 }).result).toMatchObject({ text: story });
+    expect(await session.complete('Once upon a time', { maxTokens: 40 }).result).toMatchObject({
+      text: story,
+    });
     await model.dispose();
   });
 
@@ -93,7 +95,11 @@ describe('options say where the files are', () => {
   });
 
   test.each<[AssetOptions, string, RegExp]>([
-    [{ assetBase: '/nowhere' }, 'worker-crashed', /^the worker crashed: Cannot find module '\/nowhere\/worker-node.js'/],
+    [
+      { assetBase: '/nowhere' },
+      'worker-crashed',
+      /^the worker crashed: Cannot find module '\/nowhere\/worker-node.js'/,
+    ],
     [{ wasmUrl: '/nowhere/' }, 'read-failed', /^file:\/\/\/nowhere\/rwkv-baseline\.wasm: ENOENT/],
     [
       { workerUrl: 'https://example.com/worker-node.js' },

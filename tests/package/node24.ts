@@ -14,7 +14,13 @@ export function node24(): string {
   mkdirSync(join(repository, 'build'), { recursive: true });
   const making = mkdtempSync(join(repository, 'build/node24-'));
   try {
-    const options = ['--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts=false'];
+    const options = [
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      '--no-package-lock',
+      '--ignore-scripts=false',
+    ];
     run('npm', ['install', ...options, '--prefix', making, 'node@24'], { cwd: making, timeout: 300_000 });
     if (!existsSync(program)) {
       rmSync(folder, { recursive: true, force: true });
