@@ -14,7 +14,7 @@ export type {
   SaveOptions,
   SessionOptions,
 } from './options.js';
-export { presets } from './presets.js';
+export { type Preset, presets } from './presets.js';
 export type {
   Build,
   LoadProgress,

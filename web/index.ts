@@ -34,7 +34,11 @@ const host: Host = {
   },
 };
 
-/** The door: `RWKV.load()`. */
+/**
+ * The door: `RWKV.load()`.
+ *
+ * @namespace
+ */
 export const RWKV = createRWKV(host);
 
 function startWorker(workerUrl: URL | undefined): Worker {

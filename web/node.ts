@@ -17,7 +17,11 @@ export * from './api.js';
 
 const spooled = new Set<string>(); // paths of Blobs that became files
 
-/** The door: `RWKV.load()`. */
+/**
+ * The door: `RWKV.load()`.
+ *
+ * @namespace
+ */
 export const RWKV = createRWKV({
   workerFile: 'worker-node.js',
   spawn(events, workerUrl) {

@@ -9,7 +9,9 @@ export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | Array
 
 /** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
 export interface FileHandle {
+  /** The name of the file. */
   readonly name: string;
+  /** The file as it is at the time. */
   getFile(): Promise<Blob>;
 }
 

@@ -26,6 +26,7 @@ export interface ModelShape {
   readonly format: string;
   /** The RWKV version, such as `'7'` or `'5.2'`. */
   readonly version: string;
+  /** Layers, each with a time mix and a channel mix. */
   readonly layers: number;
   /** The width of the model (C). */
   readonly channels: number;
@@ -55,6 +56,7 @@ export type TokenizerKind = 'world' | 'trie' | 'embedded' | 'huggingface' | 'byt
 
 /** What a loaded model is. */
 export interface ModelInfo extends ModelShape {
+  /** How the weights are kept. */
   readonly quantization: Quantization;
   /** Memory that the weights take. */
   readonly bytes: number;
@@ -72,7 +74,9 @@ export interface ModelInfo extends ModelShape {
 
 /** What a model file holds, told without reading its weights. */
 export interface ModelFile extends ModelShape {
+  /** The size of the file. */
   readonly fileBytes: number;
+  /** Tensors in it. */
   readonly tensors: number;
   /** Bytes of tensors by their type, such as `{ BF16: 382000000 }`. */
   readonly dtypes: Readonly<Record<string, number>>;
@@ -111,14 +115,19 @@ export interface Sampling {
 
 /** A token with the logarithm of its probability; `text` is the token's by itself. */
 export interface TokenLogprob {
+  /** Its id. */
   readonly token: number;
+  /** What it is by itself. */
   readonly text: string;
+  /** The natural logarithm of its probability. */
   readonly logprob: number;
 }
 
 /** One generated token; `text` is what it adds to the text: whole characters, maybe none. */
 export interface Step {
+  /** Its id. */
   readonly token: number;
+  /** What it adds to the text. */
   readonly text: string;
   /** The logarithm of its probability, as the model gives it: before penalties, bias and temperature. */
   readonly logprob?: number;
