@@ -40,17 +40,14 @@ export async function nodeStory(): Promise<string> {
   return text;
 }
 
-/** A page with the teller, opened; `complaints` gathers warnings and errors, `requests` the URLs that it asks for. */
-export interface OpenPage {
+/** A page that is watched: `complaints` gathers its warnings and errors, `requests` the URLs that it asks for. */
+export interface WatchedPage {
   readonly page: Page;
   readonly complaints: string[];
   readonly requests: string[];
-  tell(options: TellOptions): Promise<Told>;
-  /** The code and message of the error that telling ends in. */
-  refusal(options: TellOptions): Promise<{ code: string; message: string }>;
 }
 
-export async function openPage(browser: Browser, url: string): Promise<OpenPage> {
+export async function watchedPage(browser: Browser): Promise<WatchedPage> {
   const page = await browser.newPage();
   const complaints: string[] = [];
   const requests: string[] = [];
@@ -59,6 +56,19 @@ export async function openPage(browser: Browser, url: string): Promise<OpenPage>
   });
   page.on('pageerror', (error) => complaints.push(error.message));
   page.context().on('request', (request) => requests.push(request.url()));
+  return { page, complaints, requests };
+}
+
+/** A page with the teller, opened. */
+export interface OpenPage extends WatchedPage {
+  tell(options: TellOptions): Promise<Told>;
+  /** The code and message of the error that telling ends in. */
+  refusal(options: TellOptions): Promise<{ code: string; message: string }>;
+}
+
+export async function openPage(browser: Browser, url: string): Promise<OpenPage> {
+  const watched = await watchedPage(browser);
+  const { page, complaints } = watched;
   await page.goto(url);
   await page
     .waitForFunction(() => 'tell' in globalThis)
@@ -66,9 +76,7 @@ export async function openPage(browser: Browser, url: string): Promise<OpenPage>
       throw new Error(`the page does not start: ${complaints.join('; ')}`, { cause });
     });
   return {
-    page,
-    complaints,
-    requests,
+    ...watched,
     tell: (options) =>
       page.evaluate((given) => {
         const { tell } = globalThis as unknown as { tell(options: TellOptions): Promise<Told> };
