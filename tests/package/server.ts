@@ -23,6 +23,7 @@ export interface FileServer {
 export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<FileServer> {
   const server = createServer(({ url = '/' }, response) => {
     const path = normalize(decodeURIComponent(new URL(url, 'http://server').pathname));
+    if (path === '/favicon.ico') return void response.writeHead(204, headers).end(); // browsers ask by themselves
     const file = join(folder, path.endsWith('/') ? `${path}index.html` : path);
     const found = statSync(file, { throwIfNoEntry: false });
     if (!found?.isFile()) return void response.writeHead(404, headers).end('not here');
