@@ -9,7 +9,7 @@ process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
 
 export default defineConfig({
   test: {
-    include: ['tests/{web,browser}/**/*.test.ts'],
+    include: ['tests/{web,browser,package}/**/*.test.ts'],
     testTimeout: 30_000,
     env: { RWKV_WASM_CACHE: cache },
     // The package under test is what was built: Node loads it, Vite does not touch it.

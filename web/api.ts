@@ -1,4 +1,5 @@
 // What both doors offer besides `RWKV`.
+export type { AssetOptions } from './assets.js';
 export type { Completion, CompletionResult, FinishReason } from './completion.js';
 export { RwkvError, type RwkvErrorCode } from './errors.js';
 export type { Model } from './model.js';
@@ -15,7 +16,7 @@ export type {
   SessionOptions,
   StoreOptions,
 } from './options.js';
-export { presets } from './presets.js';
+export { type Preset, presets } from './presets.js';
 export type {
   Build,
   LoadProgress,

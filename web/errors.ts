@@ -37,6 +37,7 @@ export type RwkvErrorCode = (typeof codes)[number];
 
 /** Every failure of this package but an abort, which throws the reason of its AbortSignal. */
 export class RwkvError extends Error {
+  /** `'RwkvError'`. */
   override readonly name = 'RwkvError';
   /** What went wrong, for programs; `message` says it for people. */
   readonly code: RwkvErrorCode;

@@ -1,4 +1,5 @@
 // RWKV.load: from what the caller names to a model in a worker.
+import { type AssetChoice, type AssetHost, locateAssets } from './assets.js';
 import { type CallOptions, Client, type WorkerEvents, type WorkerLike } from './client.js';
 import { RwkvError, sentence } from './errors.js';
 import { Model } from './model.js';
@@ -16,13 +17,13 @@ import {
 import type { ModelFile, Place, VocabularyChoice } from './protocol.js';
 import { keep, type StoreHost, type Wish } from './store/keeping.js';
 import { expandShorthand } from './store/shorthand.js';
-import { storeWorker } from './store-worker.js';
-import { storyteller } from './storyteller.js';
+import { type Spawned, storeWorker } from './store-worker.js';
+import { storyteller, storytellerIn } from './storyteller.js';
 
 /** What differs between a browser and Node. */
-export interface Host {
-  /** Starts a worker that serves the protocol. */
-  spawn(events: WorkerEvents): WorkerLike;
+export interface Host extends AssetHost {
+  /** Starts a worker that serves the protocol, from a script elsewhere or the package's own. */
+  spawn(events: WorkerEvents, workerUrl: URL | undefined): WorkerLike;
   /** Where a string or a URL leads. Throws what `new URL` throws. */
   locate(source: string | URL): Place;
   /** Node: makes a file of a Blob. Throws RwkvError `read-failed`. */
@@ -63,37 +64,41 @@ export interface RWKV {
 
 /** The package's door on a host. */
 export function createRWKV(host: Host): RWKV {
-  const spawn = () => new Client((events) => host.spawn(events));
+  const locate = (choice: AssetChoice) => locateAssets(choice, host);
+  const spawn = (workerUrl: URL | undefined) => new Client((events) => host.spawn(events, workerUrl));
   // The place of a file that may be of the network, brought into the store by the worker of `client`.
   const keepBy = (
     client: Client,
-    { onProgress, ...wish }: Wish & Pick<CallOptions, 'onProgress'>,
+    { signal, onProgress, ...wish }: Wish & Pick<CallOptions, 'onProgress'>,
     at: Place,
-  ) => keep(at, wish, host.store, storeWorker(client, spawn, { signal: wish.signal, onProgress }));
+    spawned: Spawned,
+  ) => keep(at, { ...wish, signal }, host.store, storeWorker(client, spawned, { signal, onProgress }));
   return {
     async inspect(source, options = {}) {
-      const { build, ...wish } = checkInspectOptions(options);
+      const { build, assets, ...wish } = checkInspectOptions(options);
       const { signal, onProgress } = wish;
+      const { workerUrl, wasmUrl } = locate({ assets, build });
       signal?.throwIfAborted();
       return withPlace(host, 'source', source, async (place, transfer) => {
-        const client = spawn();
+        const client = spawn(workerUrl);
         try {
-          const model = await keepBy(client, wish, place);
-          return await client.call('inspect', { model, build }, { signal, transfer, onProgress });
+          const model = await keepBy(client, wish, place, { spawn: () => spawn(workerUrl), build, wasmUrl });
+          return await client.call('inspect', { model, build, wasmUrl }, { signal, transfer, onProgress });
         } finally {
           await client.close();
         }
       });
     },
     async *convert(source, options = {}) {
-      const { quantization, build, ...wish } = checkConvertOptions(options);
+      const { quantization, build, assets, ...wish } = checkConvertOptions(options);
       const { signal, onProgress } = wish;
+      const { workerUrl, wasmUrl } = locate({ assets, build });
       signal?.throwIfAborted();
       const at = await placeOf(host, 'source', source);
-      const client = spawn();
+      const client = spawn(workerUrl);
       try {
-        const model = await keepBy(client, wish, at);
-        const request = { model, quantization, build };
+        const model = await keepBy(client, wish, at, { spawn: () => spawn(workerUrl), build, wasmUrl });
+        const request = { model, quantization, build, wasmUrl };
         const transfer = buffers(model);
         const total = await client.call('convert', request, { signal, transfer, onProgress });
         for (let loaded = 0; ; ) {
@@ -109,19 +114,21 @@ export function createRWKV(host: Host): RWKV {
       }
     },
     async load(source, options = {}) {
-      const { tokenizer, build, threads, kernels, ...wish } = checkLoadOptions(options);
+      const { tokenizer, build, threads, kernels, assets, ...wish } = checkLoadOptions(options);
       const { quantization, signal, onProgress, cache, allowNetwork } = wish;
+      const { base, workerUrl, wasmUrl } = locate({ assets, build, threads });
       signal?.throwIfAborted();
       const isEmbedded = source === undefined;
       const load = async (at: Place, choice: VocabularyChoice) => {
-        const client = spawn();
+        const client = spawn(workerUrl);
+        const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
         try {
           const isFile = typeof choice === 'object' && choice !== null && tokenizer !== undefined;
           const vocabulary = isFile
-            ? await keepBy(client, { cache, allowNetwork, signal, onProgress, sha256: null }, choice)
+            ? await keepBy(client, { cache, allowNetwork, signal, onProgress, sha256: null }, choice, spawned)
             : choice;
-          const model = await keepBy(client, isEmbedded ? { ...wish, cache: false } : wish, at);
-          const request = { model, vocabulary, quantization, build, threads, kernels };
+          const model = await keepBy(client, isEmbedded ? { ...wish, cache: false } : wish, at, spawned);
+          const request = { model, vocabulary, quantization, build, threads, kernels, wasmUrl };
           const transfer = [model, vocabulary].flatMap(buffers);
           const info = await client.call('load', request, { signal, transfer, onProgress });
           return new Model(client, info, (state, use) => withPlace(host, 'option state', state, use));
@@ -130,8 +137,9 @@ export function createRWKV(host: Host): RWKV {
           throw error;
         }
       };
-      const ownVocabulary = isEmbedded ? host.locate(storyteller.vocabulary) : 'embedded';
-      return withPlace(host, 'source', isEmbedded ? storyteller.model : source, (model) => {
+      const embedded = base ? storytellerIn(base) : storyteller;
+      const ownVocabulary = isEmbedded ? host.locate(embedded.vocabulary) : 'embedded';
+      return withPlace(host, 'source', isEmbedded ? embedded.model : source, (model) => {
         if (tokenizer === undefined) return load(model, ownVocabulary);
         if (tokenizer === false) return load(model, null);
         if (tokenizer === 'bytes') return load(model, tokenizer);

@@ -9,8 +9,13 @@ import { openFolder } from './store/node-shelf.js';
 /** Node's: all from disk. */
 export const nodeIo: Io = {
   openPath,
-  fetchWasm: async (url) =>
-    new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } }),
+  async fetchWasm(url) {
+    try {
+      return new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } });
+    } catch (cause) {
+      throw new RwkvError('read-failed', `${url.href}: ${sentence(cause)}`, { cause });
+    }
+  },
   openShelf: async (place) => (place.kind === 'folder' ? openFolder(place.path) : undefined),
   sha256() {
     const sum = createHash('sha256');

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { RwkvError, sentence } from './errors.js';
 import { createRWKV, fileName, type Host } from './load.js';
@@ -20,9 +20,11 @@ export * from './api.js';
 const spooled = new Set<string>(); // paths of Blobs that became files
 
 const host: Host = {
-  spawn(events) {
+  workerFile: 'worker-node.js',
+  spawn(events, workerUrl) {
     // The worker is plain JavaScript: flags of the caller, such as --input-type, are not for it.
-    const worker = new Worker(new URL('./worker-node.js', import.meta.url), { execArgv: [] });
+    const script = workerUrl ?? new URL('./worker-node.js', import.meta.url);
+    const worker = new Worker(script, { execArgv: [] });
     worker.unref(); // a script that forgets to dispose still ends
     worker.on('message', events.message);
     worker.on('messageerror', (error) => events.crash(error.message));
@@ -33,6 +35,12 @@ const host: Host = {
       terminate: () => worker.terminate(),
       hold: (busy) => (busy ? worker.ref() : worker.unref()),
     };
+  },
+  resolve(source) {
+    const text = String(source);
+    if (/^file:/i.test(text)) return new URL(text);
+    if (/^[a-z][a-z0-9+.-]+:/i.test(text)) throw new Error('expected a path or a file: URL');
+    return pathToFileURL(text);
   },
   locate(source) {
     const text = String(source);
@@ -61,7 +69,11 @@ const host: Host = {
   store: nodeStore,
 };
 
-/** The door: `RWKV.load()`. */
+/**
+ * The door: `RWKV.load()`.
+ *
+ * @namespace
+ */
 export const RWKV = createRWKV(host);
 
 /** The files that loads have kept. */

@@ -1,5 +1,6 @@
 // Every option that a caller may pass: its type, its range, its default. Checked here, by name, before anything is
 // computed; nothing after this file checks an option again.
+import type { AssetOptions } from './assets.js';
 import { RwkvError } from './errors.js';
 import type { Build, Drawing, LoadProgress, Quantization } from './protocol.js';
 
@@ -11,7 +12,9 @@ export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | Array
 
 /** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
 export interface FileHandle {
+  /** The name of the file. */
   readonly name: string;
+  /** The file as it is at the time. */
   getFile(): Promise<Blob>;
 }
 
@@ -30,7 +33,7 @@ export interface StoreOptions {
 }
 
 /** Options of `RWKV.load`. */
-export interface LoadOptions extends StoreOptions {
+export interface LoadOptions extends StoreOptions, AssetOptions {
   /**
    * The store keeps the model packed, as `RWKV.convert` makes it for this quantization, instead of the file that was
    * downloaded: later loads are faster, and need this quantization. Default false.
@@ -65,16 +68,19 @@ export interface LoadOptions extends StoreOptions {
 }
 
 /** Options of `RWKV.inspect`. */
-export type InspectOptions = Pick<LoadOptions, 'signal' | 'build' | 'onProgress' | keyof StoreOptions>;
+export type InspectOptions = Pick<
+  LoadOptions,
+  'signal' | 'build' | 'onProgress' | keyof StoreOptions | keyof AssetOptions
+>;
 
 /** Options of `RWKV.convert`. */
 export type ConvertOptions = Pick<
   LoadOptions,
-  'quantization' | 'signal' | 'onProgress' | 'build' | keyof StoreOptions
+  'quantization' | 'signal' | 'onProgress' | 'build' | keyof StoreOptions | keyof AssetOptions
 >;
 
 /** Options of `store.download`. */
-export type DownloadOptions = Pick<LoadOptions, 'signal' | 'onProgress' | 'sha256'>;
+export type DownloadOptions = Pick<LoadOptions, 'signal' | 'onProgress' | 'sha256' | keyof AssetOptions>;
 
 /** Options of `model.createSession`. */
 export interface SessionOptions {
@@ -220,6 +226,16 @@ const sha256: Rule<string> = {
   expected: 'a SHA-256, 64 hexadecimal digits',
   accepts: (value): value is string => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value),
 };
+const address: Rule<string | URL> = {
+  expected: 'a URL or a path',
+  accepts: (value): value is string | URL =>
+    (typeof value === 'string' && value !== '') || value instanceof URL,
+};
+const assets = (get: Get): AssetOptions => ({
+  assetBase: get('assetBase', address),
+  workerUrl: get('workerUrl', address),
+  wasmUrl: get('wasmUrl', address),
+});
 const seed = integer(0, Number.MAX_SAFE_INTEGER);
 const quantization = oneOf('f32', 'f16', 'q8', 'q4');
 const build = oneOf('auto', 'baseline', 'relaxed');
@@ -236,6 +252,7 @@ export function checkLoadOptions(options: LoadOptions) {
     build: get('build', build) ?? 'auto',
     ...takeStoreOptions(get),
     keepPacked: takeKeepPacked(get),
+    assets: assets(get),
   }));
 }
 
@@ -261,6 +278,7 @@ export function checkInspectOptions(options: InspectOptions) {
     onProgress: get('onProgress', callback),
     build: get('build', build) ?? 'auto',
     ...takeStoreOptions(get),
+    assets: assets(get),
   }));
 }
 
@@ -272,6 +290,7 @@ export function checkConvertOptions(options: ConvertOptions) {
     onProgress: get('onProgress', callback),
     build: get('build', build) ?? 'auto',
     ...takeStoreOptions(get),
+    assets: assets(get),
   }));
 }
 
@@ -281,6 +300,7 @@ export function checkDownloadOptions(options: DownloadOptions) {
     signal: get('signal', abortSignal),
     onProgress: get('onProgress', callback),
     sha256: get('sha256', sha256)?.toLowerCase() ?? null,
+    assets: assets(get),
   }));
 }
 

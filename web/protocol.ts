@@ -30,6 +30,7 @@ export interface ModelShape {
   readonly format: string;
   /** The RWKV version, such as `'7'` or `'5.2'`. */
   readonly version: string;
+  /** Layers, each with a time mix and a channel mix. */
   readonly layers: number;
   /** The width of the model (C). */
   readonly channels: number;
@@ -59,6 +60,7 @@ export type TokenizerKind = 'world' | 'trie' | 'embedded' | 'huggingface' | 'byt
 
 /** What a loaded model is. */
 export interface ModelInfo extends ModelShape {
+  /** How the weights are kept. */
   readonly quantization: Quantization;
   /** Memory that the weights take. */
   readonly bytes: number;
@@ -76,7 +78,9 @@ export interface ModelInfo extends ModelShape {
 
 /** What a model file holds, told without reading its weights. */
 export interface ModelFile extends ModelShape {
+  /** The size of the file. */
   readonly fileBytes: number;
+  /** Tensors in it. */
   readonly tensors: number;
   /** Bytes of tensors by their type, such as `{ BF16: 382000000 }`. */
   readonly dtypes: Readonly<Record<string, number>>;
@@ -113,6 +117,9 @@ export type Place = { readonly name: string; readonly sha256?: string } & (
 /** A vocabulary file, `'bytes'`, what the model's own file holds, or none. */
 export type VocabularyChoice = Place | 'bytes' | 'embedded' | null;
 
+/** Where the WebAssembly modules are: a folder that ends in `/`, the file of the build in use, or by themselves. */
+export type WasmUrl = string | null;
+
 /** How tokens are drawn; every field checked. */
 export interface Sampling {
   readonly temperature: number;
@@ -127,14 +134,19 @@ export interface Sampling {
 
 /** A token with the logarithm of its probability; `text` is the token's by itself. */
 export interface TokenLogprob {
+  /** Its id. */
   readonly token: number;
+  /** What it is by itself. */
   readonly text: string;
+  /** The natural logarithm of its probability. */
   readonly logprob: number;
 }
 
 /** One generated token; `text` is what it adds to the text: whole characters, maybe none. */
 export interface Step {
+  /** Its id. */
   readonly token: number;
+  /** What it adds to the text. */
   readonly text: string;
   /** The logarithm of its probability, as the model gives it: before penalties, bias and temperature. */
   readonly logprob?: number;
@@ -168,16 +180,21 @@ export interface Operations {
       readonly build: Build | 'auto';
       readonly threads: number | 'auto';
       readonly kernels: string | null;
+      readonly wasmUrl: WasmUrl;
     };
     reply: ModelInfo;
   };
-  inspect: { request: { readonly model: Place; readonly build: Build | 'auto' }; reply: ModelFile };
+  inspect: {
+    request: { readonly model: Place; readonly build: Build | 'auto'; readonly wasmUrl: WasmUrl };
+    reply: ModelFile;
+  };
   /** Begins to make a packed file; answers how many bytes it will have. */
   convert: {
     request: {
       readonly model: Place;
       readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
+      readonly wasmUrl: WasmUrl;
     };
     reply: number;
   };
@@ -204,6 +221,7 @@ export interface Operations {
       readonly key: string;
       readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
+      readonly wasmUrl: WasmUrl;
     };
     reply: StoredPlace;
   };

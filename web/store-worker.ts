@@ -1,12 +1,19 @@
 // What the store asks of workers.
 import type { CallOptions, Client } from './client.js';
-import type { Op, Reply, Request, StoredPlace } from './protocol.js';
+import type { Op, Reply, Request, StoredPlace, WasmUrl } from './protocol.js';
 import type { StoreWorker } from './store/keeping.js';
+
+/** How a worker is started that packs. */
+export interface Spawned {
+  spawn(): Client;
+  readonly build: Request<'pack'>['build'];
+  readonly wasmUrl: WasmUrl;
+}
 
 /** `client` serves the downloads; packing has a worker of its own, whose memory is given back. */
 export function storeWorker(
   client: Client,
-  spawn: () => Client,
+  { spawn, build, wasmUrl }: Spawned,
   options: Pick<CallOptions, 'signal' | 'onProgress'>,
 ): StoreWorker {
   return {
@@ -15,7 +22,7 @@ export function storeWorker(
     async pack(request): Promise<StoredPlace> {
       const packer = spawn();
       try {
-        return await packer.call('pack', { ...request, build: 'auto' }, options);
+        return await packer.call('pack', { ...request, build, wasmUrl }, options);
       } finally {
         await packer.close();
       }

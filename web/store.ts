@@ -1,4 +1,5 @@
 // store: what the package keeps of files from the network.
+import { locateAssets } from './assets.js';
 import { Client } from './client.js';
 import { RwkvError } from './errors.js';
 import { type Host, placeOf } from './load.js';
@@ -113,14 +114,21 @@ export function createStore(host: Host): Store {
       return { bytes, ...(await host.store.usage(bytes)) };
     },
     async download(source, options = {}) {
-      const { signal, onProgress, sha256 } = checkDownloadOptions(options);
+      const { signal, onProgress, sha256, assets } = checkDownloadOptions(options);
+      const build = 'baseline'; // nothing computes
+      const { workerUrl, wasmUrl } = locateAssets({ assets, build }, host);
       signal?.throwIfAborted();
       const place = await urlOf(source);
-      const spawn = () => new Client((events) => host.spawn(events));
+      const spawn = () => new Client((events) => host.spawn(events, workerUrl));
       const client = spawn();
       try {
         const wish = { cache: true, allowNetwork: true, sha256, signal } as const;
-        await keep(place, wish, host.store, storeWorker(client, spawn, { signal, onProgress }));
+        await keep(
+          place,
+          wish,
+          host.store,
+          storeWorker(client, { spawn, build, wasmUrl }, { signal, onProgress }),
+        );
       } finally {
         await client.close();
       }

@@ -76,8 +76,8 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
       loaded = { ...parts, turns: new Turns((batch) => engine.module.advance(batch), breathe, crash) };
       return info;
     },
-    async inspect({ model, build }, report) {
-      const engine = await startEngine(build, io);
+    async inspect({ model, build, wasmUrl }, report) {
+      const engine = await startEngine(build, io, 1, wasmUrl);
       const source = await openSource(model, io, report);
       try {
         return unwrap(engine.module.inspect(reader(source)));
@@ -85,8 +85,8 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
         source.close();
       }
     },
-    async convert({ model, quantization, build }, report) {
-      const engine = await startEngine(build, io);
+    async convert({ model, quantization, build, wasmUrl }, report) {
+      const engine = await startEngine(build, io, 1, wasmUrl);
       const source = await openSource(model, io, report);
       const pieces = unwrap(engine.module.startConversion(reader(source), quantization));
       conversion = { pieces, source };
@@ -101,7 +101,7 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
     download: (request, report) => keepDownload(request, io, report),
     verify: (request) => verifyStored(request, io),
     async pack(request, report) {
-      const engine = await startEngine(request.build, io);
+      const engine = await startEngine(request.build, io, 1, request.wasmUrl);
       const source = await openSource({ ...request.model }, io);
       try {
         const file = unwrap(engine.module.inspect(reader(source)));
@@ -127,7 +127,7 @@ async function load(
   breathe: Port['breathe'],
   report: (progress: LoadProgress) => void,
 ): Promise<Omit<Loaded, 'turns'> & { engine: Engine; info: ModelInfo }> {
-  const engine = await startEngine(request.build, io, request.threads);
+  const engine = await startEngine(request.build, io, request.threads, request.wasmUrl);
   const vocabulary = await openVocabulary(request.vocabulary, io);
   const source = await openSource(request.model, io, report);
   try {

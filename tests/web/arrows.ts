@@ -46,7 +46,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
-  options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
+  options: { files: /^web\/(options|presets|assets)\.ts$/, sees: ['protocol', 'errors'] },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
     files:
@@ -55,8 +55,9 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   doors: {
     files: /^web\/(index|node|api)\.ts$/,
-    sees: ['page', 'options', 'store', 'nodeStore', 'protocol', 'errors'],
+    sees: ['page', 'options', 'store', 'nodeStore', 'moduleWorker', 'protocol', 'errors'],
   },
+  moduleWorker: { files: /^web\/module-worker\.ts$/, sees: [] },
   worker: {
     files: /^web\/(worker|session-handlers|turns)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
@@ -80,7 +81,10 @@ const rooms: Readonly<Record<string, Room>> = {
   threadEntries: { files: /^web\/thread-(web|node)\.ts$/, sees: ['thread'] },
   nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'nodeStore', 'errors'] },
   nodeStore: { files: /^web\/store\/node-[\w-]+\.ts$/, sees: ['store', 'nodeFiles', 'errors'] },
-  workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
+  workerEntries: {
+    files: /^web\/worker-(web|node)\.ts$/,
+    sees: ['worker', 'store', 'nodeFiles', 'thread', 'moduleWorker'],
+  },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
     sees: ['doors', 'options', 'protocol', 'errors'],

@@ -29,7 +29,7 @@ export interface StoreHost {
 export interface StoreWorker {
   download(request: Request<'download'>): Promise<StoredPlace | null>;
   verify(request: Request<'verify'>): Promise<boolean>;
-  pack(request: Omit<Request<'pack'>, 'build'>): Promise<StoredPlace>;
+  pack(request: Omit<Request<'pack'>, 'build' | 'wasmUrl'>): Promise<StoredPlace>;
 }
 
 /** How a file is to be had. */
