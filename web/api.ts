@@ -1,4 +1,5 @@
 // What both doors offer besides `RWKV`.
+export type { AssetOptions } from './assets.js';
 export {
   type ChatFormat,
   type ChatMessage,
@@ -15,6 +16,7 @@ export { RwkvError, type RwkvErrorCode } from './errors.js';
 export type { Model } from './model.js';
 export type {
   ConvertOptions,
+  DownloadOptions,
   FileHandle,
   GenerateOptions,
   InspectOptions,
@@ -23,8 +25,9 @@ export type {
   ReadOptions,
   SaveOptions,
   SessionOptions,
+  StoreOptions,
 } from './options.js';
-export { presets } from './presets.js';
+export { type Preset, presets } from './presets.js';
 export type {
   Build,
   LoadProgress,
@@ -38,3 +41,4 @@ export type {
 } from './protocol.js';
 export type { Score, ScoredToken } from './score.js';
 export type { Session } from './session.js';
+export type { Store, StoredFile, StoreUsage } from './store.js';

@@ -8,6 +8,7 @@ import { chatCommand } from './cli/chat.js';
 import { completeCommand } from './cli/complete.js';
 import { convertCommand } from './cli/convert.js';
 import { inspectCommand } from './cli/inspect.js';
+import { modelsCommand } from './cli/models.js';
 import { perplexityCommand } from './cli/perplexity.js';
 import { serveCommand } from './cli/serve.js';
 import { interruptCode, paint } from './cli/terminal.js';
@@ -49,6 +50,7 @@ convertCommand(program);
 perplexityCommand(program);
 serveCommand(program);
 benchCommand(program);
+modelsCommand(program);
 
 // A reader that has had enough, such as head, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

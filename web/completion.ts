@@ -13,6 +13,7 @@ export interface CompletionResult {
   readonly text: string;
   /** The generated token ids, those of a stop text too. */
   readonly tokens: readonly number[];
+  /** Why it ended. */
   readonly finishReason: FinishReason;
   /** The stop text that ended it. */
   readonly stop?: string;
@@ -20,17 +21,24 @@ export interface CompletionResult {
   readonly logprobs?: readonly Step[];
   /** Tokens that were read and generated. */
   readonly usage: {
+    /** Tokens of the prompt that were read. */
     readonly promptTokens: number;
     /** How many of the prompt's tokens had been read before, by another session. */
     readonly cachedTokens: number;
+    /** Tokens that were generated. */
     readonly completionTokens: number;
+    /** Both. */
     readonly totalTokens: number;
   };
   /** Milliseconds and tokens a second of reading the prompt and of generating; 0 where nothing was. */
   readonly timings: {
+    /** Reading the prompt, in milliseconds. */
     readonly prefillMs: number;
+    /** Of the prompt. */
     readonly prefillTokensPerSecond: number;
+    /** Generating, in milliseconds. */
     readonly decodeMs: number;
+    /** Of the generated text. */
     readonly decodeTokensPerSecond: number;
   };
 }
@@ -41,6 +49,7 @@ export interface CompletionResult {
  * Leaving the loop stops generating. Nothing happens before the first piece or `result` is asked for.
  */
 export class Completion implements AsyncGenerator<string, void, undefined> {
+  /** `await using` ends the text; where the engine has no `Symbol.asyncDispose`, leave the loop or call `return`. */
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
   readonly #pieces: AsyncGenerator<string, void, undefined>;
@@ -67,6 +76,7 @@ export class Completion implements AsyncGenerator<string, void, undefined> {
     return this.#result;
   }
 
+  /** The next piece. */
   async next(): Promise<IteratorResult<string, void>> {
     this.#isAsked = true;
     if (this.#rest) {
@@ -77,15 +87,18 @@ export class Completion implements AsyncGenerator<string, void, undefined> {
     return this.#pieces.next();
   }
 
+  /** Stops generating. */
   return(): Promise<IteratorResult<string, void>> {
     this.#isAsked = true;
     return this.#pieces.return();
   }
 
+  /** Stops generating and rejects with `error`. */
   throw(error: unknown): Promise<IteratorResult<string, void>> {
     return this.#pieces.throw(error);
   }
 
+  /** Itself: `for await` loops over the pieces. */
   [Symbol.asyncIterator](): this {
     return this;
   }

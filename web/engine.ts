@@ -2,7 +2,16 @@
 import { errorCode, RwkvError, sentence } from './errors.js';
 import { hasRelaxedSimd, hasSharedMemory, hasSimd } from './features.js';
 import type { ByteSource, Io } from './model-store.js';
-import type { Build, ModelFile, ModelInfo, Quantization, Sampling, Step, TokenizerKind } from './protocol.js';
+import type {
+  Build,
+  ModelFile,
+  ModelInfo,
+  Quantization,
+  Sampling,
+  Step,
+  TokenizerKind,
+  WasmUrl,
+} from './protocol.js';
 import type { ThreadHost } from './thread.js';
 
 /** Threads that `'auto'` takes at most: so many cores ask for all that the memory has. */
@@ -156,20 +165,24 @@ export interface Engine {
 /** The file of each build and its glue; literal, so that bundlers see them. */
 const builds = {
   baseline: {
+    file: 'rwkv-baseline.wasm',
     wasm: () => new URL('./wasm/rwkv-baseline.wasm', import.meta.url),
     glue: () => import('./wasm/rwkv-baseline.mjs'),
   },
   relaxed: {
+    file: 'rwkv-relaxed.wasm',
     wasm: () => new URL('./wasm/rwkv-relaxed.wasm', import.meta.url),
     glue: () => import('./wasm/rwkv-relaxed.mjs'),
   },
 } as const;
 const threadedBuilds = {
   baseline: {
+    file: 'rwkv-baseline-threads.wasm',
     wasm: () => new URL('./wasm/rwkv-baseline-threads.wasm', import.meta.url),
     glue: () => import('./wasm/rwkv-baseline-threads.mjs'),
   },
   relaxed: {
+    file: 'rwkv-relaxed-threads.wasm',
     wasm: () => new URL('./wasm/rwkv-relaxed-threads.wasm', import.meta.url),
     glue: () => import('./wasm/rwkv-relaxed-threads.mjs'),
   },
@@ -184,6 +197,7 @@ export async function startEngine(
   choice: Build | 'auto',
   io: Io,
   threads: number | 'auto' = 1,
+  wasmUrl: WasmUrl = null,
 ): Promise<Engine> {
   const build = chooseBuild(choice, hasSimd(), hasRelaxedSimd());
   const host = hasSharedMemory() ? io.threads : undefined;
@@ -191,7 +205,7 @@ export async function startEngine(
   const warnings: string[] = [];
   if (host && count > 1) {
     try {
-      const module = await startThreaded(build, count, host, io);
+      const module = await startThreaded(build, count, host, io, wasmUrl);
       return { build, module, threads: count, useThreads: (used) => module.expectThreads(used), warnings };
     } catch (cause) {
       const error = startError(cause);
@@ -200,15 +214,21 @@ export async function startEngine(
     }
   }
   try {
-    const { made: module } = await instantiate(builds[build], io);
+    const { made: module } = await instantiate(builds[build], io, wasmUrl);
     return { build, module, threads: 1, useThreads() {}, warnings };
   } catch (cause) {
     throw startError(cause);
   }
 }
 
-async function startThreaded(build: Build, count: number, host: ThreadHost, io: Io): Promise<ThreadedModule> {
-  const { made, module, memory } = await instantiate(threadedBuilds[build], io);
+async function startThreaded(
+  build: Build,
+  count: number,
+  host: ThreadHost,
+  io: Io,
+  wasmUrl: WasmUrl,
+): Promise<ThreadedModule> {
+  const { made, module, memory } = await instantiate(threadedBuilds[build], io, wasmUrl);
   if (!memory) throw new Error('the module brings memory of its own');
   const starts = Array.from({ length: count - 1 }, (_, i) => {
     const { locals, stack } = made.threadMemory();
@@ -221,13 +241,15 @@ async function startThreaded(build: Build, count: number, host: ThreadHost, io: 
 }
 
 interface BuildFiles<Module> {
+  readonly file: string;
   wasm(): URL;
   glue(): Promise<{ readonly default: Factory<Module> }>;
 }
 
 // What the glue made, of what, and the memory that it lent to it, where that comes from outside.
-async function instantiate<Made>({ wasm, glue }: BuildFiles<Made>, io: Io) {
-  const [module, { default: create }] = await Promise.all([io.fetchWasm(wasm()).then(compile), glue()]);
+async function instantiate<Made>({ file, wasm, glue }: BuildFiles<Made>, io: Io, wasmUrl: WasmUrl) {
+  const url = wasmUrl === null ? wasm() : inFolder(new URL(wasmUrl), file);
+  const [module, { default: create }] = await Promise.all([fetchModule(url, io), glue()]);
   let memory: WebAssembly.Memory | undefined;
   const made = await create({
     instantiateWasm(imports, receive) {
@@ -244,6 +266,20 @@ function startError(cause: unknown): RwkvError {
   if (cause instanceof RwkvError) return cause;
   const code = cause instanceof RangeError ? 'out-of-memory' : 'unsupported';
   return new RwkvError(code, `the WebAssembly module could not start: ${sentence(cause)}`, { cause });
+}
+
+// A URL that ends in `/` is a folder's; any other is the file's already.
+function inFolder(url: URL, file: string): URL {
+  return url.pathname.endsWith('/') ? new URL(file, url) : url;
+}
+
+async function fetchModule(url: URL, io: Io): Promise<WebAssembly.Module> {
+  const response = await io.fetchWasm(url);
+  try {
+    return await compile(response);
+  } catch (cause) {
+    throw new Error(`${url.href}: ${sentence(cause)}`, { cause });
+  }
 }
 
 // Compiles while the bytes arrive, where the server names their type.

@@ -3,25 +3,59 @@
  *
  * @packageDocumentation
  */
-import { createRWKV, fileName } from './load.js';
+import { RwkvError, sentence } from './errors.js';
+import { createRWKV, fileName, type Host } from './load.js';
+import { startFromElsewhere, startModuleWorker } from './module-worker.js';
+import { webStore } from './store/web-host.js';
+import { createStore } from './store.js';
 
 export * from './api.js';
 
-/** The door: `RWKV.load()`. */
-export const RWKV = createRWKV({
-  spawn(events) {
-    const worker = new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' });
+const resolve = (source: string | URL) =>
+  new URL(source, typeof document === 'undefined' ? location.href : document.baseURI);
+
+const help = 'options assetBase and workerUrl say where it is';
+
+const host: Host = {
+  workerFile: 'worker-web.js',
+  resolve,
+  spawn(events, workerUrl) {
+    const worker = startWorker(workerUrl);
     worker.onmessage = ({ data }) => events.message(data);
     worker.onmessageerror = () => events.crash('a message could not be read');
     worker.onerror = (event) => {
       event.preventDefault();
-      events.crash(event.message || 'its script could not be loaded');
+      const where = workerUrl ? ` from ${workerUrl.href}` : `; ${help}`;
+      events.crash(event.message || `its script could not be loaded${where}`);
     };
     return worker;
   },
   locate(source) {
-    const base = typeof document === 'undefined' ? location.href : document.baseURI;
-    const url = new URL(source, base).href;
+    const url = resolve(source).href;
     return { kind: 'url', name: url.startsWith('data:') ? 'data' : fileName(url), url };
   },
-});
+  store: webStore,
+};
+
+/**
+ * The door: `RWKV.load()`.
+ *
+ * @namespace
+ */
+export const RWKV = createRWKV(host);
+
+/** The files that loads have kept. */
+export const store = createStore(host);
+
+function startWorker(workerUrl: URL | undefined): Worker {
+  try {
+    if (workerUrl) return startModuleWorker(workerUrl.href);
+    return (
+      startFromElsewhere(host.workerFile, import.meta.url) ??
+      new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' })
+    );
+  } catch (cause) {
+    const why = sentence(cause);
+    throw new RwkvError('unsupported', `the worker could not be started: ${why}; ${help}`, { cause });
+  }
+}

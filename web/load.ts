@@ -1,5 +1,6 @@
 // RWKV.load: from what the caller names to a model in a worker.
-import { Client, type WorkerEvents, type WorkerLike } from './client.js';
+import { type AssetChoice, type AssetHost, locateAssets } from './assets.js';
+import { type CallOptions, Client, type WorkerEvents, type WorkerLike } from './client.js';
 import { RwkvError, sentence, unexpected } from './errors.js';
 import { Model } from './model.js';
 import {
@@ -13,18 +14,23 @@ import {
   type ModelSource,
 } from './options.js';
 import type { ModelFile, Place, VocabularyChoice } from './protocol.js';
-import { storyteller } from './storyteller.js';
+import { keep, type StoreHost, type Wish } from './store/keeping.js';
+import { expandShorthand } from './store/shorthand.js';
+import { type Spawned, storeWorker } from './store-worker.js';
+import { storyteller, storytellerIn } from './storyteller.js';
 
 /** What differs between a browser and Node. */
-export interface Host {
-  /** Starts a worker that serves the protocol. */
-  spawn(events: WorkerEvents): WorkerLike;
+export interface Host extends AssetHost {
+  /** Starts a worker that serves the protocol, from a script elsewhere or the package's own. */
+  spawn(events: WorkerEvents, workerUrl: URL | undefined): WorkerLike;
   /** Where a string or a URL leads. Throws what `new URL` throws. */
   locate(source: string | URL): Place;
   /** Node: makes a file of a Blob. Throws RwkvError `read-failed`. */
   spool?(blob: Blob, name: string): Promise<Place>;
   /** Deletes what `spool` made, when it was read or never will be. */
   release?(place: Place): Promise<void>;
+  /** Where files of the network are kept. */
+  readonly store: StoreHost;
 }
 
 /** The door of the package. */
@@ -34,9 +40,10 @@ export interface RWKV {
    *
    * @param source - nothing: the embedded storyteller model, there at once. A string or URL: relative ones start from
    * the page; in Node, paths and `file:` URLs too. A Blob, File or file handle is read piece by piece. Bytes are copied
-   * once; the caller's buffer stays usable.
+   * once; the caller's buffer stays usable. What comes from the network is kept in the store (option `cache`).
    * @throws RwkvError `invalid-argument`, `bad-file`, `bad-model`, `bad-vocabulary`, `unsupported`, `read-failed`,
-   * `out-of-memory`, `worker-crashed`; the reason of `signal` when it aborts. Nothing is left of a load that failed.
+   * `not-stored`, `hash-mismatch`, `quota-exceeded`, `in-use`, `out-of-memory`, `worker-crashed`; the reason of `signal`
+   * when it aborts. Nothing is left of a load that failed but what was downloaded.
    */
   load(source?: ModelSource, options?: LoadOptions): Promise<Model>;
   /**
@@ -56,25 +63,41 @@ export interface RWKV {
 
 /** The package's door on a host. */
 export function createRWKV(host: Host): RWKV {
-  const spawn = () => new Client((events) => host.spawn(events));
+  const locate = (choice: AssetChoice) => locateAssets(choice, host);
+  const spawn = (workerUrl: URL | undefined) => new Client((events) => host.spawn(events, workerUrl));
+  // The place of a file that may be of the network, brought into the store by the worker of `client`.
+  const keepBy = (
+    client: Client,
+    { signal, onProgress, ...wish }: Wish & Pick<CallOptions, 'onProgress'>,
+    at: Place,
+    spawned: Spawned,
+  ) => keep(at, { ...wish, signal }, host.store, storeWorker(client, spawned, { signal, onProgress }));
   return {
     async inspect(source, options = {}) {
-      const { signal, build } = checkInspectOptions(options);
-      return withPlace(host, 'source', source, async (model, transfer) => {
-        const client = spawn();
+      const { build, assets, ...wish } = checkInspectOptions(options);
+      const { signal, onProgress } = wish;
+      const { workerUrl, wasmUrl } = locate({ assets, build });
+      signal?.throwIfAborted();
+      return withPlace(host, 'source', source, async (place, transfer) => {
+        const client = spawn(workerUrl);
         try {
-          return await client.call('inspect', { model, build }, { signal, transfer });
+          const model = await keepBy(client, wish, place, { spawn: () => spawn(workerUrl), build, wasmUrl });
+          return await client.call('inspect', { model, build, wasmUrl }, { signal, transfer, onProgress });
         } finally {
           await client.close();
         }
       });
     },
     async *convert(source, options = {}) {
-      const { quantization, build, signal, onProgress } = checkConvertOptions(options);
-      const model = await place(host, 'source', source);
-      const client = spawn();
+      const { quantization, build, assets, ...wish } = checkConvertOptions(options);
+      const { signal, onProgress } = wish;
+      const { workerUrl, wasmUrl } = locate({ assets, build });
+      signal?.throwIfAborted();
+      const at = await placeOf(host, 'source', source);
+      const client = spawn(workerUrl);
       try {
-        const request = { model, quantization, build };
+        const model = await keepBy(client, wish, at, { spawn: () => spawn(workerUrl), build, wasmUrl });
+        const request = { model, quantization, build, wasmUrl };
         const transfer = buffers(model);
         const total = await client.call('convert', request, { signal, transfer, onProgress });
         for (let loaded = 0; ; ) {
@@ -86,17 +109,26 @@ export function createRWKV(host: Host): RWKV {
         }
       } finally {
         await client.close();
-        await host.release?.(model);
+        await host.release?.(at);
       }
     },
     async load(source, options = {}) {
-      const { tokenizer, signal, onProgress, ...settings } = checkLoadOptions(options);
+      const { tokenizer, build, threads, kernels, prefixCache, assets, ...wish } = checkLoadOptions(options);
+      const { quantization, signal, onProgress, cache, allowNetwork } = wish;
+      const { base, workerUrl, wasmUrl } = locate({ assets, build, threads });
       signal?.throwIfAborted();
-      const load = async (model: Place, vocabulary: VocabularyChoice) => {
-        const request = { model, vocabulary, ...settings };
-        const transfer = [model, vocabulary].flatMap(buffers);
-        const client = spawn();
+      const isEmbedded = source === undefined;
+      const load = async (at: Place, choice: VocabularyChoice) => {
+        const client = spawn(workerUrl);
+        const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
         try {
+          const isFile = typeof choice === 'object' && choice !== null && tokenizer !== undefined;
+          const vocabulary = isFile
+            ? await keepBy(client, { cache, allowNetwork, signal, onProgress, sha256: null }, choice, spawned)
+            : choice;
+          const model = await keepBy(client, isEmbedded ? { ...wish, cache: false } : wish, at, spawned);
+          const request = { model, vocabulary, quantization, build, threads, kernels, prefixCache, wasmUrl };
+          const transfer = [model, vocabulary].flatMap(buffers);
           const info = await client.call('load', request, { signal, transfer, onProgress });
           return new Model(client, info, (state, use) => withPlace(host, 'option state', state, use));
         } catch (error) {
@@ -104,9 +136,9 @@ export function createRWKV(host: Host): RWKV {
           throw error;
         }
       };
-      const isEmbedded = source === undefined;
-      const ownVocabulary = isEmbedded ? host.locate(storyteller.vocabulary) : 'embedded';
-      return withPlace(host, 'source', isEmbedded ? storyteller.model : source, (model) => {
+      const embedded = base ? storytellerIn(base) : storyteller;
+      const ownVocabulary = isEmbedded ? host.locate(embedded.vocabulary) : 'embedded';
+      return withPlace(host, 'source', isEmbedded ? embedded.model : source, (model) => {
         if (tokenizer === undefined) return load(model, ownVocabulary);
         if (tokenizer === false) return load(model, null);
         if (tokenizer === 'bytes') return load(model, tokenizer);
@@ -133,7 +165,7 @@ async function withPlace<T>(
   source: ModelSource,
   use: (place: Place, transfer: ArrayBuffer[]) => Promise<T>,
 ): Promise<T> {
-  const at = await place(host, name, source);
+  const at = await placeOf(host, name, source);
   try {
     return await use(at, buffers(at));
   } finally {
@@ -141,12 +173,17 @@ async function withPlace<T>(
   }
 }
 
-// What a handle stands for is read as the Blob that it gives.
-async function place(host: Host, name: string, given: ModelSource): Promise<Place> {
+/**
+ * Where the bytes of a source are. What a handle stands for is read as the Blob that it gives.
+ *
+ * @throws RwkvError `invalid-argument`, `read-failed`
+ */
+export async function placeOf(host: Host, name: string, given: ModelSource): Promise<Place> {
   const source = isFileHandle(given) ? await openHandle(name, given) : given;
   if (typeof source === 'string' || source instanceof URL) {
+    const expanded = expandShorthand(name, String(source));
     try {
-      return host.locate(source);
+      return host.locate(expanded ?? source);
     } catch (cause) {
       throw new RwkvError('invalid-argument', `${name}: '${source}' is no URL`, { cause });
     }

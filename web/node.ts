@@ -7,21 +7,24 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { RwkvError, sentence } from './errors.js';
-import { createRWKV, fileName } from './load.js';
+import { createRWKV, fileName, type Host } from './load.js';
 import type { Place } from './protocol.js';
+import { nodeStore } from './store/node-host.js';
+import { createStore } from './store.js';
 
 export * from './api.js';
 
 const spooled = new Set<string>(); // paths of Blobs that became files
 
-/** The door: `RWKV.load()`. */
-export const RWKV = createRWKV({
-  spawn(events) {
+const host: Host = {
+  workerFile: 'worker-node.js',
+  spawn(events, workerUrl) {
     // The worker is plain JavaScript: flags of the caller, such as --input-type, are not for it.
-    const worker = new Worker(new URL('./worker-node.js', import.meta.url), { execArgv: [] });
+    const script = workerUrl ?? new URL('./worker-node.js', import.meta.url);
+    const worker = new Worker(script, { execArgv: [] });
     worker.unref(); // a script that forgets to dispose still ends
     worker.on('message', events.message);
     worker.on('messageerror', (error) => events.crash(error.message));
@@ -32,6 +35,12 @@ export const RWKV = createRWKV({
       terminate: () => worker.terminate(),
       hold: (busy) => (busy ? worker.ref() : worker.unref()),
     };
+  },
+  resolve(source) {
+    const text = String(source);
+    if (/^file:/i.test(text)) return new URL(text);
+    if (/^[a-z][a-z0-9+.-]+:/i.test(text)) throw new Error('expected a path or a file: URL');
+    return pathToFileURL(text);
   },
   locate(source) {
     const text = String(source);
@@ -57,7 +66,18 @@ export const RWKV = createRWKV({
     }
   },
   release,
-});
+  store: nodeStore,
+};
+
+/**
+ * The door: `RWKV.load()`.
+ *
+ * @namespace
+ */
+export const RWKV = createRWKV(host);
+
+/** The files that loads have kept. */
+export const store = createStore(host);
 
 async function release(place: Place): Promise<void> {
   if (place.kind === 'path' && spooled.delete(place.path))

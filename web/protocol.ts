@@ -16,6 +16,10 @@ export interface LoadProgress {
   readonly loaded: number;
   /** Bytes in all; absent where the server does not say. */
   readonly total?: number;
+  /** Of a download: its rate over the last seconds. */
+  readonly bytesPerSecond?: number;
+  /** Of a download: how long the rest will take at that rate. */
+  readonly secondsLeft?: number;
 }
 
 /** What kind of model a file holds. */
@@ -26,6 +30,7 @@ export interface ModelShape {
   readonly format: string;
   /** The RWKV version, such as `'7'` or `'5.2'`. */
   readonly version: string;
+  /** Layers, each with a time mix and a channel mix. */
   readonly layers: number;
   /** The width of the model (C). */
   readonly channels: number;
@@ -55,6 +60,7 @@ export type TokenizerKind = 'world' | 'trie' | 'embedded' | 'huggingface' | 'byt
 
 /** What a loaded model is. */
 export interface ModelInfo extends ModelShape {
+  /** How the weights are kept. */
   readonly quantization: Quantization;
   /** Memory that the weights take. */
   readonly bytes: number;
@@ -74,7 +80,9 @@ export interface ModelInfo extends ModelShape {
 
 /** What a model file holds, told without reading its weights. */
 export interface ModelFile extends ModelShape {
+  /** The size of the file. */
   readonly fileBytes: number;
+  /** Tensors in it. */
   readonly tensors: number;
   /** Bytes of tensors by their type, such as `{ BF16: 382000000 }`. */
   readonly dtypes: Readonly<Record<string, number>>;
@@ -86,15 +94,33 @@ export interface ModelFile extends ModelShape {
   readonly memory: Readonly<Record<Quantization, number>>;
 }
 
-/** Where the bytes of a file are. `name` is for messages. */
-export type Place =
-  | { readonly kind: 'url'; readonly name: string; readonly url: string }
-  | { readonly kind: 'path'; readonly name: string; readonly path: string }
-  | { readonly kind: 'blob'; readonly name: string; readonly blob: Blob }
-  | { readonly kind: 'bytes'; readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> };
+/** What keeps files: the origin private file system, the Cache API, or a folder of Node's. */
+export type ShelfPlace =
+  | { readonly kind: 'opfs' }
+  | { readonly kind: 'cache' }
+  | { readonly kind: 'folder'; readonly path: string };
+
+/** A whole file on a shelf. */
+export interface StoredPlace {
+  readonly kind: 'stored';
+  readonly shelf: ShelfPlace;
+  readonly key: string;
+}
+
+/** Where the bytes of a file are. `name` is for messages; `sha256` is what they must have, in hexadecimal. */
+export type Place = { readonly name: string; readonly sha256?: string } & (
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'blob'; readonly blob: Blob }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | StoredPlace
+);
 
 /** A vocabulary file, `'bytes'`, what the model's own file holds, or none. */
 export type VocabularyChoice = Place | 'bytes' | 'embedded' | null;
+
+/** Where the WebAssembly modules are: a folder that ends in `/`, the file of the build in use, or by themselves. */
+export type WasmUrl = string | null;
 
 /** How tokens are drawn; every field checked. */
 export interface Sampling {
@@ -110,14 +136,19 @@ export interface Sampling {
 
 /** A token with the logarithm of its probability; `text` is the token's by itself. */
 export interface TokenLogprob {
+  /** Its id. */
   readonly token: number;
+  /** What it is by itself. */
   readonly text: string;
+  /** The natural logarithm of its probability. */
   readonly logprob: number;
 }
 
 /** One generated token; `text` is what it adds to the text: whole characters, maybe none. */
 export interface Step {
+  /** Its id. */
   readonly token: number;
+  /** What it adds to the text. */
   readonly text: string;
   /** The logarithm of its probability, as the model gives it: before penalties, bias and temperature. */
   readonly logprob?: number;
@@ -153,18 +184,50 @@ export interface Operations {
       readonly kernels: string | null;
       /** Bytes that states of prompts that were read before may take. */
       readonly prefixCache: number;
+      readonly wasmUrl: WasmUrl;
     };
     reply: ModelInfo;
   };
-  inspect: { request: { readonly model: Place; readonly build: Build | 'auto' }; reply: ModelFile };
+  inspect: {
+    request: { readonly model: Place; readonly build: Build | 'auto'; readonly wasmUrl: WasmUrl };
+    reply: ModelFile;
+  };
   /** Begins to make a packed file; answers how many bytes it will have. */
   convert: {
     request: {
       readonly model: Place;
       readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
+      readonly wasmUrl: WasmUrl;
     };
     reply: number;
+  };
+  /**
+   * Brings a file of the network onto the first shelf that can be written, and goes on where an earlier try ended;
+   * `null`: none can. Nobody else may write under the key meanwhile.
+   */
+  download: {
+    request: {
+      readonly url: string;
+      readonly name: string;
+      readonly key: string;
+      readonly sha256: string | null;
+      readonly shelves: readonly ShelfPlace[];
+    };
+    reply: StoredPlace | null;
+  };
+  /** Whether a stored file has this SHA-256, which is then written down. */
+  verify: { request: StoredPlace & { readonly name: string; readonly sha256: string }; reply: boolean };
+  /** Makes a packed file of a stored one, in its place. Nobody else may write under the keys meanwhile. */
+  pack: {
+    request: {
+      readonly model: StoredPlace & { readonly name: string };
+      readonly key: string;
+      readonly quantization: Quantization | null;
+      readonly build: Build | 'auto';
+      readonly wasmUrl: WasmUrl;
+    };
+    reply: StoredPlace;
   };
   /** The next piece of the packed file; `null` behind the last. */
   nextPiece: { request: Record<never, never>; reply: Uint8Array<ArrayBuffer> | null };

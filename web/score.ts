@@ -2,9 +2,11 @@ import type { Reply } from './protocol.js';
 
 /** How likely a text is to a model. */
 export interface Score {
+  /** The tokens of the text, in order. */
   readonly tokens: readonly ScoredToken[];
-  /** The bits that the text costs, by its bytes in UTF-8, by its tokens: what a perfect compressor would need. */
+  /** The bits that a perfect compressor would need, for each byte of the text in UTF-8. */
   readonly bitsPerByte: number;
+  /** The same for each of its tokens. */
   readonly bitsPerToken: number;
   /** e to the mean of -logprob: 2 to the power of bitsPerToken. */
   readonly perplexity: number;
@@ -14,8 +16,11 @@ export interface Score {
 
 /** A token of a text and the logarithm of its probability after all that comes before it. */
 export interface ScoredToken {
+  /** Its id. */
   readonly id: number;
+  /** What it is by itself. */
   readonly text: string;
+  /** The natural logarithm of its probability. */
   readonly logprob: number;
 }
 

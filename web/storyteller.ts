@@ -3,3 +3,11 @@ export const storyteller = {
   model: new URL('./storyteller/rwkv7-tales-4.6M-q8.safetensors', import.meta.url),
   vocabulary: new URL('./storyteller/rwkv7-tales-4.6M-vocab.txt', import.meta.url),
 } as const;
+
+/** The same in a copy of the package's files. */
+export function storytellerIn(base: URL): { readonly model: URL; readonly vocabulary: URL } {
+  return {
+    model: new URL('storyteller/rwkv7-tales-4.6M-q8.safetensors', base),
+    vocabulary: new URL('storyteller/rwkv7-tales-4.6M-vocab.txt', base),
+  };
+}

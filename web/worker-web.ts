@@ -1,4 +1,5 @@
 import { webIo } from './model-store.js';
+import { startFromElsewhere } from './module-worker.js';
 import type { ThreadHost } from './thread.js';
 import { serve } from './worker.js';
 
@@ -12,7 +13,9 @@ const running: Worker[] = []; // held, so that no thread is collected
 const threads: ThreadHost = {
   cores: navigator.hardwareConcurrency,
   start(thread) {
-    const worker = new Worker(new URL('./thread-web.js', import.meta.url), { type: 'module' });
+    const worker =
+      startFromElsewhere('thread-web.js', import.meta.url) ??
+      new Worker(new URL('./thread-web.js', import.meta.url), { type: 'module' });
     running.push(worker);
     return new Promise((resolve, reject) => {
       worker.onmessage = () => resolve();

@@ -46,7 +46,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
-  options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
+  options: { files: /^web\/(options|presets|assets)\.ts$/, sees: ['protocol', 'errors'] },
   chat: { files: /^web\/(chat|reply-view)\.ts$/, sees: ['options', 'errors'] },
   byteLevel: { files: /^web\/byte-level\.ts$/, sees: [] },
   grammarLibrary: {
@@ -57,10 +57,14 @@ const rooms: Readonly<Record<string, Room>> = {
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
     files:
-      /^web\/(load|model|session|generating|completion|stop-texts|grammar|character-classes|score|queue|storyteller)\.ts$/,
-    sees: ['chat', 'grammarLibrary', 'byteLevel', 'client', 'options', 'protocol', 'errors'],
+      /^web\/(load|model|session|generating|completion|stop-texts|grammar|character-classes|score|queue|storyteller|store|store-worker)\.ts$/,
+    sees: ['chat', 'grammarLibrary', 'byteLevel', 'client', 'options', 'store', 'protocol', 'errors'],
   },
-  doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'chat', 'options', 'protocol', 'errors'] },
+  doors: {
+    files: /^web\/(index|node|api)\.ts$/,
+    sees: ['page', 'chat', 'options', 'store', 'nodeStore', 'moduleWorker', 'protocol', 'errors'],
+  },
+  moduleWorker: { files: /^web\/module-worker\.ts$/, sees: [] },
   adapters: {
     files: /^web\/adapters\//,
     sees: ['doors', 'page', 'chat', 'options', 'protocol', 'errors'],
@@ -80,11 +84,19 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['glue', 'store', 'thread', 'protocol', 'errors'],
   },
   glue: { files: /^web\/wasm\//, sees: [] },
-  store: { files: /^web\/model-store\.ts$/, sees: ['thread', 'protocol', 'errors'] },
+  store: {
+    files: /^web\/(model-store|store\/(?!node-)[\w-]+(\.d)?)\.ts$/,
+    sees: ['thread', 'protocol', 'errors'],
+    packages: ['@noble/hashes/sha2.js'],
+  },
   thread: { files: /^web\/(thread|webassembly\.d)\.ts$/, sees: [] },
   threadEntries: { files: /^web\/thread-(web|node)\.ts$/, sees: ['thread'] },
-  nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'errors'] },
-  workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
+  nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'nodeStore', 'errors'] },
+  nodeStore: { files: /^web\/store\/node-[\w-]+\.ts$/, sees: ['store', 'nodeFiles', 'errors'] },
+  workerEntries: {
+    files: /^web\/worker-(web|node)\.ts$/,
+    sees: ['worker', 'store', 'nodeFiles', 'thread', 'moduleWorker'],
+  },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
     sees: ['doors', 'server', 'adapters', 'chat', 'options', 'protocol', 'errors'],
@@ -116,15 +128,15 @@ const words: Readonly<Record<string, Word>> = {
   'emscripten headers': { pattern: /#\s*include\s*<emscripten/, among: /\.(h|cpp)$/, allowed: /^wasm\// },
   'network and browser storage': {
     pattern:
-      /\b(fetch\s*\(|XMLHttpRequest|caches\b|indexedDB|localStorage|FileReaderSync|navigator\.storage)/,
+      /\b(fetch\s*\(|XMLHttpRequest|caches\b|indexedDB|localStorage|FileReaderSync|navigator\.(storage|locks))/,
     among: /^web\/(?!demo\/).*\.ts$/,
-    allowed: /^web\/model-store\.ts$/,
+    allowed: /^web\/(model-store|store\/(?!node-)[\w-]+)\.ts$/,
   },
   'modules of Node': {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config)\.ts$/,
+      /^web\/(node|node-files|store\/node-[\w-]+|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config)\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {

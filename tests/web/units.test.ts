@@ -3,10 +3,10 @@ import { describe, expect, test, vi } from 'vitest';
 import { chooseBuild, chooseThreads, seedWords, unwrap } from '../../dist/engine.js';
 import { hasRelaxedSimd, hasSharedMemory, hasSimd } from '../../dist/features.js';
 import { fileName } from '../../dist/load.js';
-import { memorySource } from '../../dist/model-store.js';
 import { openPath } from '../../dist/node-files.js';
 import { PrefixCache } from '../../dist/prefix-cache.js';
 import { Queue } from '../../dist/queue.js';
+import { memorySource } from '../../dist/store/sources.js';
 import { Turns } from '../../dist/turns.js';
 import { failure } from './streams.js';
 

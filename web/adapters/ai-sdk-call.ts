@@ -7,14 +7,10 @@ import { Transcript, type TranscriptFormat, type Turn } from './transcript.js';
 /** A call, ready to be made. */
 export interface Call {
   readonly prompt: string;
-  readonly options: GenerateOptions & StructureOptions;
+  readonly options: GenerateOptions;
   /** What the reply is, for `ReplyReader`. */
   readonly kind: Transcript['kind'];
   readonly warnings: Warning[];
-}
-
-interface StructureOptions {
-  readonly jsonSchema?: object | true;
 }
 
 /** The key of `providerOptions` and `providerMetadata`. */

@@ -40,10 +40,12 @@ export function statusLine(stream: NodeJS.WriteStream = process.stderr) {
 export function progressLine(stream?: NodeJS.WriteStream) {
   const line = statusLine(stream);
   return {
-    show({ stage, loaded, total }: LoadProgress): void {
+    show({ stage, loaded, total, bytesPerSecond, secondsLeft }: LoadProgress): void {
       line.show(() => {
         const share = total ? ` of ${megabytes(total)} ${Math.floor((100 * loaded) / total)} %` : '';
-        return `${stage} ${megabytes(loaded)}${share}`;
+        const rate = bytesPerSecond ? `, ${megabytes(bytesPerSecond)}/s` : '';
+        const left = secondsLeft === undefined ? '' : `, ${Math.ceil(secondsLeft)} s left`;
+        return `${stage} ${megabytes(loaded)}${share}${rate}${left}`;
       });
     },
     clear: line.clear,

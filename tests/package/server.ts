@@ -1,0 +1,47 @@
+// A server of files as they are, such as people put in front of a folder.
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.txt': 'text/plain; charset=utf-8',
+  '.json': 'application/json',
+};
+
+export interface FileServer {
+  /** Such as `http://127.0.0.1:1234`. */
+  readonly origin: string;
+  close(): void;
+}
+
+/** Serves a folder on a port, and so an origin, of its own. */
+export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<FileServer> {
+  const server = createServer(({ url = '/' }, response) => {
+    const path = normalize(decodeURIComponent(new URL(url, 'http://server').pathname));
+    if (path === '/favicon.ico') return void response.writeHead(204, headers).end(); // browsers ask by themselves
+    const file = join(folder, path.endsWith('/') ? `${path}index.html` : path);
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (!found?.isFile()) return void response.writeHead(404, headers).end('not here');
+    const type = types[extname(file)] ?? 'application/octet-stream';
+    response.writeHead(200, { ...headers, 'content-type': type, 'content-length': found.size });
+    createReadStream(file).pipe(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+export const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
