@@ -33,6 +33,13 @@ void Session::reset() {
   logits_.clear();
 }
 
+void Session::adopt(const Session& other) {
+  state_ = other.state_;
+  logits_ = other.logits_;
+  text_.reset();
+  queue_.clear();
+}
+
 std::string Session::text_of(Token id) const {
   if (!tokenizer_) return "";
   Utf8Stream stream;
@@ -47,22 +54,24 @@ Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer
                    ", the model only up to " + std::to_string(config.vocabulary - 1)};
 }
 
-void read_pending(std::span<Session* const> sessions, Arena& arena) {
+void read_pending(std::span<Session* const> sessions, Arena& arena, std::span<const int> most) {
   std::vector<Slice> slices;
-  for (Session* s : sessions) {
+  std::vector<size_t> counts(sessions.size());
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    Session* s = sessions[i];
     if (s->queue_.empty()) continue;
-    const size_t count = std::min(s->queue_.size(), size_t(kChunk));
-    const bool is_last = count == s->queue_.size();
+    counts[i] = std::min(s->queue_.size(), size_t(most.empty() ? kChunk : std::min(kChunk, most[i])));
+    const bool is_last = counts[i] == s->queue_.size();
     if (is_last) s->logits_.resize(size_t(s->model_.config.vocabulary));
     slices.push_back({&s->state_,
-                      {s->queue_.data(), count},
+                      {s->queue_.data(), counts[i]},
                       is_last ? Slice::Logits::kLast : Slice::Logits::kNone,
                       s->logits_.data()});
   }
   if (slices.empty()) return;
   forward(sessions.front()->model_, slices, arena);
-  for (Session* s : sessions)
-    s->queue_.erase(s->queue_.begin(), s->queue_.begin() + std::min(s->queue_.size(), size_t(kChunk)));
+  for (size_t i = 0; i < sessions.size(); ++i)
+    sessions[i]->queue_.erase(sessions[i]->queue_.begin(), sessions[i]->queue_.begin() + counts[i]);
 }
 
 }  // namespace rwkv

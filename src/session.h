@@ -47,6 +47,9 @@ class Session {
   // As it was before the first token; chance goes on. A restored session starts from the model's own initial
   // state.
   void reset();
+  // Stands where `other`, of the same model, does, as if it had read all that `other` read and nothing else;
+  // chance and penalties stay its own. Where `other` has tokens pending, there are no logits to sample from.
+  void adopt(const Session& other);
   void reseed(uint64_t seed) { sampler_.reseed(seed); }
 
   // All that goes on from here, as bytes: saved_session.md describes them. With kF32 a restored session
@@ -60,7 +63,7 @@ class Session {
   static bool is_saved(const Source& file);
 
  private:
-  friend void read_pending(std::span<Session* const> sessions, Arena& arena);
+  friend void read_pending(std::span<Session* const>, Arena&, std::span<const int>);
 
   const Model& model_;  // copies are sessions of the same model
   const Tokenizer* tokenizer_;
@@ -79,8 +82,9 @@ Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer
 // in between.
 constexpr int kChunk = 32;
 
-// Reads queued tokens of all sessions, at most kChunk each, in one forward call. Sessions with nothing queued
-// rest. REQUIRES: sessions of one model, each once.
-void read_pending(std::span<Session* const> sessions, Arena& arena);
+// Reads queued tokens of all sessions in one forward call: at most kChunk each, and of session i at most
+// most[i], where that is given. Sessions with nothing queued rest.
+// REQUIRES: sessions of one model, each once; `most` empty or as long as `sessions`, all positive.
+void read_pending(std::span<Session* const> sessions, Arena& arena, std::span<const int> most = {});
 
 }  // namespace rwkv

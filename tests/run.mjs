@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildAll, buildPreset } from '../wasm/build.mjs';
-import { installCommand, installPackages, onPath } from './programs.mjs';
+import { installCommand, installPackages, modernNode, onPath } from './programs.mjs';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 const started = performance.now();
@@ -34,6 +34,8 @@ function ensureChromium() {
   process.exit(1);
 }
 
+const testOf = (name) => `tests/web/${name}.test.ts`;
+
 title('building the package');
 const tools = await buildAll();
 
@@ -43,7 +45,8 @@ else console.log('clang++ is not here: its build is skipped');
 for (const preset of presets) {
   title(`core tests, ${preset}`);
   buildPreset(preset, tools);
-  run(join(dirname(tools.cmake), 'ctest'), ['--preset', preset]);
+  if (preset === 'wasm-relaxed') run(modernNode(), ['build/wasm-relaxed/tests/core_tests.cjs']);
+  else run(join(dirname(tools.cmake), 'ctest'), ['--preset', preset]);
 }
 
 title('fuzzers, 5 seconds each');
@@ -71,4 +74,8 @@ run(join(home, 'build/native/tests/write_models'), ['build/models']);
 ensureChromium();
 title('package and page');
 runPackage('vitest/vitest.mjs', 'run');
+if (modernNode() !== process.execPath) {
+  title('package, relaxed SIMD');
+  run(modernNode(), ['node_modules/vitest/vitest.mjs', 'run', ...['model', 'states', 'threads'].map(testOf)]);
+}
 console.log(`\nAll tests passed in ${minutes()} minutes.`);

@@ -107,6 +107,37 @@ TEST_CASE("the same seed gives the same tokens, and sessions beside each other d
   for (uint64_t seed = 0; seed < 3; ++seed) CHECK(texts[seed] == alone(seed + 7));
 }
 
+TEST_CASE("a chunk is no longer than asked for, and changes nothing") {
+  const Oracle oracle = load_oracle("v7-bf16");
+  Session whole(oracle.model, nullptr, 1), slow(oracle.model, nullptr, 1);
+  for (Session* session : {&whole, &slow}) require(session->prompt(oracle.tokens));
+  drain(whole);
+  Arena arena;
+  Session* one[] = {&slow};
+  for (const int most : {5, 1, 1000}) {
+    const int before = slow.pending();
+    read_pending(one, arena, std::span(&most, 1));
+    CHECK(before - slow.pending() == std::min({most, kChunk, before}));
+  }
+  drain(slow);
+  CHECK(std::equal(whole.logits().begin(), whole.logits().end(), slow.logits().begin()));
+}
+
+TEST_CASE("a session that adopts another stands where that one does, with chance of its own") {
+  const Oracle oracle = load_oracle("v7-bf16");
+  const SamplingOptions options{.temperature = 1.2f, .top_p = 0.9f, .presence_penalty = 0.3f};
+  const std::span<const Token> tokens(oracle.tokens);
+  Session read(oracle.model, nullptr, 7), other(oracle.model, nullptr, 8), adopting(oracle.model, nullptr, 7);
+  require(read.prompt(tokens));
+  require(other.prompt(tokens.first(30)));
+  drain(other);
+  adopting.adopt(other);
+  CHECK(adopting.pending() == 0);
+  CHECK(std::equal(adopting.logits().begin(), adopting.logits().end(), other.logits().begin()));
+  require(adopting.prompt(tokens.subspan(30)));
+  CHECK(generate(adopting, 20, options) == generate(read, 20, options));
+}
+
 TEST_CASE("what was sampled is read before the text goes on") {
   const Oracle oracle = load_oracle("v52-fp16");
   Session session(oracle.model, nullptr, 1), replay(oracle.model, nullptr, 1);

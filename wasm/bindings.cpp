@@ -27,6 +27,7 @@ val info(const LoadedModel& loaded) {
   const Model& model = loaded.model;
   val result = describe(model.config, loaded.format, model.parameters);
   result.set("bytes", double(model.bytes));
+  result.set("stateBytes", double(State(model.config).values().size_bytes()));
   result.set("quantization", std::string(quantization_name(model.quantization)));
   result.set("tokenizer", or_null(loaded.tokenizer_kind));
   result.set("kernels", loaded.kernels);
@@ -141,11 +142,12 @@ val next_pool(Pooling& pooling) {
   return pooling.is_done() ? copy_of<float>("Float32Array", pooling.mean()) : val::null();
 }
 
-void advance(val js_sessions) {
+// One pass: of each session at most so many tokens.
+void advance(val js_sessions, val most) {
   std::vector<Session*> sessions;
   for (const val& js : js_sessions)
     sessions.push_back(&js.as<JsSession*>(emscripten::allow_raw_pointers())->session);
-  read_pending(sessions, arena);
+  read_pending(sessions, arena, tokens_of(most));
 }
 
 }  // namespace
@@ -177,6 +179,8 @@ EMSCRIPTEN_BINDINGS(rwkv) {
                   js.session.reseed(seed_of(low, high));
                 }))
       .function("reset", emscripten::optional_override([](JsSession& js) { js.session.reset(); }))
+      .function("adopt", emscripten::optional_override(
+                             [](JsSession& js, const JsSession& other) { js.session.adopt(other.session); }))
       .function("fork", &fork)
       .function("save", &save)
       .function("configure", &configure)

@@ -23,6 +23,8 @@ export interface CompletionResult {
   readonly usage: {
     /** Tokens of the prompt that were read. */
     readonly promptTokens: number;
+    /** How many of the prompt's tokens had been read before, by another session. */
+    readonly cachedTokens: number;
     /** Tokens that were generated. */
     readonly completionTokens: number;
     /** Both. */

@@ -51,6 +51,8 @@ export interface WasmSession {
   reseed(low: number, high: number): void;
   /** Back to before the first token; chance goes on. */
   reset(): void;
+  /** Stands where `other` does, behind all that it read; chance and penalties stay its own. */
+  adopt(other: WasmSession): void;
   /** A copy. */
   fork(): WasmSession;
   /** As bytes (src/saved_session.md). */
@@ -122,8 +124,8 @@ export interface WasmModule {
   inspect(source: WasmSource): Result<ModelFile>;
   /** Keeps hold of `source` until it is deleted. */
   startConversion(source: WasmSource, quantization: Quantization | null): Result<WasmConversion>;
-  /** One batched pass: each session reads up to a chunk of what it has pending. */
-  advance(sessions: WasmSession[]): void;
+  /** One batched pass: each session reads so many of the tokens that it has pending, at most a chunk. */
+  advance(sessions: readonly WasmSession[], most: Int32Array): void;
 }
 
 /** What builds with threads export besides (wasm/threads.cpp). */

@@ -1,6 +1,6 @@
 // The loop behind `complete`, `generate` and `stream`: draws tokens, ends at stop texts, keeps the books for the result.
 import type { CompletionResult, FinishReason } from './completion.js';
-import type { Drawing, Prompt, Step } from './protocol.js';
+import type { Drawing, Prompt, Reply, Step } from './protocol.js';
 import { StopTexts } from './stop-texts.js';
 
 /** A checked call and the session that it runs on. */
@@ -15,7 +15,7 @@ export interface Call {
   /** Waits for the session's turn; gives what ends it. */
   enter(): Promise<() => void>;
   /** Reads the prompt; gives how many tokens that were. */
-  begin(prompt: Prompt, drawing: Drawing): Promise<number>;
+  begin(prompt: Prompt, drawing: Drawing): Promise<Reply<'begin'>>;
   next(): Promise<Step>;
   /** Back to before `begin`. */
   rewind(): Promise<unknown>;
@@ -101,6 +101,7 @@ class Books {
   readonly #logprobs: Step[] = [];
   #text = '';
   #promptTokens = 0;
+  #cachedTokens = 0;
   #begun = 0;
   #last = 0;
   #tellsLogprobs = false;
@@ -110,8 +111,9 @@ class Books {
   get hasEnded(): boolean {
     return this.#reason !== 'aborted';
   }
-  promptIsRead(tokens: number): void {
+  promptIsRead({ tokens, cached }: Reply<'begin'>): void {
     this.#promptTokens = tokens;
+    this.#cachedTokens = cached;
     this.#begun = this.#last = performance.now();
   }
   drawn(step: Step, tellsLogprobs: boolean): void {
@@ -139,10 +141,15 @@ class Books {
       finishReason: this.#reason,
       ...(this.#stop !== undefined && { stop: this.#stop }),
       ...(this.#tellsLogprobs && { logprobs: this.#logprobs }),
-      usage: { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens },
+      usage: {
+        promptTokens,
+        cachedTokens: this.#cachedTokens,
+        completionTokens,
+        totalTokens: promptTokens + completionTokens,
+      },
       timings: {
         prefillMs,
-        prefillTokensPerSecond: pace(promptTokens, prefillMs),
+        prefillTokensPerSecond: pace(promptTokens - this.#cachedTokens, prefillMs),
         decodeMs,
         decodeTokensPerSecond: pace(completionTokens, decodeMs),
       },

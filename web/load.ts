@@ -98,11 +98,11 @@ export function createRWKV(host: Host): RWKV {
     },
     async load(source, options = {}) {
       const checked = checkLoadOptions(options);
-      const { tokenizer, quantization, build, threads, kernels, signal, onProgress } = checked;
+      const { tokenizer, quantization, build, threads, kernels, prefixCache, signal, onProgress } = checked;
       const { base, workerUrl, wasmUrl } = locate(checked);
       signal?.throwIfAborted();
       const load = async (model: Place, vocabulary: VocabularyChoice) => {
-        const request = { model, vocabulary, quantization, build, threads, kernels, wasmUrl };
+        const request = { model, vocabulary, quantization, build, threads, kernels, prefixCache, wasmUrl };
         const transfer = [model, vocabulary].flatMap(buffers);
         const client = spawn(workerUrl);
         try {

@@ -41,6 +41,11 @@ export interface LoadOptions extends AssetOptions {
    * fastest, which loading finds out within 50 ms.
    */
   kernels?: string | undefined;
+  /**
+   * Bytes that states of prompts that were read before may take: a fresh session whose prompt begins like one of them does
+   * not read that part again, with the same result. `false`: none. Default: 64 MiB.
+   */
+  prefixCache?: number | false | undefined;
   /** Which build of the core to use. Default `'auto'`: the fastest that runs here. */
   build?: 'auto' | Build | undefined;
 }
@@ -132,6 +137,10 @@ const oneOf = <T extends string>(...choices: readonly T[]): Rule<T> => ({
   expected: choices.map((choice) => `'${choice}'`).join(' or '),
   accepts: (value): value is T => choices.some((choice) => choice === value),
 });
+const never: Rule<false> = {
+  expected: 'false',
+  accepts: (value): value is false => value === false,
+};
 const either = <A, B>(a: Rule<A>, b: Rule<B>): Rule<A | B> => ({
   expected: `${a.expected} or ${b.expected}`,
   accepts: (value): value is A | B => a.accepts(value) || b.accepts(value),
@@ -205,6 +214,8 @@ const assets = (get: Get): AssetOptions => ({
   wasmUrl: get('wasmUrl', address),
 });
 const seed = integer(0, Number.MAX_SAFE_INTEGER);
+const usualPrefixCache = 64 * 2 ** 20;
+
 const quantization = oneOf('f32', 'f16', 'q8', 'q4');
 const build = oneOf('auto', 'baseline', 'relaxed');
 
@@ -217,6 +228,7 @@ export function checkLoadOptions(options: LoadOptions) {
     onProgress: get('onProgress', callback),
     threads: get('threads', either(oneOf('auto'), integer(1, 16))) ?? 'auto',
     kernels: get('kernels', text) ?? null,
+    prefixCache: (get('prefixCache', either(integer(0, 2 ** 32), never)) ?? usualPrefixCache) || 0,
     build: get('build', build) ?? 'auto',
     assets: assets(get),
   }));

@@ -60,6 +60,8 @@ export interface ModelInfo extends ModelShape {
   readonly quantization: Quantization;
   /** Memory that the weights take. */
   readonly bytes: number;
+  /** Memory that one session's recurrent state takes. */
+  readonly stateBytes: number;
   /** The build in use. */
   readonly build: Build;
   /** Threads in use. */
@@ -161,6 +163,8 @@ export interface Operations {
       readonly build: Build | 'auto';
       readonly threads: number | 'auto';
       readonly kernels: string | null;
+      /** Bytes that states of prompts that were read before may take. */
+      readonly prefixCache: number;
       readonly wasmUrl: WasmUrl;
     };
     reply: ModelInfo;
@@ -214,11 +218,11 @@ export interface Operations {
   append: { request: { readonly session: number; readonly prompt: Prompt }; reply: null };
   /**
    * As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. Answers how many tokens
-   * were read.
+   * that were, and how many of them were read before, by another session.
    */
   begin: {
     request: { readonly session: number; readonly prompt: Prompt; readonly drawing: Drawing };
-    reply: number;
+    reply: { readonly tokens: number; readonly cached: number };
   };
   /** Draws one token and begins to read it, unless it is token 0. */
   next: { request: { readonly session: number }; reply: Step };

@@ -2,13 +2,15 @@
 import { reader, seedWords, unwrap, type WasmModel, type WasmReading, type WasmSession } from './engine.js';
 import { RwkvError } from './errors.js';
 import { type Io, openSource } from './model-store.js';
-import type { Handlers, Prompt } from './protocol.js';
+import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
+import type { Handlers, Prompt, Reply } from './protocol.js';
 import type { Turns } from './turns.js';
 
 /** A model that is ready. */
 export interface Loaded {
   readonly model: WasmModel;
   readonly turns: Turns<WasmSession>;
+  readonly prefixes: PrefixCache<WasmSession>;
   /** Throws RwkvError `bad-vocabulary` where a part of the text has no token. */
   encode(text: string): Int32Array;
 }
@@ -35,13 +37,25 @@ export function sessionHandlers(
   breathe: () => Promise<void>,
 ): Pick<Handlers, SessionOp> {
   const sessions = new Map<number, WasmSession>();
+  /** All that a session has read or will read, from a fresh state; absent where that is unknown, or too long to keep. */
+  const texts = new Map<number, readonly number[] | undefined>();
   /** Each session as it was before its last call. */
-  const before = new Map<number, WasmSession>();
+  const before = new Map<
+    number,
+    { readonly session: WasmSession; readonly text: readonly number[] | undefined }
+  >();
   let last = 0;
 
   function keep(session: WasmSession): number {
     sessions.set(++last, session);
     return last;
+  }
+  function lengthen(id: number, tokens: ArrayLike<number>): readonly number[] | undefined {
+    const text = texts.get(id);
+    const isKept = text && text.length + tokens.length <= mostKept;
+    const longer = isKept ? [...text, ...Array.from(tokens)] : undefined;
+    if (texts.has(id)) texts.set(id, longer);
+    return longer;
   }
   function find(id: number): WasmSession {
     const session = sessions.get(id);
@@ -49,7 +63,7 @@ export function sessionHandlers(
     return session;
   }
   function forget(id: number): void {
-    before.get(id)?.delete();
+    before.get(id)?.session.delete();
     before.delete(id);
   }
   function tokens(prompt: Prompt): Int32Array {
@@ -67,18 +81,46 @@ export function sessionHandlers(
       reading.delete();
     }
   }
-  // Answers how many tokens were read.
-  async function read(id: number, prompt: Int32Array): Promise<number> {
+  // A fresh session goes on from what another has read of the same prompt.
+  async function read(id: number, prompt: Int32Array): Promise<Reply<'begin'>> {
     const session = find(id);
-    const past = session.fork();
-    const result = session.prompt(prompt);
-    if ('error' in result) past.delete();
+    const { turns, prefixes } = there();
+    const past = { session: session.fork(), text: texts.get(id) };
+    const kept = past.text?.length === 0 ? prefixes.find(prompt) : undefined;
+    if (kept) session.adopt(kept.session);
+    const cached = kept?.tokens.length ?? 0;
+    const result = session.prompt(prompt.subarray(cached));
+    if ('error' in result) {
+      session.delete();
+      sessions.set(id, past.session);
+    }
     unwrap(result);
     forget(id);
     before.set(id, past);
-    const count = session.pending();
-    await there().turns.ready(session);
-    return count;
+
+    const unread = session.pending();
+    const isFirst = prompt.length === 0 && past.text?.length === 0;
+    const text = lengthen(id, isFirst ? [0] : prompt);
+    if (text && past.text?.length === 0) {
+      const shared = prefixes.shared(text);
+      const left = text.length - shared;
+      if (shared > cached && left > 0)
+        turns.mark(session, left, () => prefixes.add(text.slice(0, shared), () => session.fork()));
+    }
+    await turns.ready(session);
+    if (text && unread >= leastKept) prefixes.add(text, () => session.fork());
+    return { tokens: unread + cached, cached };
+  }
+  // What was generated may be the beginning of another prompt.
+  async function leave(id: number, session: WasmSession): Promise<void> {
+    const { turns, prefixes } = there();
+    const text = texts.get(id);
+    texts.delete(id);
+    if (text && session.pending() <= 1) {
+      await turns.ready(session);
+      if (prefixes.add(text, () => session)) return;
+    }
+    session.delete();
   }
 
   return {
@@ -86,7 +128,9 @@ export function sessionHandlers(
       const source = state && (await openSource(state, io));
       try {
         const file = source && reader(source);
-        return keep(unwrap(there().model.createSession(...seedWords(seed), isSeeded, file)));
+        const id = keep(unwrap(there().model.createSession(...seedWords(seed), isSeeded, file)));
+        if (!state) texts.set(id, []);
+        return id;
       } finally {
         source?.close();
       }
@@ -102,12 +146,17 @@ export function sessionHandlers(
       if (ids.length === 0) throw new RwkvError('invalid-argument', 'text: expected at least one token');
       return finish(there().model.pool(ids));
     },
-    fork: ({ session }) => keep(find(session).fork()),
+    fork({ session }) {
+      const id = keep(find(session).fork());
+      if (texts.has(session)) texts.set(id, texts.get(session));
+      return id;
+    },
     save: ({ session, asHalves }) => find(session).save(asHalves),
     reset({ session: id }) {
       const session = find(id);
       there().turns.stop(session);
       session.reset();
+      if (texts.has(id)) texts.set(id, []);
       forget(id);
       return null;
     },
@@ -117,7 +166,8 @@ export function sessionHandlers(
       if (!past) return false;
       there().turns.stop(session);
       session.delete();
-      sessions.set(id, past);
+      sessions.set(id, past.session);
+      if (texts.has(id)) texts.set(id, past.text);
       before.delete(id);
       return true;
     },
@@ -131,16 +181,17 @@ export function sessionHandlers(
       const session = find(id);
       const ids = tokens(prompt);
       const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
-      const count = read(id, ids);
+      const counts = read(id, ids);
       session.configure(sampling, biasedTokens, biases, topLogprobs);
       if (seed !== undefined) session.reseed(...seedWords(seed));
-      return count;
+      return counts;
     },
     async next({ session: id }) {
       const session = find(id);
       const { turns } = there();
       await turns.ready(session);
       const step = session.sample();
+      if (step.token !== 0) lengthen(id, [step.token]);
       turns.start(session);
       return step;
     },
@@ -163,7 +214,7 @@ export function sessionHandlers(
       there().turns.stop(session, new RwkvError('disposed', 'the session was disposed'));
       forget(id);
       sessions.delete(id);
-      session.delete();
+      void leave(id, session);
       return null;
     },
   };

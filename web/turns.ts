@@ -9,9 +9,23 @@ interface Waiting {
   readonly reject: (reason: Error) => void;
 }
 
+/** A place in what a reader has to read. */
+interface Mark {
+  /** So many tokens come behind it. */
+  readonly left: number;
+  readonly reached: () => void;
+}
+
 /** A pass waits for others at most so long: this share of what the last pass took, and so many ms. */
 const shareOfPatience = 0.25;
 const mostPatience = 4;
+
+/** While other texts are being generated, and so many ms after their last tokens, passes are to take at most so many ms. */
+const streamLasts = 1000;
+const longestPass = 50;
+/** All that a pass can read of one text (kChunk of src/session.h), and what it reads of a long one at least. */
+const wholeChunk = 32;
+const leastChunk = 4;
 
 /**
  * Who reads when. Sessions that have tokens to read advance together, one batched pass a turn; between turns the event
@@ -19,26 +33,30 @@ const mostPatience = 4;
  *
  * A pass costs nearly the same for one as for many. Texts that are generated side by side ask for their next tokens at nearly
  * the same time, so a pass waits for those who read in the last one: otherwise the first to come would read alone and the
- * others in the pass after it, for ever.
+ * others in the pass after it, for ever. Long prompts are read in smaller chunks beside them, so that they do not falter.
  */
 export class Turns<R extends Reader> {
   readonly #reading = new Map<R, Waiting[]>();
-  readonly #advance: (readers: R[]) => void;
+  readonly #marks = new Map<R, Mark>();
+  readonly #advance: (readers: R[], most: Int32Array) => void;
   readonly #breathe: () => Promise<void>;
   readonly #crash: (error: unknown) => void;
   /** Who read all it had in the last pass and has not come again. */
   readonly #expected = new Set<R>();
-  /** How long the last pass took, in ms. */
+  /** How long the last pass took, in ms, and how many tokens it read in one. */
   #lastPass = 0;
+  #pace = 0;
+  /** Texts that are being generated: when each was last read. */
+  readonly #streams = new Map<R, number>();
   #running = false;
 
   /**
-   * @param advance - one pass: each reader reads some of its tokens
+   * @param advance - one pass: each reader reads so many of its tokens, or all it can in one pass
    * @param breathe - resolves when the event loop has handled what had arrived
    * @param crash - hears what `advance` throws; no turn follows
    */
   constructor(
-    advance: (readers: R[]) => void,
+    advance: (readers: R[], most: Int32Array) => void,
     breathe: () => Promise<void>,
     crash: (error: unknown) => void,
   ) {
@@ -65,11 +83,18 @@ export class Turns<R extends Reader> {
     return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
   }
 
+  /** Calls `reached` when `reader` stands before the last `left` of its tokens, unless it is stopped before. */
+  mark(reader: R, left: number, reached: () => void): void {
+    this.#marks.set(reader, { left, reached });
+  }
+
   /** `reader` reads no further until it is started again. Who waits for it hears `reason`, or nothing ever again. */
   stop(reader: R, reason?: Error): void {
     const waiting = this.#reading.get(reader) ?? [];
     this.#reading.delete(reader);
+    this.#marks.delete(reader);
     this.#expected.delete(reader);
+    this.#streams.delete(reader);
     if (reason) for (const { reject } of waiting) reject(reason);
   }
 
@@ -79,11 +104,13 @@ export class Turns<R extends Reader> {
       do await this.#breathe();
       while (this.#expected.size > 0 && performance.now() < patient);
       this.#expected.clear();
-      const readers = [...this.#reading.keys()];
-      const start = performance.now();
-      if (readers.length > 0) this.#advance(readers);
-      this.#lastPass = performance.now() - start;
+      const readers = this.#reading.size > 0 ? this.#pass() : [];
       for (const reader of readers) {
+        const mark = this.#marks.get(reader);
+        if (mark && reader.pending() <= mark.left) {
+          this.#marks.delete(reader);
+          mark.reached();
+        }
         if (reader.pending() > 0) continue;
         for (const { resolve } of this.#reading.get(reader) ?? []) resolve();
         this.#reading.delete(reader);
@@ -91,5 +118,50 @@ export class Turns<R extends Reader> {
       }
     }
     this.#running = false;
+  }
+
+  // Who took part.
+  #pass(): R[] {
+    const { readers, chunk } = this.#plan();
+    const most = Int32Array.from(readers, (reader) => {
+      const [pending, mark] = [reader.pending(), this.#marks.get(reader)];
+      const before = mark && pending > mark.left ? pending - mark.left : pending;
+      return Math.min(before, chunk);
+    });
+    const start = performance.now();
+    this.#advance(readers, most);
+    this.#lastPass = performance.now() - start;
+    this.#pace = most.reduce((sum, count) => sum + count, 0) / Math.max(this.#lastPass, 0.01);
+    return readers;
+  }
+
+  // Who reads in the next pass, and how much at most. Beside texts that are being generated, which read one token each, long
+  // ones share what is left of the tokens that fit into the longest pass at the pace of the last one: where that is too
+  // little for all, they take turns.
+  #plan(): { readers: R[]; chunk: number } {
+    const now = performance.now();
+    const streams: R[] = [];
+    const long: R[] = [];
+    for (const reader of this.#reading.keys()) {
+      this.#streams.delete(reader);
+      if (reader.pending() > 1) long.push(reader);
+      else streams.push(reader);
+    }
+    for (const reader of streams) this.#streams.set(reader, now);
+    for (const [reader, last] of this.#streams) if (now - last > streamLasts) this.#streams.delete(reader);
+    if (this.#streams.size === 0 || long.length === 0)
+      return { readers: [...streams, ...long], chunk: wholeChunk };
+
+    const left = Math.max(this.#pace * longestPass - this.#streams.size, leastChunk);
+    const served = long.slice(0, Math.floor(left / leastChunk));
+    for (const reader of served) {
+      const waiting = this.#reading.get(reader) ?? [];
+      this.#reading.delete(reader);
+      this.#reading.set(reader, waiting); // behind the others
+    }
+    return {
+      readers: [...streams, ...served],
+      chunk: Math.min(Math.floor(left / served.length), wholeChunk),
+    };
   }
 }

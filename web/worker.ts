@@ -7,9 +7,11 @@ import {
   type WasmConversion,
   type WasmLoading,
   type WasmModel,
+  type WasmSession,
 } from './engine.js';
 import { RwkvError, sentence } from './errors.js';
 import { type ByteSource, type Io, openSource } from './model-store.js';
+import { PrefixCache } from './prefix-cache.js';
 import type {
   Handlers,
   LoadProgress,
@@ -72,7 +74,10 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
   return {
     async load(request, report) {
       const { engine, info, ...parts } = await load(request, io, breathe, report);
-      loaded = { ...parts, turns: new Turns((batch) => engine.module.advance(batch), breathe, crash) };
+      const advance = (batch: WasmSession[], most: Int32Array) => engine.module.advance(batch, most);
+      const sessionBytes = info.stateBytes + 4 * info.vocabulary; // with the logits
+      const prefixes = new PrefixCache<WasmSession>(request.prefixCache, sessionBytes);
+      loaded = { ...parts, turns: new Turns(advance, breathe, crash), prefixes };
       return info;
     },
     async inspect({ model, build, wasmUrl }) {
@@ -108,7 +113,7 @@ async function load(
   io: Io,
   breathe: Port['breathe'],
   report: (progress: LoadProgress) => void,
-): Promise<Omit<Loaded, 'turns'> & { engine: Engine; info: ModelInfo }> {
+): Promise<Omit<Loaded, 'turns' | 'prefixes'> & { engine: Engine; info: ModelInfo }> {
   const engine = await startEngine(request.build, io, request.threads, request.wasmUrl);
   const vocabulary = await openVocabulary(request.vocabulary, io);
   const source = await openSource(request.model, io, downloading(report));

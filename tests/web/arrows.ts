@@ -58,7 +58,7 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['page', 'options', 'moduleWorker', 'protocol', 'errors'],
   },
   worker: {
-    files: /^web\/(worker|session-handlers|turns)\.ts$/,
+    files: /^web\/(worker|session-handlers|turns|prefix-cache)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
   },
   vocabularies: {

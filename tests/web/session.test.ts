@@ -200,7 +200,9 @@ describe('abort', () => {
     await sleep(300);
     await other.append('a');
     expect(story(await other.logits()).passes).toBeLessThan(20); // it had really stopped
-    expect(story(await session.logits())).toMatchObject({ read: 1600, passes: 101 });
+    const { read, passes } = story(await session.logits());
+    expect(read).toBe(1600);
+    expect(passes).toBeLessThan(110); // 101 chunks, and some shorter ones beside the other's text
   });
 
   test('between tokens keeps what was delivered', async () => {

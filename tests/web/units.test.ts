@@ -1,10 +1,11 @@
 // The small parts by themselves.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { chooseBuild, chooseThreads, seedWords, unwrap } from '../../dist/engine.js';
 import { hasRelaxedSimd, hasSharedMemory, hasSimd } from '../../dist/features.js';
 import { fileName } from '../../dist/load.js';
 import { memorySource } from '../../dist/model-store.js';
 import { openPath } from '../../dist/node-files.js';
+import { PrefixCache } from '../../dist/prefix-cache.js';
 import { Queue } from '../../dist/queue.js';
 import { Turns } from '../../dist/turns.js';
 import { failure } from './streams.js';
@@ -128,10 +129,12 @@ describe('turns', () => {
 
   function desk(passTakes = 0) {
     const batches: Reader[][] = [];
+    const shares: number[][] = [];
     const errors: unknown[] = [];
     const turns = new Turns<Reader>(
-      (readers) => {
+      (readers, most) => {
         batches.push(readers);
+        shares.push([...most]);
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, passTakes);
         for (const reader of readers) {
           if (reader.left > 100) throw new Error('too much');
@@ -141,7 +144,7 @@ describe('turns', () => {
       async () => void (await tick()),
       (error) => errors.push(error),
     );
-    return { turns, batches, errors };
+    return { turns, batches, shares, errors };
   }
 
   test('all who have something to read advance together, each until it is done', async () => {
@@ -184,10 +187,94 @@ describe('turns', () => {
     expect(reader.left).toBe(0);
   });
 
+  test('long texts are read in whole chunks alone, and in small ones beside texts that are being generated', async () => {
+    const { turns, shares } = desk(150);
+    const [long, stream] = [new Reader(100), new Reader(0)];
+    turns.start(long);
+    await vi.waitUntil(() => shares.length === 2);
+    for (let i = 0; i < 4; i++) {
+      stream.left = 1;
+      await turns.ready(stream);
+    }
+    turns.stop(long);
+    expect(shares[0]).toEqual([32]);
+    const besides = shares.filter((share) => share.length === 2);
+    expect(besides.length).toBeGreaterThanOrEqual(2);
+    expect(besides.at(-1)).toEqual([1, 4]); // five tokens take 150 ms
+  });
+
+  test('long texts take turns beside a stream where there is time for one of them only', async () => {
+    const { turns, batches, shares } = desk(100);
+    const [a, b, stream] = [new Reader(90), new Reader(90), new Reader(0)];
+    turns.start(a);
+    turns.start(b);
+    for (let i = 0; i < 6; i++) {
+      stream.left = 1;
+      await turns.ready(stream);
+    }
+    turns.stop(a);
+    turns.stop(b);
+    expect(shares.slice(-2)).toEqual([
+      [1, 4],
+      [1, 4],
+    ]);
+    expect(new Set(batches.slice(-2).map((batch) => batch[1]))).toEqual(new Set([a, b]));
+  });
+
+  test('marks are reached before what comes behind them is read, unless the reader is stopped', async () => {
+    const { turns, shares } = desk();
+    const reached: number[] = [];
+    const [a, b] = [new Reader(40), new Reader(9)];
+    turns.mark(a, 33, () => reached.push(a.left));
+    turns.mark(b, 5, () => reached.push(b.left));
+    turns.stop(b);
+    await Promise.all([turns.ready(a), turns.ready(b)]);
+    expect(reached).toEqual([33]);
+    expect(shares[0]?.[0]).toBe(7);
+    expect(Math.max(...shares.map((share) => share[0] ?? 0))).toBe(32);
+  });
+
   test('what a pass throws is told', async () => {
     const { turns, errors } = desk();
     turns.start(new Reader(101));
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(errors).toEqual([new Error('too much')]);
+  });
+});
+
+describe('the prefix cache', () => {
+  const text = (length: number, last = 1) => [...Array.from({ length: length - 1 }, () => 1), last];
+  const session = (pending = 0) => ({ pending: () => pending, delete: vi.fn() });
+
+  test('gives the longest text that a prompt begins with', () => {
+    const cache = new PrefixCache(10_000, 100);
+    const [short, long] = [session(), session()];
+    expect(cache.add(text(20), () => short)).toBe(true);
+    expect(cache.add(text(30, 2), () => long)).toBe(true);
+    expect(cache.find(text(40))?.session).toBe(short);
+    expect(cache.find([...text(30, 2), 3])?.session).toBe(long);
+    expect(cache.find(text(19))).toBeUndefined();
+    expect(cache.shared(text(29, 5))).toBe(28);
+    expect(cache.shared([2])).toBe(0);
+  });
+
+  test('gives a text that was followed by more only to prompts that go on', () => {
+    const cache = new PrefixCache(10_000, 100);
+    const inside = session(7);
+    cache.add(text(20), () => inside);
+    expect(cache.find(text(20))).toBeUndefined();
+    expect(cache.find(text(21))?.session).toBe(inside);
+  });
+
+  test('keeps nothing twice, nothing short, and no more than it may', () => {
+    const cache = new PrefixCache(3 * (100 + 4 * 20), 100);
+    const made = [1, 2, 3, 4].map(() => session());
+    const add = (i: number) => cache.add(text(20, i), () => made[i - 1] ?? session());
+    expect([add(1), add(2), add(3), add(3)]).toEqual([true, true, true, false]);
+    cache.find(text(20, 1)); // used
+    add(4);
+    expect(made.map((one) => one.delete.mock.calls.length)).toEqual([0, 1, 0, 0]);
+    expect(cache.add(text(15), () => session())).toBe(false);
+    expect(new PrefixCache(99, 100).add(text(20), () => session())).toBe(false);
   });
 });

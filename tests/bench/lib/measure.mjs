@@ -68,7 +68,7 @@ async function prefill(model, length, samples) {
 export async function measure(RWKV, source, options, plan) {
   let model;
   try {
-    model = await RWKV.load(source ?? undefined, { ...options, tokenizer: false });
+    model = await RWKV.load(source ?? undefined, { ...options, tokenizer: false, prefixCache: false });
   } catch (error) {
     if (error.code !== 'unsupported') throw error;
     return { skipped: error.message };

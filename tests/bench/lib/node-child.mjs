@@ -1,7 +1,6 @@
 // One measurement in a process of its own: the request comes as JSON, the answer goes to stdout as JSON.
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { hasRelaxedSimd } from '../../../dist/features.js';
 import { RWKV } from '../../../dist/node.js';
 import { measureWork } from './limits.mjs';
 import { measure } from './measure.mjs';
@@ -24,7 +23,7 @@ function startWorker() {
 }
 
 const tasks = {
-  version: () => ({ version: process.version, relaxed: hasRelaxedSimd() }),
+  version: () => ({ version: process.version }),
   async limits({ file, threads, plan }) {
     const workers = Array.from({ length: threads }, startWorker);
     return measureWork(workers, await WebAssembly.compile(readFileSync(file)), plan);

@@ -1,14 +1,15 @@
 // Node as a place to measure in: every visit is a process of its own.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { modernNode } from '../../programs.mjs';
 
 const child = fileURLToPath(new URL('./node-child.mjs', import.meta.url));
 
-/** Runs node-child.mjs with `flags` of Node; what it answers. */
-function ask(node, flags, request) {
+/** Runs node-child.mjs; what it answers. */
+function ask(node, request) {
   return new Promise((resolve, reject) => {
     const stdio = ['ignore', 'pipe', 'inherit'];
-    const started = spawn(node, [...flags, child, JSON.stringify(request)], { stdio });
+    const started = spawn(node, [child, JSON.stringify(request)], { stdio });
     let text = '';
     started.stdout.on('data', (piece) => {
       text += piece;
@@ -21,14 +22,13 @@ function ask(node, flags, request) {
   });
 }
 
-/** `node`: the executable. Relaxed SIMD is switched on where this version of Node has it behind a flag. */
-export async function openNode(node = process.execPath) {
-  const plain = await ask(node, [], { task: 'version' });
-  const flags = plain.relaxed ? [] : ['--experimental-wasm-relaxed-simd'];
-  const call = (request) => ask(node, flags, request);
+/** `node`: the executable; relaxed SIMD needs Node 22. */
+export async function openNode(node = modernNode()) {
+  const call = (request) => ask(node, request);
+  const { version } = await call({ task: 'version' });
   return {
     name: 'Node',
-    version: plain.version,
+    version,
     limits: (file, threads, plan) => call({ task: 'limits', file, threads, plan }),
     measure: (source, options, plan) => call({ task: 'measure', source, options, plan }),
     positions: (source, options, plan) => call({ task: 'positions', source, options, plan }),

@@ -27,7 +27,7 @@ async function walk(session, vocabulary, positions, arrived) {
  * whatever else the machine does slows all of them. `memory()`: bytes in use, asked while the last text is read.
  */
 export async function walkPositions(RWKV, source, options, { positions, blocks }, memory) {
-  const model = await RWKV.load(source ?? undefined, { ...options, tokenizer: false });
+  const model = await RWKV.load(source ?? undefined, { ...options, tokenizer: false, prefixCache: false });
   const { vocabulary } = model.info;
   const points = positions.map((position) => ({ position, ms: [] }));
   const sessions = [];

@@ -59,8 +59,11 @@ export default async function create({ instantiateWasm }) {
       if (this.topLogprobs < 0) return step;
       return { ...step, logprob: -1, topLogprobs: Array(this.topLogprobs).fill({ ...step, logprob: -1 }) };
     }
-    feed() {
-      for (const token of this.queue.splice(0, chunk)) {
+    adopt({ read, sum, last }) {
+      Object.assign(this, { queue: [], read, sum, last });
+    }
+    feed(most) {
+      for (const token of this.queue.splice(0, Math.min(chunk, most))) {
         if (token === 200) throw new WebAssembly.RuntimeError('unreachable');
         this.read++;
         this.sum += token;
@@ -86,7 +89,7 @@ export default async function create({ instantiateWasm }) {
         value: {
           info: () => ({
             ...{ version: '7', layers: 1, channels: 64, heads: 1, headSize: 64, hidden: 64, vocabulary: 256 },
-            ...{ parameters: 1, quantization, bytes: source.size },
+            ...{ parameters: 1, quantization, bytes: source.size, stateBytes: 4 },
             tokenizer: vocabulary === 'embedded' ? null : (vocabulary?.kind ?? vocabulary),
             warnings: [],
           }),
@@ -108,11 +111,11 @@ export default async function create({ instantiateWasm }) {
       const answers = [{ value: null }, model]; // two parts
       return { value: { next: () => answers.shift(), delete() {} } };
     },
-    advance(sessions) {
+    advance(sessions, most) {
       if (delay > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delay);
       passes++;
       largestBatch = Math.max(largestBatch, sessions.length);
-      for (const session of sessions) session.feed();
+      for (const [i, session] of sessions.entries()) session.feed(most[i]);
     },
   };
 }

@@ -1,0 +1,81 @@
+// States of prompts that were read before, for prompts that begin alike.
+
+/** Shorter texts are read as fast as they are kept. */
+export const leastKept = 16;
+/** Longer ones would be looked through for too long. */
+export const mostKept = 16384;
+
+interface Kept<S> {
+  readonly tokens: Int32Array;
+  /** Has read `tokens`, from a fresh state, and nothing else. */
+  readonly session: S;
+  /** Whether it knows what comes after them: not where it had more to read. */
+  readonly isReady: boolean;
+}
+
+interface Session {
+  pending(): number;
+  delete(): void;
+}
+
+/** So many bytes of sessions with what they have read; those that were not used for longest leave first. */
+export class PrefixCache<S extends Session> {
+  readonly #limit: number;
+  readonly #sessionBytes: number;
+  #bytes = 0;
+  /** The least recently used first. */
+  readonly #kept: Kept<S>[] = [];
+
+  constructor(limit: number, sessionBytes: number) {
+    this.#limit = limit;
+    this.#sessionBytes = sessionBytes;
+  }
+
+  /** The longest text that `tokens` begin with, and after which either they or the session go on. */
+  find(tokens: ArrayLike<number>): Kept<S> | undefined {
+    let longest: Kept<S> | undefined;
+    const goesOn = (kept: Kept<S>) => kept.isReady || kept.tokens.length < tokens.length;
+    for (const kept of this.#kept) {
+      const { length } = kept.tokens;
+      const isLonger = length > (longest?.tokens.length ?? 0);
+      if (isLonger && goesOn(kept) && common(kept.tokens, tokens) === length) longest = kept;
+    }
+    if (longest) this.#kept.push(...this.#kept.splice(this.#kept.indexOf(longest), 1));
+    return longest;
+  }
+
+  /** How many tokens `tokens` have in common with a text that is kept, at most. */
+  shared(tokens: ArrayLike<number>): number {
+    return this.#kept.reduce((most, kept) => Math.max(most, common(kept.tokens, tokens)), 0);
+  }
+
+  /** Keeps what `make` gives, unless there is one already, it is too short, too long or too large. */
+  add(text: ArrayLike<number>, make: () => S): boolean {
+    const bytes = this.#bytesOf(text.length);
+    if (text.length < leastKept || text.length > mostKept || bytes > this.#limit) return false;
+    if (this.find(text)?.tokens.length === text.length) return false;
+    while (this.#bytes + bytes > this.#limit) this.#drop();
+    const session = make();
+    this.#kept.push({ tokens: Int32Array.from(text), session, isReady: session.pending() === 0 });
+    this.#bytes += bytes;
+    return true;
+  }
+
+  #drop(): void {
+    const kept = this.#kept.shift();
+    if (!kept) return;
+    this.#bytes -= this.#bytesOf(kept.tokens.length);
+    kept.session.delete();
+  }
+
+  #bytesOf(tokens: number): number {
+    return this.#sessionBytes + 4 * tokens;
+  }
+}
+
+function common(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const most = Math.min(a.length, b.length);
+  let i = 0;
+  while (i < most && a[i] === b[i]) i++;
+  return i;
+}
