@@ -2,4 +2,7 @@
 import { modernNode } from '../programs.mjs';
 
 /** The path of its program: the one that the environment's NODE24 names, else this one or one from npm. */
-export const node24 = (): string => process.env['NODE24'] ?? modernNode();
+export function node24(): string {
+  const { NODE24 = modernNode() } = process.env;
+  return NODE24;
+}
