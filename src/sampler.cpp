@@ -187,6 +187,11 @@ uint32_t Random::next() {
 
 float Random::uniform() { return float(next() >> 8) * 0x1p-24f; }
 
+void keep_allowed(std::span<float> logits, std::span<const uint32_t> allowed) {
+  for (size_t i = 0; i < logits.size(); ++i)
+    if (i / 32 >= allowed.size() || !(allowed[i / 32] >> i % 32 & 1)) logits[i] = -kInfinity;
+}
+
 int32_t Sampler::sample(std::span<float> logits, const SamplingOptions& options) {
   assert(check(options).ok() && !logits.empty());
   for (const auto& [id, bias] : options.logit_bias)

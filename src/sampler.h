@@ -43,6 +43,10 @@ class Random {
   uint64_t state_, increment_;
 };
 
+// Leaves the tokens whose bits are set, token t being bit t % 32 of word t / 32: the logits of all others
+// become -infinity. Tokens behind the last word are not among those left.
+void keep_allowed(std::span<float> logits, std::span<const uint32_t> allowed);
+
 class Sampler {
  public:
   explicit Sampler(uint64_t seed) : random_(seed) {}

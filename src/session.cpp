@@ -14,15 +14,25 @@ Status Session::prompt(std::span<const Token> ids) {
   return Done{};
 }
 
-Piece Session::sample(const SamplingOptions& options) {
+Piece Session::sample(const SamplingOptions& options, std::span<const uint32_t> allowed) {
   assert(queue_.empty() && !logits_.empty());
   std::vector<float> scratch = logits_;
+  if (!allowed.empty()) keep_allowed(scratch, allowed);
   const Token token = sampler_.sample(scratch, options);
   if (token == kEndOfText) return {token, ""};
   const std::string_view bytes = tokenizer_ ? tokenizer_->bytes(token) : std::string_view();
   sampler_.accept(token, bytes, options);
   queue_.push_back(token);
   return {token, text_.push(bytes)};
+}
+
+void Session::repeat(std::span<const Token> ids, const SamplingOptions& options, const Session& other) {
+  for (const Token id : ids) {
+    sampler_.accept(id, tokenizer_->bytes(id), options);
+    text_.push(tokenizer_->bytes(id));
+  }
+  queue_.insert(queue_.end(), ids.begin(), ids.end());
+  sampler_ = Sampler({other.sampler_.memory().random, sampler_.memory().occurrence});
 }
 
 void Session::reset() {

@@ -41,9 +41,14 @@ class Session {
   std::span<const float> logits() const { return logits_; }
   // What a token would add by itself; bytes that make no character are U+FFFD.
   std::string text_of(Token id) const;
-  // Draws the next token and queues it; kEndOfText is not queued and has no text.
+  // Draws the next token and queues it; kEndOfText is not queued and has no text. `allowed` (empty: all) are
+  // the tokens to draw from, as keep_allowed() takes them; where none is left the result is kEndOfText.
   // REQUIRES: nothing pending, logits not empty.
-  Piece sample(const SamplingOptions& options);
+  Piece sample(const SamplingOptions& options, std::span<const uint32_t> allowed = {});
+  // Queues tokens as if they had been drawn here; chance then goes on where it stands in `other`. A session
+  // that was copied before it drew too much takes back the rest so.
+  // REQUIRES: a tokenizer; `ids` in [0, V).
+  void repeat(std::span<const Token> ids, const SamplingOptions& options, const Session& other);
   // As it was before the first token; chance goes on. A restored session starts from the model's own initial
   // state.
   void reset();

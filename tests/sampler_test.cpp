@@ -238,6 +238,19 @@ TEST_CASE("a bias moves tokens, and bans and forces them") {
   CHECK(draw_once({1, 2}, with(greedy, {{7, 100}, {-1, 100}})) == 1);  // ids that the model does not have
 }
 
+TEST_CASE("only allowed tokens are left, wherever the words of the bits end") {
+  std::vector<float> logits(70, 1.0f);
+  keep_allowed(logits, std::vector<uint32_t>{1u << 31, 1u << 0 | 1u << 5});
+  std::set<size_t> left;
+  for (size_t i = 0; i < logits.size(); ++i)
+    if (logits[i] == 1) left.insert(i);
+  CHECK(left == std::set<size_t>{31, 32, 37});  // 64 to 69 lie behind the last word
+  for (const SamplingOptions& options : kOptions)
+    for (const int32_t token : draw_many(logits, options, 50)) CHECK(left.contains(size_t(token)));
+  keep_allowed(logits, std::vector<uint32_t>{0, 0, 0});
+  CHECK(draw_once(logits, {}) == 0);  // nothing is left
+}
+
 TEST_CASE("temperature 0, top_p 0 and top_k 1 take the most likely token, of equals the lowest id") {
   for (const SamplingOptions& options : {SamplingOptions{.temperature = 0}, {.top_p = 0}, {.top_k = 1}}) {
     CHECK(draw_many({0, 3, 1, 3, 2}, options, 20) == std::set<int32_t>{1});

@@ -150,6 +150,35 @@ TEST_CASE("what was sampled is read before the text goes on") {
   CHECK(std::equal(session.logits().begin(), session.logits().end(), replay.logits().begin()));
 }
 
+TEST_CASE("tokens are drawn from the allowed ones") {
+  const Oracle oracle = load_oracle("v7-bf16");
+  Session session(oracle.model, nullptr, 1);
+  require(session.prompt(oracle.tokens));
+  std::vector<uint32_t> allowed(8);
+  allowed[3] = 0b110;  // 97 and 98
+  for (int i = 0; i < 20; ++i) {
+    drain(session);
+    const Token token = session.sample({.temperature = 5}, allowed).token;
+    CHECK((token == 97 || token == 98));
+  }
+}
+
+TEST_CASE("a copy that repeats what was drawn goes on as the session that drew it") {
+  const Oracle oracle = load_oracle("v7-bf16");
+  const auto tokenizer = make_byte_tokenizer();
+  const SamplingOptions options{.temperature = 1.5f, .presence_penalty = 0.5f, .frequency_penalty = 0.5f};
+  Session session(oracle.model, tokenizer.get(), 1);
+  require(session.prompt(oracle.tokens));
+  generate(session, 5, options);
+  drain(session);
+  Session copy = session;
+  const std::vector<Token> drawn = generate(session, 12, options);
+  copy.repeat(drawn, options, session);
+  CHECK(copy.pending() == 12);
+  CHECK(generate(copy, 20, options) == generate(session, 20, options));
+  CHECK(copy.save(Session::SavedAs::kF32) == session.save(Session::SavedAs::kF32));
+}
+
 TEST_CASE("pieces of text hold whole characters") {
   const Oracle oracle = load_oracle("v4-bf16");
   const auto tokenizer = make_byte_tokenizer();

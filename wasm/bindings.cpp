@@ -50,6 +50,21 @@ std::string detokenize(const LoadedModel& loaded, val ids) {
   return text + stream.finish();
 }
 
+// The bytes of all tokens, one after the other, and where each ends. REQUIRES: a tokenizer.
+val token_bytes(const LoadedModel& loaded) {
+  std::string bytes;
+  std::vector<int32_t> ends;
+  for (Token id = 0; id < loaded.tokenizer->size(); ++id) {
+    bytes += loaded.tokenizer->bytes(id);
+    ends.push_back(int32_t(bytes.size()));
+  }
+  val result = val::object();
+  result.set("bytes",
+             copy_of("Uint8Array", std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size())));
+  result.set("ends", copy_of<int32_t>("Int32Array", ends));
+  return result;
+}
+
 uint64_t seed_of(uint32_t low, uint32_t high) { return uint64_t(high) << 32 | low; }
 
 // From the state of a file or a saved session, or `null`: from the model's own initial state. A saved session
@@ -96,12 +111,19 @@ val prompt(JsSession& js, val ids) {
   return queued ? succeed(val::null()) : fail(queued.error());
 }
 
+void repeat(JsSession& js, val ids, const JsSession& other) {
+  js.session.repeat(tokens_of(ids), js.options, other.session);
+}
+
 val logits(const JsSession& js) {
   return js.session.logits().empty() ? val::null() : copy_of("Float32Array", js.session.logits());
 }
 
-val sample(JsSession& js) {
-  const Piece piece = js.session.sample(js.options);
+// `allowed` as a Uint32Array of bits, or null.
+val sample(JsSession& js, val allowed) {
+  std::vector<uint32_t> bits;
+  if (!allowed.isNull()) bits = emscripten::convertJSArrayToNumberVector<uint32_t>(allowed);
+  const Piece piece = js.session.sample(js.options, bits);
   val result = val::object();
   result.set("token", piece.token);
   result.set("text", piece.text);
@@ -166,6 +188,7 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("info", &info)
       .function("tokenize", &tokenize)
       .function("detokenize", &detokenize)
+      .function("tokenBytes", &token_bytes)
       .function("createSession", &create_session)
       .function("score", &start_scoring)
       .function("pool", &start_pooling);
@@ -184,6 +207,7 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("fork", &fork)
       .function("save", &save)
       .function("configure", &configure)
+      .function("repeat", &repeat)
       .function("logits", &logits)
       .function("sample", &sample);
   emscripten::function("advance", &advance);

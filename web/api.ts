@@ -1,5 +1,17 @@
 // What both doors offer besides `RWKV`.
 export type { AssetOptions } from './assets.js';
+export {
+  type ChatFormat,
+  type ChatMessage,
+  type ChatOptions,
+  type ChatTemplate,
+  type ChatText,
+  type RenderedChat,
+  renderChat,
+  type SplitReply,
+  splitThinking,
+  type ThinkMode,
+} from './chat.js';
 export type { Completion, CompletionResult, FinishReason } from './completion.js';
 export { RwkvError, type RwkvErrorCode } from './errors.js';
 export type { Model } from './model.js';

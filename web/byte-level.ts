@@ -9,6 +9,15 @@ const byteOf: ReadonlyMap<number, number> = (() => {
   return new Map(bytes.map((byte) => [isPrintable(byte) ? byte : next++, byte]));
 })();
 
+const spellingOf = new Map([...byteOf].map(([character, byte]) => [byte, String.fromCharCode(character)]));
+
+/** Bytes in this spelling. */
+export function spell(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += spellingOf.get(byte) ?? '';
+  return text;
+}
+
 const utf8 = new TextEncoder();
 
 /**

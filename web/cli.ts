@@ -2,29 +2,53 @@
 // The command line: one file per command under cli/.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { batchCommand } from './cli/batch.js';
+import { benchCommand } from './cli/bench.js';
+import { chatCommand } from './cli/chat.js';
 import { completeCommand } from './cli/complete.js';
 import { convertCommand } from './cli/convert.js';
 import { inspectCommand } from './cli/inspect.js';
 import { perplexityCommand } from './cli/perplexity.js';
+import { serveCommand } from './cli/serve.js';
+import { interruptCode, paint } from './cli/terminal.js';
 import { RwkvError, sentence } from './errors.js';
 
-/** Exit codes: 1 something failed, 2 the command line was wrong; the shell's own 130 for Ctrl-C is set by commands. */
 const exitFailed = 1;
 const exitUsage = 2;
 
+const exitCodes = `
+Exit codes:
+  0    done
+  1    something failed: stderr says what
+  2    the command line or an option was wrong
+  130  ended by Ctrl-C (143: by SIGTERM)
+
+Colours only go to terminals; NO_COLOR=1 turns them off.`;
+
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+const name = (stream: NodeJS.WriteStream) => `${paint('red', 'rwkv-wasm:', stream)} `;
+const bold = (text: string) => paint('bold', text, process.stdout);
 
 // The settings reach the commands by inheritance, so they come first.
 const program = new Command('rwkv-wasm')
   .description('RWKV language models on the CPU, in WebAssembly.')
   .version(version)
   .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rwkv-wasm: ')) })
-  .showHelpAfterError('(--help tells more)');
+  .configureHelp({ styleTitle: bold, styleCommandText: bold })
+  .configureOutput({
+    outputError: (text, write) => write(text.replace(/^error: /, name(process.stderr))),
+  })
+  .showHelpAfterError('(--help tells more)')
+  .addHelpText('after', exitCodes);
 completeCommand(program);
+chatCommand(program);
+batchCommand(program);
 inspectCommand(program);
 convertCommand(program);
 perplexityCommand(program);
+serveCommand(program);
+benchCommand(program);
 
 // A reader that has had enough, such as head, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -36,8 +60,9 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitUsage;
+  else if (interruptCode() !== undefined) process.exitCode = interruptCode();
   else {
-    process.stderr.write(`rwkv-wasm: ${sentence(error)}\n`);
+    process.stderr.write(`${name(process.stderr)}${sentence(error)}\n`);
     process.exitCode =
       error instanceof RwkvError && error.code === 'invalid-argument' ? exitUsage : exitFailed;
   }

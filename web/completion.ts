@@ -2,7 +2,7 @@
 import type { Step } from './protocol.js';
 
 /**
- * Why a text ended: `'stop'` at a stop text, `'length'` after `maxTokens`, `'end-of-text'` where the model ended it,
+ * Why a text ended: `'stop'` at a stop text, `'length'` after `maxTokens`, `'end-of-text'` where the model or its grammar ended it,
  * `'aborted'` by its signal or because the loop was left.
  */
 export type FinishReason = 'stop' | 'length' | 'end-of-text' | 'aborted';

@@ -61,8 +61,13 @@ export interface WasmSession {
   configure(sampling: Sampling, biasedTokens: Int32Array, biases: Float32Array, topLogprobs: number): void;
   /** A copy; `null` before anything was read. */
   logits(): Float32Array | null;
-  /** Draws a token and, unless it is token 0, queues it. REQUIRES: nothing pending, logits. */
-  sample(): Step;
+  /**
+   * Draws a token and, unless it is token 0, queues it: of those whose bits are set in `allowed`, or of all. Token 0 where
+   * none is left. REQUIRES: nothing pending, logits.
+   */
+  sample(allowed: Int32Array | null): Step;
+  /** Queues tokens as if they had been drawn, with chance where it stands in `other`. REQUIRES: a tokenizer. */
+  repeat(tokens: Int32Array, other: WasmSession): void;
   delete(): void;
 }
 
@@ -71,6 +76,8 @@ export interface WasmModel {
   info(): Omit<ModelInfo, 'name' | 'build' | 'threads'>;
   tokenize(text: string): Result<Int32Array>;
   detokenize(tokens: Int32Array): string;
+  /** The bytes of all tokens, one after the other, and where each ends. REQUIRES: a tokenizer. */
+  tokenBytes(): { readonly bytes: Uint8Array; readonly ends: Int32Array };
   /**
    * From the initial state of a file or a saved session, which are read during the call only; `null`: from the model's own.
    * A saved session goes on with its own chance unless `isSeeded`.

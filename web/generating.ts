@@ -1,6 +1,9 @@
 // The loop behind `complete`, `generate` and `stream`: draws tokens, ends at stop texts, keeps the books for the result.
 import type { CompletionResult, FinishReason } from './completion.js';
+import { RwkvError } from './errors.js';
+import type { Matcher } from './grammar.js';
 import type { Drawing, Prompt, Reply, Step } from './protocol.js';
+import type { ReplyView } from './reply-view.js';
 import { StopTexts } from './stop-texts.js';
 
 /** A checked call and the session that it runs on. */
@@ -16,7 +19,14 @@ export interface Call {
   enter(): Promise<() => void>;
   /** Reads the prompt; gives how many tokens that were. */
   begin(prompt: Prompt, drawing: Drawing): Promise<Reply<'begin'>>;
-  next(): Promise<Step>;
+  /** Follows the text through its grammar, if it has one. */
+  match(): Promise<Matcher | undefined>;
+  /** Draws a token, as the worker's operation of this name does. */
+  next(allowed: Int32Array<ArrayBuffer> | null, isDelivered: boolean | null): Promise<Step>;
+  /** Of a chat: the session ends exactly behind what was delivered. */
+  readonly reply: ReplyView | undefined;
+  /** Back to where the text was this beginning of it. */
+  goBack(text: string): Promise<unknown>;
   /** Back to before `begin`. */
   rewind(): Promise<unknown>;
   textOf(tokens: Int32Array<ArrayBuffer>): Promise<string>;
@@ -54,11 +64,21 @@ export function generating(prepare: () => Call): Generating {
 }
 
 async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undefined> {
-  const { signal, drawing, maxTokens } = call;
+  const { signal, drawing, maxTokens, reply } = call;
   const stops = new StopTexts(call.stop);
   const leave = await call.enter();
+  let hasAsked = false;
   let hasBegun = false;
+  let matcher: Matcher | undefined;
+  let delivered = ''; // without what `reply` adds and hides
+  const deliver = (step: Step, text: string) => {
+    delivered += text;
+    return books.deliver({ ...step, text: reply ? reply.shown(text) : text });
+  };
   try {
+    matcher = await call.match();
+    signal?.throwIfAborted();
+    hasAsked = true;
     books.promptIsRead(await call.begin(call.prompt, drawing));
     hasBegun = true;
     if (call.echo && call.prompt.length > 0) {
@@ -68,30 +88,44 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
     }
     for (let count = 0; count < maxTokens; count++) {
       signal?.throwIfAborted();
-      const step = await call.next();
+      if (matcher?.isComplete) break; // of the empty text
+      const step = await call.next(matcher?.allowed ?? null, reply ? !stops.isHolding : null);
       if (step.token === 0) {
+        if (matcher?.allows(0) === false) throw nothingLeft();
         books.end('end-of-text');
         const text = stops.rest();
-        if (text !== '') yield books.deliver({ ...step, text });
+        if (text !== '') yield deliver(step, text);
         return;
       }
       books.drawn(step, drawing.topLogprobs >= 0);
+      await matcher?.accept(step.token);
       const { text, stop } = stops.push(step.text);
-      const isLast = stop !== undefined || count + 1 === maxTokens;
-      if (isLast) books.end(stop === undefined ? 'length' : 'stop', stop);
-      yield books.deliver({ ...step, text: isLast ? text + stops.rest() : text });
+      const isWhole = matcher?.isComplete === true;
+      const isLast = stop !== undefined || isWhole || count + 1 === maxTokens;
+      if (stop !== undefined) books.end('stop', stop);
+      else if (isLast) books.end(isWhole ? 'end-of-text' : 'length');
+      yield deliver(step, isLast ? text + stops.rest() : text);
       if (isLast) return;
     }
-    books.end('length');
+    books.end(matcher?.isComplete ? 'end-of-text' : 'length');
   } finally {
+    matcher?.dispose();
     try {
       // A prompt that was refused has changed nothing; one that was cut short by the signal has.
-      const hasChanged = hasBegun || signal?.aborted;
+      const hasChanged = hasBegun || (hasAsked && signal?.aborted);
       if (hasChanged && !books.hasEnded && !call.keepPartial) await call.rewind();
+      else if (hasBegun && reply) await call.goBack(delivered);
     } finally {
       leave();
     }
   }
+}
+
+function nothingLeft(): RwkvError {
+  return new RwkvError(
+    'invalid-argument',
+    'option ban: every token that the grammar allows here is banned, or the model gives none of them a chance',
+  );
 }
 
 // What the result is made of.

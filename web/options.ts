@@ -1,7 +1,7 @@
 // Every option that a caller may pass: its type, its range, its default. Checked here, by name, before anything is
 // computed; nothing after this file checks an option again.
 import type { AssetOptions } from './assets.js';
-import { RwkvError } from './errors.js';
+import { RwkvError, sentence } from './errors.js';
 import type { Build, Drawing, LoadProgress, Quantization } from './protocol.js';
 
 /** Where a file comes from: a URL (in Node also a path), a file that the user chose or that lies in OPFS, or bytes. */
@@ -116,6 +116,18 @@ export interface GenerateOptions extends ReadOptions {
   topLogprobs?: number | undefined;
   /** `false`: a call that is aborted or left leaves the session as it was before. Default true. */
   keepPartial?: boolean | undefined;
+  /**
+   * The text obeys this grammar, in xgrammar's EBNF with the rule `root`: `'root ::= "yes" | "no"'`. It ends where the grammar
+   * does, or earlier by `maxTokens`, a `stop` text or an abort. Needs the optional package `@mlc-ai/web-xgrammar`: error
+   * `unsupported` without it.
+   */
+  grammar?: string | undefined;
+  /**
+   * The text is JSON, on one line, that obeys this JSON schema; `true` or `{}`: any JSON. Objects have the properties that it
+   * names, in its order, and no others, unless it allows them. What xgrammar does not know does not bind, such as `not` and
+   * `multipleOf`; patterns that it cannot keep are refused: error `unsupported`. Needs the same package as `grammar`.
+   */
+  jsonSchema?: object | true | undefined;
   /** Starts chance anew from this seed. Default: it goes on where the session's last call left it. */
   seed?: number | undefined;
 }
@@ -153,6 +165,10 @@ const text: Rule<string> = {
   expected: 'a text',
   accepts: (value): value is string => typeof value === 'string',
 };
+const anything: Rule<unknown> = {
+  expected: 'anything',
+  accepts: (_value): _value is unknown => true,
+};
 const boolean: Rule<boolean> = {
   expected: 'true or false',
   accepts: (value): value is boolean => typeof value === 'boolean',
@@ -174,6 +190,11 @@ const biases: Rule<Readonly<Record<number, number>> | ReadonlyMap<number, number
 const list: Rule<ArrayLike<number>> = {
   expected: 'token ids',
   accepts: (value): value is ArrayLike<number> => isArrayLike(value),
+};
+const schema: Rule<object | true> = {
+  expected: 'a JSON schema, an object or true',
+  accepts: (value): value is object | true =>
+    value === true || (typeof value === 'object' && value !== null && !Array.isArray(value)),
 };
 const callback: Rule<(progress: LoadProgress) => void> = {
   expected: 'a function',
@@ -267,9 +288,23 @@ export function checkReadOptions(options: ReadOptions) {
   return check(options, (get) => ({ signal: get('signal', abortSignal) }));
 }
 
-/** @throws RwkvError `invalid-argument` */
-export function checkGenerateOptions(options: GenerateOptions, vocabulary: number = 2 ** 31) {
+/** What a text must obey: a grammar in EBNF or a JSON schema as JSON. */
+export interface Structure {
+  readonly option: 'grammar' | 'jsonSchema';
+  readonly text: string;
+}
+
+/**
+ * @param others - names of options that are checked elsewhere
+ * @throws RwkvError `invalid-argument`
+ */
+export function checkGenerateOptions(
+  options: GenerateOptions,
+  vocabulary: number = 2 ** 31,
+  others: readonly string[] = [],
+) {
   return check(options, (get) => {
+    for (const name of others) get(name, anything);
     const maxTokens = get('maxTokens', integer(0, Number.MAX_SAFE_INTEGER)) ?? 256;
     const stop = get('stop', stops) ?? [];
     const halfLife = get('penaltyHalfLife', above(0, Infinity));
@@ -288,6 +323,7 @@ export function checkGenerateOptions(options: GenerateOptions, vocabulary: numbe
       stop: typeof stop === 'string' ? [stop] : stop,
       echo: get('echo', boolean) ?? false,
       keepPartial: get('keepPartial', boolean) ?? true,
+      structure: structureOf(get('grammar', text), get('jsonSchema', schema)),
       drawing: {
         sampling: {
           temperature: get('temperature', number(0, 100)) ?? 1,
@@ -306,6 +342,16 @@ export function checkGenerateOptions(options: GenerateOptions, vocabulary: numbe
       } satisfies Drawing,
     };
   });
+}
+
+function structureOf(grammar?: string, schema?: object | true): Structure | undefined {
+  if (schema === undefined) return grammar === undefined ? undefined : { option: 'grammar', text: grammar };
+  if (grammar !== undefined) throw unexpected('option grammar', 'not to come with jsonSchema', grammar);
+  try {
+    return { option: 'jsonSchema', text: JSON.stringify(schema) };
+  } catch (cause) {
+    throw new RwkvError('invalid-argument', `option jsonSchema: ${sentence(cause)}`, { cause });
+  }
 }
 
 /** Options of `session.save`. */
@@ -396,3 +442,5 @@ function show(value: unknown): string {
     return `an object (${value.constructor?.name ?? 'Object'})`;
   return String(value);
 }
+
+export { boolean, integer, number, oneOf, type Rule, show };

@@ -195,6 +195,11 @@ export interface Operations {
     request: { readonly seed: number; readonly isSeeded: boolean; readonly state: Place | null };
     reply: number;
   };
+  /** The bytes of all tokens, one after the other, and where each ends. Needs a tokenizer. */
+  tokenBytes: {
+    request: Record<never, never>;
+    reply: { readonly bytes: Uint8Array; readonly ends: Int32Array };
+  };
   /** The ids of a text, what each is by itself, and its log probability after all before it, from a fresh state. */
   score: {
     request: { readonly prompt: Prompt };
@@ -217,15 +222,33 @@ export interface Operations {
   /** Reads the prompt; answers when all of it is read. */
   append: { request: { readonly session: number; readonly prompt: Prompt }; reply: null };
   /**
-   * As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. Answers how many tokens
-   * that were, and how many of them were read before, by another session.
+   * As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. `border` comes before a text
+   * where the session has read something already. Answers how many tokens that were, and how many of them were read before,
+   * by another session.
    */
   begin: {
-    request: { readonly session: number; readonly prompt: Prompt; readonly drawing: Drawing };
+    request: {
+      readonly session: number;
+      readonly prompt: Prompt;
+      readonly border: string;
+      readonly drawing: Drawing;
+    };
     reply: { readonly tokens: number; readonly cached: number };
   };
-  /** Draws one token and begins to read it, unless it is token 0. */
-  next: { request: { readonly session: number }; reply: Step };
+  /**
+   * Draws one token, of those whose bits are set in `allowed` (`null`: of all), and begins to read it, unless it is token 0.
+   * `isDelivered` says whether all text so far is, and keeps what `goBack` needs; `null`: there will be no `goBack`.
+   */
+  next: {
+    request: {
+      readonly session: number;
+      readonly allowed: Int32Array<ArrayBuffer> | null;
+      readonly isDelivered: boolean | null;
+    };
+    reply: Step;
+  };
+  /** Back to where the text since `begin` was `text`, which is the beginning of what it is now. */
+  goBack: { request: { readonly session: number; readonly text: string }; reply: null };
   /** The logits (V) of the next token. */
   logits: { request: { readonly session: number }; reply: Float32Array };
   /**

@@ -4,6 +4,7 @@ import { RwkvError } from './errors.js';
 import { type Io, openSource } from './model-store.js';
 import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
 import type { Handlers, Prompt, Reply } from './protocol.js';
+import { Trail } from './trail.js';
 import type { Turns } from './turns.js';
 
 /** A model that is ready. */
@@ -16,6 +17,7 @@ export interface Loaded {
 }
 
 type SessionOp =
+  | 'tokenBytes'
   | 'score'
   | 'embed'
   | 'createSession'
@@ -26,6 +28,7 @@ type SessionOp =
   | 'append'
   | 'begin'
   | 'next'
+  | 'goBack'
   | 'logits'
   | 'pause'
   | 'disposeSession';
@@ -44,6 +47,8 @@ export function sessionHandlers(
     number,
     { readonly session: WasmSession; readonly text: readonly number[] | undefined }
   >();
+  /** Of texts under way that may go back. */
+  const trails = new Map<number, Trail>();
   let last = 0;
 
   function keep(session: WasmSession): number {
@@ -62,7 +67,12 @@ export function sessionHandlers(
     if (!session) throw new RwkvError('disposed', 'the session was disposed');
     return session;
   }
+  function leaveTrail(id: number): void {
+    trails.get(id)?.delete();
+    trails.delete(id);
+  }
   function forget(id: number): void {
+    leaveTrail(id);
     before.get(id)?.session.delete();
     before.delete(id);
   }
@@ -124,6 +134,7 @@ export function sessionHandlers(
   }
 
   return {
+    tokenBytes: () => there().model.tokenBytes(),
     async createSession({ seed, isSeeded, state }) {
       const source = state && (await openSource(state, io));
       try {
@@ -164,6 +175,7 @@ export function sessionHandlers(
       const session = find(id);
       const past = before.get(id);
       if (!past) return false;
+      leaveTrail(id);
       there().turns.stop(session);
       session.delete();
       sessions.set(id, past.session);
@@ -177,23 +189,43 @@ export function sessionHandlers(
       if (ids.length > 0) await read(id, ids);
       return null;
     },
-    async begin({ session: id, prompt, drawing }) {
+    async begin({ session: id, prompt, border, drawing }) {
       const session = find(id);
-      const ids = tokens(prompt);
+      const isUsed = border !== '' && (session.pending() > 0 || session.logits() !== null);
+      const ids = tokens(isUsed && typeof prompt === 'string' ? border + prompt : prompt);
       const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
       const counts = read(id, ids);
       session.configure(sampling, biasedTokens, biases, topLogprobs);
       if (seed !== undefined) session.reseed(...seedWords(seed));
       return counts;
     },
-    async next({ session: id }) {
+    async next({ session: id, allowed, isDelivered }) {
       const session = find(id);
-      const { turns } = there();
+      const { model, turns } = there();
       await turns.ready(session);
-      const step = session.sample();
+      if (isDelivered !== null && !trails.has(id)) trails.set(id, new Trail(model, session));
+      const trail = trails.get(id);
+      if (isDelivered) trail?.pass(session);
+      const step = session.sample(allowed);
+      trail?.add(step);
       if (step.token !== 0) lengthen(id, [step.token]);
       turns.start(session);
       return step;
+    },
+    goBack({ session: id, text }) {
+      const session = find(id);
+      const { turns, encode } = there();
+      const past = trails.get(id)?.back(session, text, encode) ?? null;
+      if (past === null) leaveTrail(id);
+      else {
+        turns.stop(session);
+        session.delete();
+        sessions.set(id, past);
+        if (texts.has(id)) texts.set(id, undefined);
+        trails.delete(id);
+        turns.start(past);
+      }
+      return null;
     },
     async logits({ session: id }) {
       const session = find(id);

@@ -1,8 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat.js';
 import type { Client } from './client.js';
 import { Completion } from './completion.js';
 import { RwkvError } from './errors.js';
-import { generating } from './generating.js';
+import { type Call, generating } from './generating.js';
+import { startMatcher } from './grammar.js';
 import {
   checkGenerateOptions,
   checkReadOptions,
@@ -15,9 +17,11 @@ import {
 } from './options.js';
 import type { ModelInfo, Prompt, Reply, Request, Step } from './protocol.js';
 import { Queue } from './queue.js';
+import type { ReplyView } from './reply-view.js';
 import { type Score, scoreOf } from './score.js';
 
-type SessionOp = 'append' | 'begin' | 'next' | 'logits' | 'save' | 'fork' | 'reset' | 'rewind';
+type CheckedOptions = ReturnType<typeof checkGenerateOptions>;
+type SessionOp = 'append' | 'begin' | 'next' | 'goBack' | 'logits' | 'save' | 'fork' | 'reset' | 'rewind';
 
 /**
  * One text: a recurrent state in the worker that stands after all that it has read and generated so far.
@@ -59,6 +63,28 @@ export class Session implements AsyncDisposable {
     return new Completion(textsOf(steps), result);
   }
 
+  /**
+   * Adds messages to the conversation and generates the assistant's reply, as `complete` does. It goes on where the session
+   * stands: a fresh session takes the whole conversation, later calls what is added to it. The reply comes without the blank
+   * before it, and with `<think>` in front where the model was told to think (see `splitThinking`).
+   *
+   * Afterwards the session stands exactly behind the reply that was delivered, whatever ended it. The template's stop texts end the
+   * reply besides those of the option `stop`, but not with `grammar` or `jsonSchema`, which end it themselves.
+   *
+   * @throws RwkvError out of the loop, as `complete`; `invalid-argument` names the message
+   */
+  chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Completion {
+    const { steps, result } = generating(() => {
+      const { template, think } = options;
+      const checked = this.#check(options, 'chat', ['template', 'think']);
+      const { structure } = checked;
+      const chat = askForReply(messages, { template, think }, structure !== undefined);
+      const stop = structure ? checked.stop : [...checked.stop, ...chat.stop];
+      return this.#callOf({ ...checked, stop }, this.#checkPrompt(chat.prompt), turnBorder, chat.reply);
+    });
+    return new Completion(textsOf(steps), result);
+  }
+
   /** As `complete`, as a stream of the web: cancelling it stops generating. */
   stream(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): ReadableStream<string> {
     const pieces = this.complete(prompt, options);
@@ -80,13 +106,18 @@ export class Session implements AsyncDisposable {
   /**
    * As `complete`, token by token and also without a tokenizer. `text` is what the token adds to the text: whole
    * characters, empty while one is unfinished, while it may become a `stop` text, or where there is no tokenizer. Token 0
-   * ends the text and is not delivered, but where it brings text that was held back.
+   * ends the text and is not delivered, but where it brings text that was held back. `result` settles when the loop has
+   * ended.
    */
   generate(
     prompt: string | ArrayLike<number>,
     options: GenerateOptions = {},
-  ): AsyncGenerator<Step, void, undefined> {
-    return this.#generating(prompt, { ...options, echo: undefined }, undefined).steps;
+  ): AsyncGenerator<Step, void, undefined> & {
+    /** What it came to, when the loop has ended. */
+    readonly result: Completion['result'];
+  } {
+    const { steps, result } = this.#generating(prompt, { ...options, echo: undefined }, undefined);
+    return Object.assign(steps, { result });
   }
 
   /**
@@ -201,23 +232,37 @@ export class Session implements AsyncDisposable {
 
   // Options and prompt are checked when the first step is asked for: out of the loop, as everything else is thrown.
   #generating(prompt: string | ArrayLike<number>, options: GenerateOptions, needs: string | undefined) {
-    return generating(() => {
-      if (needs !== undefined) requireTokenizer(this.#info, needs);
-      const checked = checkGenerateOptions(options, this.#info.vocabulary);
-      if (checked.stop.length > 0) requireTokenizer(this.#info, 'option stop');
-      const session = this.#id;
-      const { signal } = checked;
-      return {
-        ...checked,
-        prompt: this.#checkPrompt(prompt),
-        enter: () => this.#queue.enter(signal),
-        begin: (prompt, drawing) => this.#call('begin', { session, prompt, drawing }, signal),
-        // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
-        next: () => this.#call('next', { session }, undefined),
-        rewind: () => this.#call('rewind', { session }, undefined),
-        textOf: (tokens) => this.#client.call('detokenize', { tokens }),
-      };
-    });
+    return generating(() =>
+      this.#callOf(this.#check(options, needs), this.#checkPrompt(prompt), '', undefined),
+    );
+  }
+
+  #check(options: GenerateOptions, needs: string | undefined, others: readonly string[] = []) {
+    if (needs !== undefined) requireTokenizer(this.#info, needs);
+    const checked = checkGenerateOptions(options, this.#info.vocabulary, others);
+    if (checked.stop.length > 0) requireTokenizer(this.#info, 'option stop');
+    if (checked.structure) requireTokenizer(this.#info, `option ${checked.structure.option}`);
+    return checked;
+  }
+
+  // `border` divides the prompt from what the session has read before; a `reply` is shown as a chat shows it.
+  #callOf(checked: CheckedOptions, prompt: Prompt, border: string, reply: ReplyView | undefined): Call {
+    const session = this.#id;
+    const { signal, structure } = checked;
+    return {
+      ...checked,
+      prompt,
+      reply,
+      enter: () => this.#queue.enter(signal),
+      match: async () =>
+        structure && startMatcher(this.#client, this.#info.vocabulary, structure, reply !== undefined),
+      begin: (prompt, drawing) => this.#call('begin', { session, prompt, border, drawing }, signal),
+      // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
+      next: (allowed, isDelivered) => this.#call('next', { session, allowed, isDelivered }, undefined),
+      goBack: (text) => this.#call('goBack', { session, text }, undefined),
+      rewind: () => this.#call('rewind', { session }, undefined),
+      textOf: (tokens) => this.#client.call('detokenize', { tokens }),
+    };
   }
 
   #checkPrompt(prompt: string | ArrayLike<number>): Prompt {

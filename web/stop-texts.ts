@@ -25,6 +25,10 @@ export class StopTexts {
     return { text: all.slice(0, all.length - keep) };
   }
 
+  get isHolding(): boolean {
+    return this.#held !== '';
+  }
+
   /** What is held back, when nothing more comes. */
   rest(): string {
     const held = this.#held;

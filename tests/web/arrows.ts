@@ -47,23 +47,35 @@ const rooms: Readonly<Record<string, Room>> = {
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
   options: { files: /^web\/(options|presets|assets)\.ts$/, sees: ['protocol', 'errors'] },
+  chat: { files: /^web\/(chat|reply-view)\.ts$/, sees: ['options', 'errors'] },
+  byteLevel: { files: /^web\/byte-level\.ts$/, sees: [] },
+  grammarLibrary: {
+    files: /^web\/grammar-library\.ts$/,
+    sees: ['errors'],
+    packages: ['@mlc-ai/web-xgrammar'],
+  },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
-    files: /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
-    sees: ['client', 'options', 'protocol', 'errors'],
+    files:
+      /^web\/(load|model|session|generating|completion|stop-texts|grammar|character-classes|score|queue|storyteller)\.ts$/,
+    sees: ['chat', 'grammarLibrary', 'byteLevel', 'client', 'options', 'protocol', 'errors'],
   },
-  moduleWorker: { files: /^web\/module-worker\.ts$/, sees: [] },
   doors: {
     files: /^web\/(index|node|api)\.ts$/,
-    sees: ['page', 'options', 'moduleWorker', 'protocol', 'errors'],
+    sees: ['page', 'chat', 'options', 'moduleWorker', 'protocol', 'errors'],
   },
+  adapters: {
+    files: /^web\/adapters\//,
+    sees: ['doors', 'page', 'chat', 'options', 'protocol', 'errors'],
+  },
+  moduleWorker: { files: /^web\/module-worker\.ts$/, sees: [] },
   worker: {
-    files: /^web\/(worker|session-handlers|turns|prefix-cache)\.ts$/,
+    files: /^web\/(worker|session-handlers|trail|turns|prefix-cache)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
   },
   vocabularies: {
-    files: /^web\/(vocabulary|huggingface|huggingface-library\.d|tokenizer-json|byte-level)\.ts$/,
-    sees: ['engine', 'store', 'protocol', 'errors'],
+    files: /^web\/(vocabulary|huggingface|huggingface-library\.d|tokenizer-json)\.ts$/,
+    sees: ['byteLevel', 'engine', 'store', 'protocol', 'errors'],
     packages: ['@huggingface/tokenizers'],
   },
   engine: {
@@ -81,8 +93,14 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'options', 'protocol', 'errors'],
+    sees: ['doors', 'server', 'adapters', 'chat', 'options', 'protocol', 'errors'],
     packages: ['commander'],
+  },
+  // Requests over HTTP.
+  server: {
+    files: /^web\/serve\//,
+    sees: ['adapters', 'doors', 'errors'],
+    packages: ['hono', 'hono/body-limit', 'hono/cors', '@hono/node-server'],
   },
   demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm', 'vite'] },
 };
@@ -111,7 +129,8 @@ const words: Readonly<Record<string, Word>> = {
   'modules of Node': {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
-    allowed: /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config)\.ts$/,
+    allowed:
+      /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config)\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {

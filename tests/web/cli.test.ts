@@ -1,37 +1,19 @@
 // The command line as a person at a terminal meets it.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { presets } from '../../dist/node.js';
+import { cli, ended, oracle, run, start } from './command.js';
 
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-
-function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [cli, ...args], { stdio: 'pipe' });
-}
-
-async function ended(child: ChildProcess, input?: string) {
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (piece) => {
-    stdout += piece;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (piece) => {
-    stderr += piece;
-  });
-  if (input === undefined) child.stdin?.end();
-  else child.stdin?.end(input);
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
-}
+const place = mkdtempSync(join(tmpdir(), 'rwkv-wasm-test-'));
+afterAll(() => rmSync(place, { recursive: true }));
 
 // More than a test waits for.
 const endless = ['--max-tokens', '1000000', '--temperature', '3', '--top-p', '1', '--seed', '2'];
 
-const complete = (...args: string[]) => ended(start('complete', ...args));
+const complete = (...args: string[]) => run('complete', ...args);
 
 test('a story is told on stdout, its figures on stderr, and its seed tells it again', async () => {
   const once = await complete('Once upon a time', '--seed', '7', '--max-tokens', '40');
@@ -126,8 +108,6 @@ test('--version and --help answer on stdout', async () => {
   expect((await ended(start('complete', '--help'))).stdout).toContain('--max-tokens');
 });
 
-const oracle = fileURLToPath(new URL('../fixtures/oracle/v7-bf16.pth', import.meta.url));
-
 test('inspect tells what a file holds, for people and for programs', async () => {
   const { code, stdout } = await ended(start('inspect', oracle));
   expect(code).toBe(0);
@@ -188,4 +168,92 @@ test('inspect and convert refuse wrong command lines with exit code 2', async ()
   expect((await ended(start('inspect'))).code).toBe(2);
   const { code, stderr } = await ended(start('convert', oracle, '/nowhere/x', '-q', 'q3'));
   expect([code, stderr]).toEqual([2, expect.stringMatching(/option quantization: expected 'f32' or/)]);
+});
+
+describe('a state', () => {
+  test('that is saved goes on letter for letter in another process', async () => {
+    const state = join(place, 'story.state');
+    const whole = await complete('Once upon a time', '--seed', '7', '--max-tokens', '24');
+    const args = ['--seed', '7', '--max-tokens', '10', '--save-state', state];
+    const begun = await complete('Once upon a time', ...args);
+    const rest = await complete('--state', state, '--max-tokens', '14');
+    expect([begun.code, rest.code]).toEqual([0, 0]);
+    expect(`${begun.stdout.slice(0, -1)}${rest.stdout}`).toBe(whole.stdout);
+    expect(rest.stderr).toContain("the state's seed");
+    const reseeded = JSON.parse((await complete('--state', state, '--seed', '8', '--json')).stdout);
+    expect(reseeded.seed).toBe(8);
+    expect(rest.stdout.startsWith(reseeded.text)).toBe(false);
+  });
+
+  test('is saved after Ctrl-C too, as the text stands', async () => {
+    const state = join(place, 'stopped.state');
+    const child = start('complete', 'Once', ...endless, '--save-state', state);
+    const result = ended(child);
+    if (child.stdout) await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    const { code, stderr } = await result;
+    expect([code, stderr]).toEqual([143, expect.stringMatching(/^\d+ tokens/)]);
+    expect((await complete('--state', state, '--max-tokens', '3')).code).toBe(0);
+    expect(readdirSync(place).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  test('that is none is refused', async () => {
+    const { code, stderr } = await complete('x', '--state', cli);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^rwkv-wasm: cli\.js: /)]);
+    const nowhere = await complete('x', '--max-tokens', '1', '--save-state', join(place, 'no', 'folder'));
+    expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringMatching(/^rwkv-wasm: .*no.folder/)]);
+  });
+});
+
+test('--no-echo prints the continuation alone, and --preset is what its flags say', async () => {
+  const args = ['--seed', '5', '--max-tokens', '20'];
+  const { stdout } = await complete('The wolf', ...args);
+  expect((await complete('The wolf', ...args, '--no-echo')).stdout).toBe(stdout.slice('The wolf'.length));
+  const preset = await complete('The wolf', ...args, '--preset', 'creative', '--top-p', '0.9');
+  const { temperature, presencePenalty, frequencyPenalty, penaltyDecay } = presets.creative;
+  const flags = [
+    ...['--temperature', `${temperature}`, '--top-p', '0.9', '--presence-penalty', `${presencePenalty}`],
+    ...['--frequency-penalty', `${frequencyPenalty}`, '--penalty-decay', `${penaltyDecay}`],
+  ];
+  expect(preset.stdout).toBe((await complete('The wolf', ...args, ...flags)).stdout);
+  expect(preset.stdout).not.toBe(stdout);
+});
+
+test('what is interrupted before it has a result exits with 130 and says nothing', async () => {
+  for (const args of [
+    ['complete', '-', '--json'],
+    ['perplexity', '-'],
+  ]) {
+    const child = start(...args);
+    const end = once(child, 'close');
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (piece) => {
+      stderr += piece;
+    });
+    // More than a pipe holds: when it is written, it is being read.
+    await new Promise<void>((resolve) => child.stdin?.write('x'.repeat(2 ** 22), () => resolve()));
+    child.kill('SIGINT');
+    const [code] = await end;
+    expect([args, code, stderr.replace(/^0 tokens, .*\n/, '')]).toEqual([args, 130, '']);
+  }
+});
+
+test('every command has examples, and misspelt ones a hint', async () => {
+  const { stdout } = await run('--help');
+  expect(stdout).toMatch(/Exit codes:\n +0 +done\n +1 .*\n +2 .*\n +130 /);
+  const names = [...stdout.matchAll(/^ {2}(\w+) (?:\[options\]|<)/gm)].map(([, name = '']) => name);
+  expect(names).toEqual(expect.arrayContaining(['complete', 'chat', 'batch', 'inspect', 'convert', 'bench']));
+  for (const name of names)
+    expect((await run(name, '--help')).stdout).toMatch(/\nExamples:\n {2}(.*\| )?rwkv-wasm /);
+  expect((await run('compelte')).stderr).toMatch(/Did you mean complete\?/);
+  expect((await run('complete', '--temperture', '1')).stderr).toMatch(/Did you mean --temperature\?/);
+  const preset = await run('complete', '--preset', 'wild');
+  expect([preset.code, preset.stderr]).toEqual([2, expect.stringMatching(/chat, creative, precise/)]);
+});
+
+test('convert --json tells what was written', async () => {
+  const out = join(place, 'packed.safetensors');
+  const { code, stdout, stderr } = await run('convert', oracle, out, '--json');
+  expect([code, stderr]).toEqual([0, '']);
+  expect(JSON.parse(stdout)).toEqual({ file: oracle, out, bytes: readFileSync(out).length });
 });

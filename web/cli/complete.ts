@@ -1,27 +1,23 @@
 // rwkv-wasm complete: a prompt in, its continuation out, as it comes.
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { CompletionResult } from '../api.js';
-import { RWKV } from '../node.js';
-import { checkGenerateOptions, checkLoadOptions, type LoadOptions, randomSeed } from '../options.js';
+import { checkGenerateOptions, randomSeed } from '../options.js';
 import type { ModelInfo } from '../protocol.js';
-import { interruptSignal, progressLine, quantizationHelp, readStdin } from './terminal.js';
+import { writeWhole } from './files.js';
+import {
+  addModelFlags,
+  addSamplingFlags,
+  loadModel,
+  type ModelFlags,
+  type SamplingFlags,
+  samplingOptions,
+} from './flags.js';
+import { interruptCode, interruptSignal, readStdin } from './terminal.js';
 
-interface Flags {
-  readonly maxTokens: number;
-  readonly temperature: number;
-  readonly topP: number;
-  readonly topK: number;
-  readonly minP: number;
-  readonly typicalP: number;
-  readonly stop?: string[];
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
-  readonly seed?: number;
-  readonly model?: string;
-  readonly tokenizer?: string;
-  readonly quantization?: NonNullable<LoadOptions['quantization']>;
-  readonly build: NonNullable<LoadOptions['build']>;
-  readonly threads: NonNullable<LoadOptions['threads']>;
+interface Flags extends ModelFlags, SamplingFlags {
+  readonly state?: string;
+  readonly saveState?: string;
+  readonly echo: boolean;
   readonly json: boolean;
 }
 
@@ -30,47 +26,32 @@ Examples:
   rwkv-wasm complete "Once upon a time"
   rwkv-wasm complete "The wolf" --max-tokens 60 --seed 7
   rwkv-wasm complete - --json < prompt.txt
-  rwkv-wasm complete "def main" --model ./model.pth --tokenizer ./rwkv_vocab_v20230424.txt`;
+  rwkv-wasm complete "def main" --model ./model.pth --tokenizer ./rwkv_vocab_v20230424.txt
+  rwkv-wasm complete "Once upon a time" --save-state ./story.state
+  rwkv-wasm complete --state ./story.state`;
 
 /** Adds the command to the program. */
 export function completeCommand(program: Command): void {
-  program
+  const command = program
     .command('complete')
     .description('continue a text')
-    .argument('[prompt]', "the text to continue; '-' reads it from standard input", '')
-    .option('-n, --max-tokens <n>', 'at most so many tokens', toNumber, 256)
-    .option(
-      '-t, --temperature <x>',
-      'above 1 wilder, below 1 tamer, 0 always the likeliest token',
-      toNumber,
-      1,
-    )
-    .option('--top-p <x>', 'choose among the likeliest tokens of this total probability', toNumber, 0.7)
-    .option('--top-k <n>', 'choose among so many of the likeliest tokens (0: all)', toNumber, 0)
-    .option('--min-p <x>', "leave out tokens below this share of the likeliest's probability", toNumber, 0)
-    .option('--typical-p <x>', 'choose among the most typical tokens of this total probability', toNumber, 1)
-    .option('--stop <text>', 'end before this text; may be given more than once', collect)
-    .option('--presence-penalty <x>', 'against any repetition', toNumber, 0)
-    .option('--frequency-penalty <x>', 'against frequent repetition', toNumber, 0)
-    .option('-s, --seed <n>', 'the same seed gives the same text (default: a random one)', toNumber)
-    .option('-m, --model <file>', 'path or URL of a model (default: the embedded storyteller)')
-    .option('--tokenizer <file>', "path or URL of its vocabulary, or 'bytes'")
-    .option('-q, --quantization <type>', quantizationHelp)
-    .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
-    .option('--threads <n>', "how many threads compute, or 'auto'", toThreads, 'auto')
+    .argument('[prompt]', "the text to continue; '-' reads it from standard input", '');
+  addModelFlags(addSamplingFlags(command))
+    .option('--state <file>', 'go on from a saved session or a tuned state (its chance too, without --seed)')
+    .option('--save-state <file>', 'keep the session as it stands at the end, also after Ctrl-C')
+    .option('--no-echo', 'print the continuation without the prompt')
     .option('--json', 'print one JSON object at the end instead of the text', false)
     .addHelpText('after', examples)
     .action(complete);
 }
 
 async function complete(argument: string, flags: Flags): Promise<void> {
-  const { model: source, tokenizer, quantization, build, threads, json, ...sampling } = flags;
-  const seed = flags.seed ?? randomSeed();
+  const { json, state, saveState } = flags;
+  // A saved session brings its own chance.
+  const seed = flags.seed ?? (state === undefined ? randomSeed() : undefined);
   const signal = interruptSignal();
-  const options = { ...sampling, seed, signal };
-  const loadOptions = { quantization, build, threads, tokenizer, signal };
+  const options = { ...samplingOptions(flags), seed, signal };
   checkGenerateOptions(options); // before a model is loaded for nothing
-  checkLoadOptions(loadOptions);
 
   const write = (text: string) => json || process.stdout.write(text);
   let info: ModelInfo | undefined;
@@ -78,48 +59,33 @@ async function complete(argument: string, flags: Flags): Promise<void> {
   let result: CompletionResult | undefined;
   try {
     if (argument === '-') prompt = await readStdin(signal);
-    const progress = progressLine();
-    const model = await RWKV.load(source, { ...loadOptions, onProgress: progress.show }).finally(
-      progress.clear,
-    );
+    const model = await loadModel(flags, signal);
     info = model.info;
-    const session = await model.createSession({ seed });
+    const session = await model.createSession({ seed, state });
     await session.append(prompt, { signal }); // what cannot be read is not written
-    write(prompt);
+    if (flags.echo) write(prompt);
     const completion = session.complete('', options);
     try {
       for await (const text of completion) write(text);
     } finally {
       result = await completion.result;
+      if (saveState !== undefined) await writeWhole(saveState, await session.save());
     }
     await model.dispose();
   } catch (error) {
     if (!signal.aborted) throw error;
-    process.exitCode = 130;
+    process.exitCode = interruptCode();
   }
 
   const tokensPerSecond = Math.round((result?.timings.decodeTokensPerSecond ?? 0) * 10) / 10;
   const tokens = result?.tokens ?? [];
   if (json) {
     const { text = '', finishReason = 'aborted', stop } = result ?? {};
-    const printed = { prompt, text, tokens, finishReason, stop, seed, tokensPerSecond, model: info ?? null };
-    process.stdout.write(`${JSON.stringify(printed)}\n`);
+    const figures = { seed: seed ?? null, tokensPerSecond, model: info ?? null };
+    process.stdout.write(`${JSON.stringify({ prompt, text, tokens, finishReason, stop, ...figures })}\n`);
   } else write('\n');
+  const chance = seed === undefined ? "the state's seed" : `seed ${seed}`;
   process.stderr.write(
-    `${tokens.length} tokens, ${tokensPerSecond} tok/s, seed ${seed}, ${info?.build ?? 'no'} build\n`,
+    `${tokens.length} tokens, ${tokensPerSecond} tok/s, ${chance}, ${info?.build ?? 'no'} build\n`,
   );
-}
-
-function collect(text: string, before: readonly string[] = []): string[] {
-  return [...before, text];
-}
-
-function toNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('It is no number.');
-  return value;
-}
-
-function toThreads(text: string): number | 'auto' {
-  return text === 'auto' ? text : toNumber(text);
 }

@@ -3,10 +3,12 @@ import { open, rename, rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type Quantization, RWKV } from '../node.js';
 import { checkConvertOptions } from '../options.js';
-import { interruptSignal, megabytes, progressLine, quantizationHelp } from './terminal.js';
+import { quantizationHelp } from './flags.js';
+import { interruptSignal, megabytes, progressLine } from './terminal.js';
 
 interface Flags {
   readonly quantization?: Quantization;
+  readonly json: boolean;
 }
 
 const examples = `
@@ -25,11 +27,12 @@ export function convertCommand(program: Command): void {
     .argument('<file>', 'path or URL of a model')
     .argument('<out>', 'path of the packed file; replaced when all of it is written')
     .option('-q, --quantization <type>', quantizationHelp)
+    .option('--json', 'print one JSON object', false)
     .addHelpText('after', examples)
     .action(convert);
 }
 
-async function convert(file: string, out: string, { quantization }: Flags): Promise<void> {
+async function convert(file: string, out: string, { quantization, json }: Flags): Promise<void> {
   const signal = interruptSignal();
   const progress = progressLine();
   const options = { quantization, signal, onProgress: progress.show };
@@ -47,11 +50,10 @@ async function convert(file: string, out: string, { quantization }: Flags): Prom
   } catch (error) {
     await target.close().catch(() => {});
     await rm(partial, { force: true });
-    if (!signal.aborted) throw error;
-    process.exitCode = 130;
-    return;
+    throw error;
   } finally {
     progress.clear();
   }
-  process.stderr.write(`${out}: ${megabytes(written)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ file, out, bytes: written })}\n`);
+  else process.stderr.write(`${out}: ${megabytes(written)}\n`);
 }

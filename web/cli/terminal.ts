@@ -1,40 +1,76 @@
-// What commands say and hear besides their result: progress, Ctrl-C, standard input.
+// What commands say and hear besides their result: colours, progress, Ctrl-C, standard input.
+import { setMaxListeners } from 'node:events';
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { LoadProgress } from '../protocol.js';
 
-/** What `-q` means to every command. */
-export const quantizationHelp =
-  'weights in memory: f32, f16, q8 or q4 (default: as a packed file has them, else q8)';
-
 const patience = 300; // ms before progress is worth showing
 const interval = 100; // ms between two looks of it
 
-/** A line on stderr that shows how a load is getting on, when someone watches and it takes long enough. */
-export function progressLine(stream: NodeJS.WriteStream = process.stderr) {
-  const start = performance.now();
-  let last = start + patience - interval;
+/** SGR codes of a terminal: what begins a style and what ends it. */
+const styles = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], cyan: [36, 39] } as const;
+
+/** `text` in a style, where `stream` is a terminal that shows colours and NO_COLOR does not forbid them. */
+export function paint(style: keyof typeof styles, text: string, stream: NodeJS.WriteStream): string {
+  if (!stream.isTTY || !stream.hasColors(16)) return text;
+  const [begin, end] = styles[style];
+  return `\x1b[${begin}m${text}\x1b[${end}m`;
+}
+
+/** A line on stderr that tells how something is getting on, when someone watches and it takes long enough. */
+export function statusLine(stream: NodeJS.WriteStream = process.stderr) {
+  let last = performance.now() + patience - interval;
   let shown = false;
   return {
-    show({ stage, loaded, total }: LoadProgress): void {
+    show(status: () => string): void {
       const now = performance.now();
       if (!stream.isTTY || now - last < interval) return;
       last = now;
       shown = true;
-      const share = total ? ` ${Math.floor((100 * loaded) / total)} %` : '';
-      stream.write(`\r\x1b[K${stage} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}${share}`);
+      stream.write(`\r\x1b[K${status()}`);
     },
     clear(): void {
       if (shown) stream.write('\r\x1b[K');
+      shown = false;
     },
   };
 }
 
-/** A signal that Ctrl-C aborts, once; a second Ctrl-C ends the process as usual. */
+/** The status line of a load. */
+export function progressLine(stream?: NodeJS.WriteStream) {
+  const line = statusLine(stream);
+  return {
+    show({ stage, loaded, total }: LoadProgress): void {
+      line.show(() => {
+        const share = total ? ` of ${megabytes(total)} ${Math.floor((100 * loaded) / total)} %` : '';
+        return `${stage} ${megabytes(loaded)}${share}`;
+      });
+    },
+    clear: line.clear,
+  };
+}
+
+let interruptedWith: number | undefined;
+
+/**
+ * A signal that Ctrl-C or SIGTERM aborts, once; a second one ends the process as usual. `interruptCode` then tells the
+ * exit code.
+ */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
-  process.once('SIGINT', () => controller.abort());
+  setMaxListeners(0, controller.signal); // each of many calls at a time hears it
+  const interrupt = (code: number) => {
+    interruptedWith = code;
+    controller.abort();
+  };
+  process.once('SIGINT', () => interrupt(130));
+  process.once('SIGTERM', () => interrupt(143));
   return controller.signal;
+}
+
+/** The exit code that a shell gives to what a signal ended: 128 and the signal's number. Undefined where none came. */
+export function interruptCode(): number | undefined {
+  return interruptedWith;
 }
 
 /** All of standard input, less the line break that `echo` puts at its end. @throws AbortError */

@@ -3,8 +3,15 @@
 //
 // Tokens are bytes. After token t comes t + 1; after 'z' the end of text. Token 200 makes `advance` throw. Logits are
 // [tokens read, passes, largest batch, sum of tokens read]; the sum starts from the number in a state's file, "state 7".
+// Of a model or a state that is "too large" it says so, and dies of one that "dies".
 
 const chunk = 16;
+
+/** The error that a file asks for. */
+function trouble(name, text) {
+  if (text.includes('dies')) throw new WebAssembly.RuntimeError('unreachable');
+  return text.includes('too large') && { error: { code: 'out-of-memory', message: `${name}: too large` } };
+}
 
 export default async function create({ instantiateWasm }) {
   instantiateWasm({}, () => {});
@@ -49,7 +56,8 @@ export default async function create({ instantiateWasm }) {
     reset() {
       Object.assign(this, { queue: [], read: 0, sum: 0, last: -1 });
     }
-    sample() {
+    sample(allowed) {
+      if (allowed !== null) throw new Error('the fake core knows no grammar');
       const { temperature } = this.sampling;
       if (this.pending() > 0 || this.last < 0) throw new Error('sampled too early');
       let token = this.last === 122 ? 0 : temperature === 2 ? 97 + (this.chance++ % 26) : this.last + 1;
@@ -61,6 +69,10 @@ export default async function create({ instantiateWasm }) {
     }
     adopt({ read, sum, last }) {
       Object.assign(this, { queue: [], read, sum, last });
+    }
+    repeat(tokens, other) {
+      this.queue.push(...tokens);
+      this.chance = other.chance;
     }
     feed(most) {
       for (const token of this.queue.splice(0, Math.min(chunk, most))) {
@@ -83,6 +95,8 @@ export default async function create({ instantiateWasm }) {
       const text = new TextDecoder().decode(bytes.subarray(0, 64));
       if (!text.startsWith('fake'))
         return { error: { code: 'bad-file', message: `${source.name}: not fake` } };
+      const troubled = trouble(source.name, text);
+      if (troubled) return troubled;
       delay = Number(/delay=(\d+)/.exec(text)?.[1] ?? 0);
       for (const loaded of [0, source.size]) onProgress(loaded, source.size);
       const model = {
@@ -101,6 +115,8 @@ export default async function create({ instantiateWasm }) {
             const bytes = new Uint8Array(state.size);
             const error = state.read(0, bytes);
             if (error !== '') return { error: { code: 'read-failed', message: `${state.name}: ${error}` } };
+            const troubled = trouble(state.name, new TextDecoder().decode(bytes));
+            if (troubled) return troubled;
             session.sum = Number(/^state (\d+)$/.exec(new TextDecoder().decode(bytes))?.[1]);
             return Number.isNaN(session.sum)
               ? { error: { code: 'bad-model', message: `${state.name}: no state` } }

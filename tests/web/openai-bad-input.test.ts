@@ -1,0 +1,118 @@
+// Requests that are wrong: each is told by the name of what is wrong with it.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type OpenAIClient, OpenAIError, openai } from '../../dist/adapters/openai-node.js';
+import { type Model, RWKV, RwkvError } from '../../dist/node.js';
+import { failure } from './streams.js';
+
+let model: Model;
+let client: OpenAIClient;
+
+beforeAll(async () => {
+  model = await RWKV.load();
+  client = openai(model);
+});
+afterAll(() => model.dispose());
+
+const prompt = 'Once upon a time';
+const messages = [{ role: 'user', content: 'Tell me of a wolf.' }] as const;
+
+describe('what is wrong', () => {
+  const chat = { messages };
+  // As programs without types ask.
+  const untyped = (create: (...args: never[]) => unknown, body: unknown): Promise<unknown> =>
+    Reflect.apply(create, undefined, [body]);
+
+  test.each<[body: object, param: string | null, code: string]>([
+    [{}, 'messages', 'missing_required_parameter'],
+    [{ messages: [] }, 'messages', 'invalid_value'],
+    [{ messages: 'Hello' }, 'messages', 'invalid_value'],
+    [{ messages: ['Hello'] }, 'messages', 'invalid_value'],
+    [{ messages: [{ role: 'cat', content: '' }] }, 'messages[0].role', 'invalid_value'],
+    [{ messages: [{ role: 'user' }] }, 'messages[0].content', 'missing_required_parameter'],
+    [{ messages: [{ role: 'user', content: 7 }] }, 'messages[0].content', 'invalid_value'],
+    [
+      { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] },
+      'messages[0].content[0].type',
+      'invalid_value',
+    ],
+    [{ messages: [{ role: 'user', content: 'a', mood: 1 }] }, 'messages[0].mood', 'unknown_parameter'],
+    [{ ...chat, model: 7 }, 'model', 'invalid_value'],
+    [{ ...chat, mood: 'good' }, 'mood', 'unknown_parameter'],
+    [{ ...chat, tools: [] }, 'tools', 'unsupported_parameter'],
+    [{ ...chat, temperature: 'hot' }, 'temperature', 'invalid_value'],
+    [{ ...chat, temperature: 2.5 }, 'temperature', 'invalid_value'],
+    [{ ...chat, top_p: -1 }, 'top_p', 'invalid_value'],
+    [{ ...chat, presence_penalty: 3 }, 'presence_penalty', 'invalid_value'],
+    [{ ...chat, frequency_penalty: [] }, 'frequency_penalty', 'invalid_value'],
+    [{ ...chat, max_tokens: 1.5 }, 'max_tokens', 'invalid_value'],
+    [{ ...chat, max_completion_tokens: 0 }, 'max_completion_tokens', 'invalid_value'],
+    [{ ...chat, n: 0 }, 'n', 'invalid_value'],
+    [{ ...chat, n: 129 }, 'n', 'invalid_value'],
+    [{ ...chat, seed: 0.5 }, 'seed', 'invalid_value'],
+    [{ ...chat, stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop', 'invalid_value'],
+    [{ ...chat, stop: '' }, 'stop', 'invalid_value'],
+    [{ ...chat, stream: 'yes' }, 'stream', 'invalid_value'],
+    [{ ...chat, stream_options: {} }, 'stream_options', 'invalid_value'],
+    [{ ...chat, stream: true, stream_options: { more: 1 } }, 'stream_options.more', 'unknown_parameter'],
+    [{ ...chat, logit_bias: { wolf: 1 } }, 'logit_bias', 'invalid_value'],
+    [{ ...chat, logit_bias: { 7: 101 } }, 'logit_bias', 'invalid_value'],
+    [{ ...chat, logit_bias: { 4096: 1 } }, 'logit_bias', 'invalid_value'],
+    [{ ...chat, logprobs: 1 }, 'logprobs', 'invalid_value'],
+    [{ ...chat, top_logprobs: 2 }, 'top_logprobs', 'invalid_value'],
+    [{ ...chat, logprobs: true, top_logprobs: 21 }, 'top_logprobs', 'invalid_value'],
+    [{ ...chat, response_format: 'json' }, 'response_format', 'invalid_value'],
+    [{ ...chat, response_format: { type: 'xml' } }, 'response_format.type', 'invalid_value'],
+    [
+      { ...chat, response_format: { type: 'json_schema' } },
+      'response_format.json_schema',
+      'missing_required_parameter',
+    ],
+  ])('with a chat of %j is told', async (body, param, code) => {
+    const error = await failure(untyped(client.chat.completions.create, body));
+    expect(error).toBeInstanceOf(OpenAIError);
+    expect(error).toBeInstanceOf(RwkvError);
+    expect(error).toMatchObject({ status: 400, error: { type: 'invalid_request_error', param, code } });
+    expect(error.message).toContain(param?.split(/[.[]/)[0]);
+  });
+
+  test.each<[body: object, param: string]>([
+    [{}, 'prompt'],
+    [{ prompt: null }, 'prompt'],
+    [{ prompt: 7 }, 'prompt'],
+    [{ prompt: ['a', 7] }, 'prompt'],
+    [{ prompt: [1.5] }, 'prompt'],
+    [{ prompt, suffix: 'end' }, 'suffix'],
+    [{ prompt, best_of: 2 }, 'best_of'],
+    [{ prompt, logprobs: 6 }, 'logprobs'],
+    [{ prompt, echo: 'no' }, 'echo'],
+    [{ prompt: Array(100).fill('a'), n: 2 }, 'n'],
+  ])('with a completion of %j is told', async (body, param) => {
+    expect(await failure(untyped(client.completions.create, body))).toMatchObject({
+      status: 400,
+      error: { param },
+    });
+  });
+
+  test.each([null, undefined, 7, 'text', [[]]])('with a body that is %j is told', async (body) => {
+    expect(await failure(untyped(client.completions.create, body))).toMatchObject({
+      status: 400,
+      error: { param: null },
+    });
+  });
+
+  test('with token ids that the model does not have is told before a stream begins', async () => {
+    const error = await failure(client.completions.create({ prompt: [4096], stream: true }));
+    expect(error).toMatchObject({ status: 400, error: { message: expect.stringContaining('4096') } });
+  });
+
+  test('with options is told when the client is made', () => {
+    expect(() => openai(undefined, { parallel: 0 })).toThrow(/option parallel: expected an integer from 1/);
+    expect(() => openai(undefined, { name: '' })).toThrow(/option name/);
+    expect(() => openai(undefined, { threads: 99 })).toThrow(/option threads/);
+    expect(() => openai(undefined, { defaults: { topP: 3 } })).toThrow(/option topP/);
+    const other: object = { chat: { template: 'x' } };
+    expect(() => openai(undefined, other)).toThrow(/template/);
+    const unknown: object = { mood: 1 };
+    expect(() => openai(undefined, unknown)).toThrow(/found 'mood'/);
+  });
+});

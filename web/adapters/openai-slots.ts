@@ -1,0 +1,54 @@
+// How many texts are generated at once: each holds a state, and memory has an end.
+
+interface Waiting {
+  readonly count: number;
+  readonly enter: () => void;
+}
+
+/** A number of slots; who finds too few of them waits, in the order in which all came. */
+export class Slots {
+  readonly #most: number;
+  readonly #waiting = new Set<Waiting>();
+  #free: number;
+
+  constructor(most: number) {
+    this.#most = most;
+    this.#free = most;
+  }
+
+  /**
+   * Takes `count` slots, or all where there are fewer.
+   *
+   * @returns what to call once to give them back
+   * @throws the reason of `signal` when it aborts before
+   */
+  async enter(count: number, signal: AbortSignal): Promise<() => void> {
+    signal.throwIfAborted();
+    const taken = Math.min(count, this.#most);
+    let abort = () => {};
+    await new Promise<void>((resolve, reject) => {
+      const waiting = { count: taken, enter: resolve };
+      abort = () => {
+        this.#waiting.delete(waiting);
+        reject(signal.reason);
+        this.#admit();
+      };
+      signal.addEventListener('abort', abort);
+      this.#waiting.add(waiting);
+      this.#admit();
+    }).finally(() => signal.removeEventListener('abort', abort));
+    return () => {
+      this.#free += taken;
+      this.#admit();
+    };
+  }
+
+  #admit(): void {
+    for (const waiting of this.#waiting) {
+      if (waiting.count > this.#free) return;
+      this.#free -= waiting.count;
+      this.#waiting.delete(waiting);
+      waiting.enter();
+    }
+  }
+}

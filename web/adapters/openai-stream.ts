@@ -1,0 +1,23 @@
+/**
+ * Chunks of an answer as they come: loop over it once. Leaving the loop or aborting its `controller` ends the work in the
+ * worker; an aborted stream just ends. One that is not looped over has to be aborted: its text waits to be fetched.
+ */
+export class OpenAIStream<Chunk> implements AsyncIterable<Chunk> {
+  readonly controller: AbortController;
+  readonly #chunks: AsyncGenerator<Chunk, void, undefined>;
+
+  /** @internal `leave` gives up what `chunks` come from; it may be called more than once. */
+  constructor(
+    chunks: AsyncGenerator<Chunk, void, undefined>,
+    controller: AbortController,
+    leave: () => Promise<void>,
+  ) {
+    this.#chunks = chunks;
+    this.controller = controller;
+    controller.signal.addEventListener('abort', () => void leave());
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Chunk, void, undefined> {
+    return this.#chunks;
+  }
+}

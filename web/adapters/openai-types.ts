@@ -1,0 +1,177 @@
+// The shapes of OpenAI's API, as far as a local model has a use for them.
+
+/** How many tokens a request took. */
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+}
+
+/** Why a text ended: `'stop'` at a stop text or where the model ended it, `'length'` after the most tokens it may have. */
+export type OpenAIFinishReason = 'stop' | 'length';
+
+/** A part of a message; texts are all that RWKV models read. */
+export interface TextPart {
+  type: 'text';
+  text: string;
+}
+
+/** One message of a conversation. `'developer'` is read as `'system'`. */
+export interface OpenAIMessage {
+  role: 'system' | 'developer' | 'user' | 'assistant';
+  content: string | readonly TextPart[];
+  /** Not read. */
+  name?: string | null | undefined;
+  /** Not read: replies have it, and may be sent back. */
+  refusal?: string | null | undefined;
+}
+
+/** What `chat.completions.create` and `completions.create` have in common. A `null` is as if it were not there. */
+export interface CommonParams {
+  /** Any name: the model is the one that was loaded, and the answer tells its name. */
+  model?: string | null | undefined;
+  /** 0 to 2. Default 1. */
+  temperature?: number | null | undefined;
+  /** 0 to 1. Default 0.7. */
+  top_p?: number | null | undefined;
+  /** -2 to 2. Default 0. */
+  presence_penalty?: number | null | undefined;
+  /** -2 to 2. Default 0. */
+  frequency_penalty?: number | null | undefined;
+  /** The text ends before any of these texts: one, or up to 4. */
+  stop?: string | readonly string[] | null | undefined;
+  /** The same seed gives the same text. Choice i of several begins from seed + i. Default: a random one. */
+  seed?: number | null | undefined;
+  /** Added to the logits of tokens, by their ids: -100 to 100. */
+  logit_bias?: Readonly<Record<string, number>> | null | undefined;
+  /** How many texts for each prompt: 1 to 128. The prompt is read once. Default 1. */
+  n?: number | null | undefined;
+  /** The text as it comes. Default false. */
+  stream?: boolean | null | undefined;
+  stream_options?: { include_usage?: boolean | null | undefined } | null | undefined;
+  /** Not OpenAI's: as the options topK, minP, typicalP and penaltyDecay of `session.complete`. */
+  top_k?: number | null | undefined;
+  min_p?: number | null | undefined;
+  typical_p?: number | null | undefined;
+  penalty_decay?: number | null | undefined;
+  /** Not read. */
+  user?: string | null | undefined;
+}
+
+/** What the reply must look like. */
+export type ResponseFormat =
+  | { type: 'text' }
+  /** Some JSON object. */
+  | { type: 'json_object' }
+  /** JSON that a schema describes. */
+  | { type: 'json_schema'; json_schema: { name: string; schema?: object | undefined } };
+
+/** What `chat.completions.create` takes. */
+export interface ChatCompletionParams extends CommonParams {
+  messages: readonly OpenAIMessage[];
+  /** At most so many tokens. Default 256. */
+  max_completion_tokens?: number | null | undefined;
+  /** The older name of `max_completion_tokens`. */
+  max_tokens?: number | null | undefined;
+  logprobs?: boolean | null | undefined;
+  /** 0 to 20; with `logprobs`. */
+  top_logprobs?: number | null | undefined;
+  response_format?: ResponseFormat | null | undefined;
+}
+
+/** What `completions.create` takes. */
+export interface CompletionParams extends CommonParams {
+  /** A text, token ids, or several of either: each is continued. */
+  prompt: string | readonly string[] | readonly number[] | readonly (readonly number[])[];
+  /** At most so many tokens; 0 with `echo` only tells the prompt. Default 256. */
+  max_tokens?: number | null | undefined;
+  /** Tells log probabilities, and so many of the likeliest tokens in each place: 0 to 5. */
+  logprobs?: number | null | undefined;
+  /** Begins the text with the prompt. Default false. */
+  echo?: boolean | null | undefined;
+}
+
+/** A token of a chat's reply. `bytes` is `null` where the token is a part of a character. */
+export interface ChatToken {
+  token: string;
+  logprob: number;
+  bytes: number[] | null;
+}
+
+export interface ChatLogprobs {
+  content: (ChatToken & { top_logprobs: ChatToken[] })[] | null;
+  refusal: null;
+}
+
+/** Log probabilities of a completion: lists of one entry a token, `null` where there is none (the first of an echo). */
+export interface CompletionLogprobs {
+  tokens: string[];
+  token_logprobs: (number | null)[];
+  top_logprobs: (Record<string, number> | null)[];
+  /** Where each token begins in the text, in UTF-16 units. */
+  text_offset: number[];
+}
+
+interface Head<Kind extends string> {
+  id: string;
+  object: Kind;
+  /** Seconds since 1970. */
+  created: number;
+  model: string;
+  /** Changes with whatever may change the text of a seed. */
+  system_fingerprint: string;
+}
+
+export interface ChatCompletion extends Head<'chat.completion'> {
+  choices: {
+    index: number;
+    message: { role: 'assistant'; content: string; refusal: null };
+    logprobs: ChatLogprobs | null;
+    finish_reason: OpenAIFinishReason;
+  }[];
+  usage: Usage;
+}
+
+export interface ChatCompletionChunk extends Head<'chat.completion.chunk'> {
+  choices: {
+    index: number;
+    delta: { role?: 'assistant'; content?: string; refusal?: null };
+    logprobs: ChatLogprobs | null;
+    finish_reason: OpenAIFinishReason | null;
+  }[];
+  /** With `include_usage`: `null` but in the last chunk, which has no choices. */
+  usage?: Usage | null;
+}
+
+export interface TextCompletion extends Head<'text_completion'> {
+  choices: {
+    index: number;
+    text: string;
+    logprobs: CompletionLogprobs | null;
+    finish_reason: OpenAIFinishReason;
+  }[];
+  usage: Usage;
+}
+
+export interface TextCompletionChunk extends Head<'text_completion'> {
+  choices: {
+    index: number;
+    text: string;
+    logprobs: CompletionLogprobs | null;
+    finish_reason: OpenAIFinishReason | null;
+  }[];
+  /** With `include_usage`: `null` but in the last chunk, which has no choices. */
+  usage?: Usage | null;
+}
+
+export interface OpenAIModel {
+  id: string;
+  object: 'model';
+  created: number;
+  owned_by: string;
+}
+
+export interface OpenAIModelList {
+  object: 'list';
+  data: OpenAIModel[];
+}

@@ -1,0 +1,177 @@
+// rwkv-wasm chat: a conversation at a terminal, or with lines from a pipe.
+import { createInterface } from 'node:readline';
+import { type Command, Option } from 'commander';
+import { type ChatFormat, type ChatTemplate, renderChat, type ThinkMode } from '../api.js';
+import { RwkvError, sentence } from '../errors.js';
+import { checkGenerateOptions } from '../options.js';
+import { Conversation } from './conversation.js';
+import {
+  addModelFlags,
+  addSamplingFlags,
+  loadModel,
+  type ModelFlags,
+  type SamplingFlags,
+  samplingOptions,
+} from './flags.js';
+import { interruptSignal, paint } from './terminal.js';
+
+interface Flags extends ModelFlags, SamplingFlags {
+  readonly system?: string;
+  readonly template?: ChatTemplate | 'none';
+  readonly think?: keyof typeof thinking;
+  readonly state?: string;
+}
+
+const thinking = {
+  off: false,
+  on: true,
+  auto: 'auto',
+  fast: 'fast',
+  short: 'short',
+  long: 'long',
+} as const satisfies Record<string, ThinkMode>;
+
+const commands = `/help          this list
+/reset         forget all that was said
+/rewind        take the last message back, up to 16 times
+/save FILE     keep the conversation
+/load FILE     go on with a kept one
+/exit          end, as Ctrl-D does
+Ctrl-C stops a reply, a second one ends. A line that begins with // is said with one slash.
+`;
+
+const examples = `
+At the prompt:
+${commands.replace(/^(?=.)/gm, '  ')}
+Lines from a pipe are answered one after another. The conversation lives in a state of fixed size, however long it grows.
+
+Examples:
+  rwkv-wasm chat --model ./rwkv7-g1-0.1b.pth --tokenizer ./rwkv_vocab_v20230424.txt --think short
+  rwkv-wasm chat --model ./model.pth --tokenizer ./rwkv_vocab_v20230424.txt --system "You answer in rhymes."
+  echo "Once upon a time" | rwkv-wasm chat --max-tokens 60`;
+
+/** Adds the command to the program. */
+export function chatCommand(program: Command): void {
+  const command = program
+    .command('chat')
+    .description('hold a conversation')
+    .option('--system <text>', 'what the model is told first')
+    .addOption(
+      new Option(
+        '--template <name>',
+        'how messages are written; none: what you write is continued as it stands ' +
+          "(default: g1 where the model's name has it, none for the storyteller, else world)",
+      ).choices(['world', 'g1', 'none']),
+    )
+    .addOption(
+      new Option('--think <mode>', 'with the template g1: think before the answer?').choices(
+        Object.keys(thinking),
+      ),
+    )
+    .option('--state <file>', 'go on with a conversation that /save kept');
+  addModelFlags(addSamplingFlags(command, { maxTokens: 2048, preset: 'chat' }))
+    .addHelpText('after', examples)
+    .action(chat);
+}
+
+async function chat(flags: Flags): Promise<void> {
+  const format = formatOf(flags);
+  const { system } = flags;
+  if (format)
+    renderChat([{ role: 'user', content: '' }], format); // before a model is loaded for nothing
+  else if (system !== undefined || flags.think !== undefined)
+    throw new RwkvError('invalid-argument', '--system and --think need --template world or g1');
+  const options = samplingOptions(flags);
+  checkGenerateOptions(options);
+  const model = await loadModel(flags, interruptSignal());
+  const conversation = await Conversation.begin(model, { format, system, options }, flags.state);
+
+  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const lines = createInterface({
+    input: process.stdin,
+    ...(isTerminal && { output: process.stdout }),
+    terminal: isTerminal,
+    prompt: paint('green', '> ', process.stdout),
+  });
+  let reply: AbortController | undefined; // under way
+  let wasInterrupted = false; // since the last line
+  let hasEnded = false;
+  const end = (code?: number) => {
+    hasEnded = true;
+    if (code !== undefined) process.exitCode = code;
+    reply?.abort();
+    lines.close();
+  };
+  const interrupt = () => {
+    if (wasInterrupted || !(reply || isTerminal)) return end(130);
+    wasInterrupted = true;
+    if (reply) reply.abort();
+    else {
+      process.stdout.write('\n(once more, or /exit, ends)\n');
+      lines.prompt();
+    }
+  };
+  lines.on('SIGINT', interrupt);
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', () => end(143));
+
+  const answer = async (text: string) => {
+    reply = new AbortController();
+    let isBlank = format !== undefined; // the blank between `Assistant:` and its text is not shown
+    try {
+      for await (const piece of conversation.say(text, reply.signal)) {
+        const shown = isBlank ? piece.trimStart() : piece;
+        if (shown !== '') isBlank = false;
+        process.stdout.write(shown);
+      }
+    } catch (error) {
+      if (!reply.signal.aborted) throw error;
+    } finally {
+      process.stdout.write('\n');
+      reply = undefined;
+    }
+  };
+  const handle = async (line: string) => {
+    const [, name, file] = /^(\/\w*)(?:\s+(.*?))?\s*$/.exec(line) ?? [];
+    if (name === undefined) {
+      const text = line.replace(/^\/\//, '/');
+      if (text.trim() !== '' || !format) await answer(text);
+    } else if (name === '/exit') end();
+    else if (name === '/help') process.stdout.write(commands);
+    else if (name === '/reset') await conversation.reset();
+    else if (name === '/rewind') await conversation.rewind();
+    else if (name === '/save' && file) await conversation.save(file);
+    else if (name === '/load' && file) await conversation.load(file);
+    else
+      throw new RwkvError(
+        'invalid-argument',
+        `${name}: no such command, or its FILE is missing; /help tells more`,
+      );
+  };
+
+  if (isTerminal) {
+    process.stdout.write(paint('dim', `${model.info.name}: /help tells more, /exit ends\n`, process.stdout));
+    lines.prompt();
+  }
+  for await (const line of lines) {
+    wasInterrupted = false;
+    try {
+      if (!hasEnded) await handle(line);
+    } catch (error) {
+      if (error instanceof RwkvError && error.code === 'worker-crashed') throw error;
+      process.stderr.write(`${paint('red', 'rwkv-wasm:', process.stderr)} ${sentence(error)}\n`);
+      if (!isTerminal) process.exitCode = 1;
+    }
+    if (hasEnded) break;
+    if (isTerminal) lines.prompt();
+  }
+  lines.close();
+  await model.dispose();
+}
+
+function formatOf({ template, think, model }: Flags): ChatFormat | undefined {
+  const usual = model === undefined ? 'none' : /g1/i.test(model) ? 'g1' : 'world';
+  const chosen = template ?? usual;
+  if (chosen === 'none') return undefined;
+  return { template: chosen, think: think && thinking[think] };
+}

@@ -1,0 +1,117 @@
+// The flags that commands have in common: which model, and how it chooses its tokens.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type GenerateOptions, type LoadOptions, type Model, presets, RWKV } from '../node.js';
+import { progressLine } from './terminal.js';
+
+/** What `addModelFlags` adds. */
+export interface ModelFlags {
+  readonly model?: string;
+  readonly tokenizer?: string;
+  readonly quantization?: NonNullable<LoadOptions['quantization']>;
+  readonly build: NonNullable<LoadOptions['build']>;
+  readonly threads: NonNullable<LoadOptions['threads']>;
+}
+
+/** What `addSamplingFlags` adds. */
+export interface SamplingFlags {
+  readonly maxTokens?: number;
+  readonly preset?: keyof typeof presets;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly typicalP?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly penaltyDecay?: number;
+  readonly stop?: string[];
+  readonly seed?: number;
+}
+
+/** What `-q` means to every command. */
+export const quantizationHelp =
+  'weights in memory: f32, f16, q8 or q4 (default: as a packed file has them, else q8)';
+
+/** -m, --tokenizer, -q, --build and --threads. */
+export function addModelFlags(command: Command): Command {
+  return command
+    .option('-m, --model <file>', 'path or URL of a model (default: the embedded storyteller)')
+    .option('--tokenizer <file>', "path or URL of its vocabulary, or 'bytes'")
+    .option('-q, --quantization <type>', quantizationHelp)
+    .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
+    .option('--threads <n>', "how many threads compute, or 'auto'", toThreads, 'auto');
+}
+
+/** -n, -t and all else that says how tokens are chosen and where a text ends. `usual` is what stands for absent flags. */
+export function addSamplingFlags(
+  command: Command,
+  usual: { readonly maxTokens?: number; readonly preset?: keyof typeof presets } = {},
+): Command {
+  return command
+    .option('-n, --max-tokens <n>', 'at most so many tokens', toNumber, usual.maxTokens ?? 256)
+    .addOption(
+      new Option('--preset <name>', 'sampling that is known to suit these models; the flags below change it')
+        .choices(Object.keys(presets))
+        .default(usual.preset),
+    )
+    .option(
+      '-t, --temperature <x>',
+      'above 1 wilder, below 1 tamer, 0 always the likeliest token (default: 1)',
+      toNumber,
+    )
+    .option(
+      '--top-p <x>',
+      'choose among the likeliest tokens of this total probability (default: 0.7)',
+      toNumber,
+    )
+    .option('--top-k <n>', 'choose among so many of the likeliest tokens (default: 0, all)', toNumber)
+    .option(
+      '--min-p <x>',
+      "leave out tokens below this share of the likeliest's probability (default: 0)",
+      toNumber,
+    )
+    .option(
+      '--typical-p <x>',
+      'choose among the most typical tokens of this total probability (default: 1)',
+      toNumber,
+    )
+    .option('--presence-penalty <x>', 'against any repetition (default: 0)', toNumber)
+    .option('--frequency-penalty <x>', 'against frequent repetition (default: 0)', toNumber)
+    .option('--penalty-decay <x>', 'how fast these two forget, a factor a token (default: 0.996)', toNumber)
+    .option('--stop <text>', 'end before this text; may be given more than once', collect)
+    .option('-s, --seed <n>', 'the same seed gives the same text (default: a random one)', toNumber);
+}
+
+/** The options of `session.complete` that these flags say. */
+export function samplingOptions(flags: SamplingFlags): GenerateOptions {
+  const said = { ...(flags.preset && presets[flags.preset]), ...flags };
+  const { maxTokens, temperature, topP, topK, minP, typicalP, seed, stop } = said;
+  const { presencePenalty, frequencyPenalty, penaltyDecay } = said;
+  return {
+    ...{ maxTokens, temperature, topP, topK, minP, typicalP, seed, stop },
+    ...{ presencePenalty, frequencyPenalty, penaltyDecay },
+  };
+}
+
+/** Loads the model that the flags name, with a line on stderr that shows how it gets on. Throws as `RWKV.load`. */
+export async function loadModel(flags: ModelFlags, signal: AbortSignal): Promise<Model> {
+  const { model, tokenizer, quantization, build, threads } = flags;
+  const progress = progressLine();
+  const options = { tokenizer, quantization, build, threads, signal, onProgress: progress.show };
+  return RWKV.load(model, options).finally(progress.clear);
+}
+
+/** A number, as a flag says it. */
+export function toNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('It is no number.');
+  return value;
+}
+
+function toThreads(text: string): number | 'auto' {
+  return text === 'auto' ? text : toNumber(text);
+}
+
+function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}

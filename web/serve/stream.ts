@@ -1,0 +1,48 @@
+import type { OpenAIStream } from '../adapters/openai-stream.js';
+
+/** What a stream of events has to know. */
+export interface EventOptions {
+  readonly shutdown: AbortSignal;
+  /** The event for an end before its time. */
+  failure(error: unknown): object;
+  /** Hears that nothing more comes. */
+  ended(): void;
+}
+
+/**
+ * The chunks of an answer as server-sent events, `data: [DONE]` behind the last. What goes wrong is an event too, and then the
+ * end. A reader that leaves ends the work.
+ */
+export function eventStream(
+  stream: OpenAIStream<unknown>,
+  { shutdown, failure, ended }: EventOptions,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const event = (data: string) => encoder.encode(`data: ${data}\n\n`);
+  const chunks = stream[Symbol.asyncIterator]();
+  let isLeft = false;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await chunks.next();
+          if (isLeft) return;
+          if (!done) return controller.enqueue(event(JSON.stringify(value)));
+          if (shutdown.aborted) throw shutdown.reason;
+          controller.enqueue(event('[DONE]'));
+        } catch (error) {
+          if (isLeft) return;
+          controller.enqueue(event(JSON.stringify(failure(error))));
+        }
+        ended();
+        controller.close();
+      },
+      cancel() {
+        isLeft = true;
+        ended();
+        stream.controller.abort();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
