@@ -8,6 +8,7 @@ export {
   type ChatText,
   type RenderedChat,
   renderChat,
+  type SplitReply,
   splitThinking,
   type ThinkMode,
 } from './chat.js';

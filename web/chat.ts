@@ -5,6 +5,7 @@ import { ReplyView } from './reply-view.js';
 
 /** One message of a conversation, as OpenAI's API has them. */
 export interface ChatMessage {
+  /** Who says it. */
   readonly role: 'system' | 'user' | 'assistant';
   /** Text, or parts of it, which are joined. */
   readonly content: string | readonly ChatText[];
@@ -12,7 +13,9 @@ export interface ChatMessage {
 
 /** A part of a message. */
 export interface ChatText {
+  /** The only kind of part. */
   readonly type: 'text';
+  /** What it says. */
   readonly text: string;
 }
 
@@ -141,11 +144,19 @@ export function askForReply(
   return { ...chat, reply: new ReplyView('', isBehindThought ? /^>?\s*/ : /^\s*/) };
 }
 
+/** A reply in two. */
+export interface SplitReply {
+  /** What the model thought; empty where it did not. */
+  readonly thinking: string;
+  /** What it answers; empty while it still thinks. */
+  readonly answer: string;
+}
+
 /**
  * A reply of a G1 model, divided into what it thought and what it answers. Takes the text that `session.chat` delivers, or that
- * of a completion which began behind `<think`; `thinking` is empty where there is none, `answer` while it still thinks.
+ * of a completion which began behind `<think`.
  */
-export function splitThinking(reply: string): { thinking: string; answer: string } {
+export function splitThinking(reply: string): SplitReply {
   const open = /^\s*(<think>|>)/.exec(reply);
   const end = reply.indexOf('</think>');
   if (!open && end < 0) return { thinking: '', answer: reply.trim() };

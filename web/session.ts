@@ -112,7 +112,10 @@ export class Session implements AsyncDisposable {
   generate(
     prompt: string | ArrayLike<number>,
     options: GenerateOptions = {},
-  ): AsyncGenerator<Step, void, undefined> & { readonly result: Completion['result'] } {
+  ): AsyncGenerator<Step, void, undefined> & {
+    /** What it came to, when the loop has ended. */
+    readonly result: Completion['result'];
+  } {
     const { steps, result } = this.#generating(prompt, { ...options, echo: undefined }, undefined);
     return Object.assign(steps, { result });
   }

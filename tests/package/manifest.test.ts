@@ -7,7 +7,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createProject, type Project, repository, tarball } from './packed.js';
+import { createProject, manifest, type Project, tarball } from './packed.js';
 
 let project: Project;
 
@@ -15,8 +15,6 @@ beforeAll(() => {
   project = createProject();
 }, 120_000);
 afterAll(() => project?.remove());
-
-const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'));
 
 test('publint finds nothing, not even a suggestion', async () => {
   const { messages } = await publint({ pkgDir: project.installed, pack: false, strict: true });

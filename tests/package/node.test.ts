@@ -34,9 +34,9 @@ test('an ES module tells the story', () => {
   expect(tell(process.execPath, 'esm.js', exact)).toEqual(told());
 });
 
-test('Node 24 tells it from an ES module and by require(), and has relaxed SIMD', () => {
+test('a newer Node tells it from an ES module and by require(), and has relaxed SIMD', () => {
   const node = node24();
-  expect(run(node, ['--version'])).toMatch(/^v24\./);
+  expect(Number.parseInt(run(node, ['--version']).slice(1), 10)).toBeGreaterThanOrEqual(22);
   expect(tell(node, 'esm.js', exact)).toEqual(told());
   expect(tell(node, 'common.cjs', exact)).toEqual(told());
   expect(tell(node, 'common.cjs', { threads: 2 })).toMatchObject({ build: 'relaxed', threads: 2 });

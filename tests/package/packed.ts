@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -17,6 +18,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const repository = fileURLToPath(new URL('../../', import.meta.url));
+/** What package.json says. */
+export const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'));
 const tarballs = join(repository, 'build/package');
 
 /** Runs a program; what it printed. Throws what it said when it fails. */

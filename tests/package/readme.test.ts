@@ -8,14 +8,13 @@ import ts from 'typescript';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchChromium } from '../browser/chromium.js';
-import { createProject, type Project, repository, run } from './packed.js';
+import { createProject, manifest, type Project, repository, run } from './packed.js';
 import { type Block, blocksOf, commandsOf } from './readme-blocks.js';
 import { serveFolder } from './server.js';
 import { watchedPage } from './story.js';
 
 const minute = 60_000;
 const blocks = blocksOf(readFileSync(join(repository, 'README.md'), 'utf8'));
-const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'));
 
 // The files that examples name, and what stands for them.
 const models = join(repository, 'build/models');
