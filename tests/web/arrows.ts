@@ -46,7 +46,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
   errors: { files: /^web\/errors\.ts$/, sees: [] },
   protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
-  options: { files: /^web\/(options|presets|assets)\.ts$/, sees: ['protocol', 'errors'] },
+  options: { files: /^web\/(options|rules|presets|assets)\.ts$/, sees: ['protocol', 'errors'] },
   chat: { files: /^web\/(chat|reply-view)\.ts$/, sees: ['options', 'errors'] },
   byteLevel: { files: /^web\/byte-level\.ts$/, sees: [] },
   grammarLibrary: {

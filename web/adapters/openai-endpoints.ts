@@ -7,10 +7,10 @@ import {
   checkGenerateOptions,
   checkLoadOptions,
   type GenerateOptions,
-  integer,
   type LoadOptions,
   type ModelSource,
 } from '../options.js';
+import { integer } from '../rules.js';
 import { invalidRequest, toOpenAIError } from './openai-errors.js';
 import { ModelHolder, seconds } from './openai-model.js';
 import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './openai-replies.js';

@@ -1,6 +1,6 @@
 // Reads the fields of a JSON body, each by a rule; what nobody asked for is unknown.
 import { show } from '../errors.js';
-import type { Rule } from '../options.js';
+import type { Rule } from '../rules.js';
 import { invalidRequest, type OpenAIError } from './openai-errors.js';
 
 /** The fields of one object of a body. */

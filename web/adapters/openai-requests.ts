@@ -1,6 +1,7 @@
 // From the body of a request to what is asked of the model: every parameter by name, checked before anything is computed.
 import { type ChatFormat, type ChatMessage, renderChat } from '../chat.js';
-import { boolean, type GenerateOptions, integer, number, oneOf, type Rule } from '../options.js';
+import type { GenerateOptions } from '../options.js';
+import { boolean, integer, number, oneOf, type Rule } from '../rules.js';
 import { invalidRequest } from './openai-errors.js';
 import { anyObject, anyText, either, Fields, listOf, someText } from './openai-fields.js';
 import { plainForm, type ReplyForm, replyForm } from './openai-reply-text.js';
