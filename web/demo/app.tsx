@@ -7,8 +7,8 @@ import { Look } from './look/look.js';
 import { DropZone } from './models/drop-zone.js';
 import { loading, model, modelName, notice } from './models/loaded.js';
 import { Models } from './models/models.js';
-import { Settings } from './settings/settings-tab.js';
 import { type Theme, theme } from './settings/settings.js';
+import { Settings } from './settings/settings-tab.js';
 import { goTo, tab, tabs } from './tabs.js';
 import { Write } from './write/write.js';
 
@@ -105,7 +105,8 @@ function Standing() {
   const threads = info.threads === 1 ? '1 thread' : `${info.threads} threads`;
   return (
     <p class="standing">
-      {modelName.value} · RWKV-{info.version} · {count(info.parameters)} · {bytes(info.bytes)} · {info.build}, {threads}
+      {modelName.value} · RWKV-{info.version} · {count(info.parameters)} · {bytes(info.bytes)} · {info.build},{' '}
+      {threads}
     </p>
   );
 }

@@ -9,7 +9,9 @@ export function Documents() {
   return (
     <section aria-labelledby="documents-heading">
       <h2 id="documents-heading">Documents</h2>
-      <p class="lead">Texts with the model’s state, kept in this browser. Reopened, they go on letter for letter.</p>
+      <p class="lead">
+        Texts with the model’s state, kept in this browser. Reopened, they go on letter for letter.
+      </p>
       {documents.value.length === 0 ? (
         <p class="empty">Nothing is saved yet. Save in the Write tab keeps a text here.</p>
       ) : (
@@ -44,7 +46,11 @@ function Row({ document }: { document: SavedDocument }) {
         </small>
       </div>
       <div class="row-actions">
-        <button type="button" onClick={() => void open(document).then(() => goTo('write'))} aria-label={`Open ${title}`}>
+        <button
+          type="button"
+          onClick={() => void open(document).then(() => goTo('write'))}
+          aria-label={`Open ${title}`}
+        >
           Open
         </button>
         <button type="button" onClick={() => exportFile(document)} aria-label={`Export ${title}`}>

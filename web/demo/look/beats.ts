@@ -5,7 +5,7 @@ import { signal } from '@preact/signals';
 const perPoint = 16;
 const mostPoints = 2000;
 
-/** Positions in tokens, and milliseconds per token there; the same length. */
+/** Positions in tokens, ascending, and milliseconds per token there; the same length. */
 export const positions: number[] = [];
 export const milliseconds: number[] = [];
 /** Counts the points that came. */
@@ -24,12 +24,11 @@ export function beat(position: number): void {
   if (!since || position < since.position) since = { position, at };
   const tokens = position - since.position;
   if (tokens < perPoint) return;
-  positions.push(position);
-  milliseconds.push((at - since.at) / tokens);
-  if (positions.length > mostPoints) {
-    positions.shift();
-    milliseconds.shift();
-  }
+  const place = positions.findLastIndex((before) => before <= position) + 1;
+  positions.splice(place, 0, position);
+  milliseconds.splice(place, 0, (at - since.at) / tokens);
+  positions.length = Math.min(positions.length, mostPoints);
+  milliseconds.length = positions.length;
   since = { position, at };
   beats.value += 1;
 }

@@ -21,7 +21,9 @@ function Node({ branch, ...props }: Props & { branch: Branch }) {
   const { grove, isBusy, onChoose } = props;
   const children = grove.branches.filter(({ parent }) => parent === branch);
   const isCurrent = grove.current === branch;
-  const label = branch.parent ? branch.text.trim() || '…' : grove.opening.trim().slice(-60) || 'The beginning';
+  const label = branch.parent
+    ? branch.text.trim() || '…'
+    : grove.opening.trim().slice(-60) || 'The beginning';
   return (
     <li>
       <button

@@ -14,7 +14,10 @@ export function Look() {
         {grove ? (
           <Tokens grove={grove} />
         ) : (
-          <p class="empty">Continue a text in the Write tab, then come back: every word it chose is here, with the ones it did not.</p>
+          <p class="empty">
+            Continue a text in the Write tab, then come back: every word it chose is here, with the ones it
+            did not.
+          </p>
         )}
       </section>
       {grove && grove.branches.length > 1 && (
@@ -26,7 +29,10 @@ export function Look() {
       )}
       <section aria-labelledby="state-heading">
         <h2 id="state-heading">The state</h2>
-        <p class="lead">All that the model remembers of the text, whatever its length: a row for each layer, a square for each head.</p>
+        <p class="lead">
+          All that the model remembers of the text, whatever its length: a row for each layer, a square for
+          each head.
+        </p>
         <StatePicture />
       </section>
       <section aria-labelledby="pace-heading">

@@ -86,7 +86,14 @@ function optionsFor(box: HTMLElement): uPlot.Options {
     cursor: { show: false },
     scales: { x: { time: false }, y: { range: (_, __, most) => [0, Math.max(2, most * 1.4 || 2)] } },
     axes: [axis, { ...axis, size: 42, values: (_, ticks) => ticks.map((tick) => `${tick}`) }],
-    series: [{}, { stroke: colour('--accent'), width: 1.5, points: { show: false } }],
+    series: [
+      {},
+      {
+        stroke: colour('--accent'),
+        paths: () => null, // a text that branches goes through a place more than once: points, no line
+        points: { show: true, size: 4, width: 0, fill: colour('--accent') },
+      },
+    ],
   };
 }
 

@@ -32,6 +32,11 @@ export function layersOf(saved: Uint8Array, info: ModelInfo): LayerState[] | und
     const first = layer * stride + 2 * channels;
     return isFour
       ? { heads: 1, rows: 2, columns: channels, values: state.subarray(first, first + 2 * channels) }
-      : { heads: channels / headSize, rows: headSize, columns: headSize, values: state.subarray(first, first + perLayer) };
+      : {
+          heads: channels / headSize,
+          rows: headSize,
+          columns: headSize,
+          values: state.subarray(first, first + perLayer),
+        };
   });
 }

@@ -5,7 +5,7 @@ import { bytes } from '../format.js';
 import { model } from '../models/loaded.js';
 import { growth, running, tree } from '../write/continuing.js';
 import { placeOf, standAt, stateBytes } from '../write/places.js';
-import { layersOf, type LayerState } from './saved-session.js';
+import { type LayerState, layersOf } from './saved-session.js';
 import { isWatched, picture } from './watching.js';
 
 /** Pixels between heads. */
@@ -54,7 +54,9 @@ export function StatePicture() {
         width={208}
         height={412}
         role="img"
-        aria-label={info ? `The recurrent state: ${info.layers} layers of ${info.heads} heads` : 'The recurrent state'}
+        aria-label={
+          info ? `The recurrent state: ${info.layers} layers of ${info.heads} heads` : 'The recurrent state'
+        }
       />
       <figcaption>
         {model.value && info && (
@@ -93,7 +95,13 @@ function draw(canvas: HTMLCanvasElement, layers: readonly LayerState[]): void {
   layers.forEach((layer, l) => {
     for (let head = 0; head < heads; head++) {
       const values = layer.values.subarray(head * rows * columns, (head + 1) * rows * columns);
-      paint(image, values, { left: head * (columns + gap), top: l * (rows * scale + gap), rows, columns, scale });
+      paint(image, values, {
+        left: head * (columns + gap),
+        top: l * (rows * scale + gap),
+        rows,
+        columns,
+        scale,
+      });
     }
   });
   context.putImageData(image, 0, 0);
@@ -117,7 +125,10 @@ function paint(image: ImageData, values: Float32Array, { left, top, rows, column
       const value = values[Math.floor(y / scale) * columns + x] ?? 0;
       const [red, green, blue] = value < 0 ? [92, 124, 158] : [196, 98, 56];
       const size = Math.abs(value);
-      image.data.set([red, green, blue, 255 * (size / (size + 1.5 * mean))], 4 * ((top + y) * image.width + left + x));
+      image.data.set(
+        [red, green, blue, 255 * (size / (size + 1.5 * mean))],
+        4 * ((top + y) * image.width + left + x),
+      );
     }
   }
 }

@@ -1,4 +1,4 @@
-// The generated tokens, each a button that tells what else was likely in its place.
+// The generated tokens, one of which can be chosen to see what else was likely in its place.
 import { useSignal } from '@preact/signals';
 import { percent, visible } from '../format.js';
 import { branchOff, growth, running } from '../write/continuing.js';
@@ -15,23 +15,26 @@ export function Tokens({ grove }: { grove: Tree }) {
   const shown = way.find(isOn);
   return (
     <>
-      <p class="passage" lang="">
+      <div class="passage" role="radiogroup" aria-label="Generated tokens" lang="">
         <span class="opening">{grove.opening.slice(-openingLength)}</span>
-        {way.map((spot) => spot.step.text !== '' && (
-          <button
-            type="button"
-            key={`${spot.branch.id}-${spot.index}`}
-            class={isOn(spot) ? 'token on' : 'token'}
-            style={{ '--doubt': doubt(spot) }}
-            aria-expanded={isOn(spot)}
-            onClick={() => {
-              chosen.value = isOn(spot) ? undefined : spot;
-            }}
-          >
-            {spot.step.text}
-          </button>
-        ))}
-      </p>
+        {way.map(
+          (spot) =>
+            spot.step.text !== '' && (
+              <label key={`${spot.branch.id}-${spot.index}`} class="token" style={{ '--doubt': doubt(spot) }}>
+                <input
+                  type="radio"
+                  name="token"
+                  aria-label={visible(spot.step.text)}
+                  checked={isOn(spot)}
+                  onChange={() => {
+                    chosen.value = spot;
+                  }}
+                />
+                {spot.step.text}
+              </label>
+            ),
+        )}
+      </div>
       {shown ? (
         <Alternatives
           spot={shown}
@@ -42,7 +45,9 @@ export function Tokens({ grove }: { grove: Tree }) {
         />
       ) : (
         <p class="hint">
-          {running.value ? 'Writing…' : 'Choose a word to see what else was likely there. The stronger its colour, the less sure the model was.'}
+          {running.value
+            ? 'Writing…'
+            : 'Choose a word to see what else was likely there. The stronger its colour, the less sure the model was.'}
         </p>
       )}
     </>

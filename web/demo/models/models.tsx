@@ -6,8 +6,8 @@ import { catalogue, type KnownModel, moreModels } from './catalogue.js';
 import { load, loading, pauseLoading } from './loaded.js';
 import { Opened } from './opened.js';
 import { inspect, take, vocabulary } from './opening.js';
-import { StoredFiles } from './stored-files.js';
 import { refreshStored } from './stored.js';
+import { StoredFiles } from './stored-files.js';
 
 export function Models() {
   return (
@@ -16,7 +16,10 @@ export function Models() {
       <Opened />
       <section aria-labelledby="own-heading">
         <h2 id="own-heading">Open a model</h2>
-        <p class="lead">Files of RWKV 4 to 7 as they were published: .pth, .safetensors, .gguf, .bin. Drop them anywhere on the page. They stay on this machine.</p>
+        <p class="lead">
+          Files of RWKV 4 to 7 as they were published: .pth, .safetensors, .gguf, .bin. Drop them anywhere on
+          the page. They stay on this machine.
+        </p>
         <div class="open-ways">
           <label class="button file">
             Choose files
@@ -37,7 +40,10 @@ export function Models() {
       <StoredFiles />
       <section aria-labelledby="known-heading">
         <h2 id="known-heading">Known models</h2>
-        <p class="lead">They lie on other sites, which are asked only when you press Get. A file that was fetched by hand can be dropped here as well.</p>
+        <p class="lead">
+          They lie on other sites, which are asked only when you press Get. A file that was fetched by hand
+          can be dropped here as well.
+        </p>
         <ul class="rows">
           <li>
             <div>
@@ -45,7 +51,11 @@ export function Models() {
               <small>RWKV-7, 4.6 M parameters · 5.3 MB · CC0 · part of this page</small>
             </div>
             <div class="row-actions">
-              <button type="button" aria-label="Load the storyteller" onClick={() => void load('Storyteller', undefined)}>
+              <button
+                type="button"
+                aria-label="Load the storyteller"
+                onClick={() => void load('Storyteller', undefined)}
+              >
                 Load
               </button>
             </div>

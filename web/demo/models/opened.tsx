@@ -24,8 +24,8 @@ export function Opened() {
       {file && (
         <>
           <p class="lead">
-            RWKV-{file.version} · {count(file.parameters)} parameters · {file.layers} layers of {file.channels} ·{' '}
-            {file.format}, {bytes(file.fileBytes)}
+            RWKV-{file.version} · {count(file.parameters)} parameters · {file.layers} layers of{' '}
+            {file.channels} · {file.format}, {bytes(file.fileBytes)}
           </p>
           <fieldset class="quantizations">
             <legend>Memory for the weights</legend>
@@ -40,7 +40,7 @@ export function Opened() {
                     opening.value = { ...chosen, quantization };
                   }}
                 />
-                <span>
+                <span class="size">
                   <strong>{quantization}</strong>
                   <span>{bytes(file.memory[quantization])}</span>
                   <small>{quantizations[quantization]}</small>
@@ -53,7 +53,12 @@ export function Opened() {
       )}
       <p class="row-actions">
         {file && (
-          <button type="button" class="primary" disabled={loading.value !== undefined} onClick={() => void loadOpening()}>
+          <button
+            type="button"
+            class="primary"
+            disabled={loading.value !== undefined}
+            onClick={() => void loadOpening()}
+          >
             Load
           </button>
         )}

@@ -17,7 +17,9 @@ export interface Opening {
 
 export const opening = signal<Opening | undefined>(undefined);
 /** The last vocabulary that was given: it serves every model of its kind. */
-export const vocabulary = signal<{ readonly name: string; readonly source: Vocabulary } | undefined>(undefined);
+export const vocabulary = signal<{ readonly name: string; readonly source: Vocabulary } | undefined>(
+  undefined,
+);
 
 /** Takes files as they come: a vocabulary, a model, or both. */
 export async function take(files: readonly File[]): Promise<void> {
@@ -55,6 +57,7 @@ export async function loadOpening(): Promise<void> {
   if (!chosen?.file) return;
   const { name, source, file, quantization } = chosen;
   const isByte = file.vocabulary === 256;
-  const tokenizer = file.tokenizer === null ? (vocabulary.value?.source ?? (isByte ? 'bytes' : undefined)) : undefined;
+  const tokenizer =
+    file.tokenizer === null ? (vocabulary.value?.source ?? (isByte ? 'bytes' : undefined)) : undefined;
   if (await load(name, source, { quantization, tokenizer })) opening.value = undefined;
 }

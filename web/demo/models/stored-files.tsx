@@ -11,14 +11,17 @@ export function StoredFiles() {
       <h2 id="stored-heading">On this device</h2>
       {used && (
         <p class="lead">
-          {bytes(used.bytes)} used{used.quota !== undefined && ` of ${bytes(used.quota)} that the browser allows`}
+          {bytes(used.bytes)} used
+          {used.quota !== undefined && ` of ${bytes(used.quota)} that the browser allows`}
         </p>
       )}
       {used?.quota !== undefined && (
         <meter aria-label="Storage used" min={0} max={used.quota} value={used.bytes} />
       )}
       {storedFiles.value.length === 0 ? (
-        <p class="empty">Models from the network stay here once they came, and load without a network then.</p>
+        <p class="empty">
+          Models from the network stay here once they came, and load without a network then.
+        </p>
       ) : (
         <ul class="rows">
           {storedFiles.value.map((file) => (
@@ -42,7 +45,11 @@ function Row({ file }: { file: StoredFile }) {
         </small>
       </div>
       <div class="row-actions">
-        <button type="button" onClick={() => void inspect(name, url)} aria-label={`${complete ? 'Open' : 'Resume'} ${name}`}>
+        <button
+          type="button"
+          onClick={() => void inspect(name, url)}
+          aria-label={`${complete ? 'Open' : 'Resume'} ${name}`}
+        >
           {complete ? 'Open' : 'Resume'}
         </button>
         <button type="button" onClick={() => void deleteStored(file)} aria-label={`Delete ${name}`}>

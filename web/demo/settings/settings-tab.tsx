@@ -6,6 +6,7 @@ import {
   apply,
   type BuildChoice,
   build,
+  isApplied,
   numbers,
   type SliderName,
   sliderNames,
@@ -21,16 +22,13 @@ export function Settings() {
     <div class="settings">
       <section aria-labelledby="sampling-heading">
         <h2 id="sampling-heading">How words are drawn</h2>
-        <div class="presets" role="group" aria-label="Presets">
-          <button type="button" onClick={() => apply({})}>
-            Default
-          </button>
-          {Object.entries(presets).map(([name, preset]) => (
-            <button type="button" key={name} onClick={() => apply(preset)}>
+        <fieldset class="presets" aria-label="Presets">
+          {Object.entries({ default: {}, ...presets }).map(([name, preset]) => (
+            <button type="button" key={name} aria-pressed={isApplied(preset)} onClick={() => apply(preset)}>
               {name.charAt(0).toUpperCase() + name.slice(1)}
             </button>
           ))}
-        </div>
+        </fieldset>
         <div class="sliders">
           {sliderNames
             .filter((name) => name !== 'length')
@@ -61,7 +59,7 @@ function Slider({ name }: { name: SliderName }) {
   const value = numbers[name];
   return (
     <label class="slider">
-      <span>
+      <span class="name">
         {label} <output>{value.value}</output>
       </span>
       <input

@@ -4,13 +4,62 @@ import type { GenerateOptions, LoadOptions } from 'rwkv-wasm';
 
 /** The numbers that sliders set: their ranges, steps and first values. */
 export const sliders = {
-  temperature: { label: 'Temperature', least: 0, most: 2, step: 0.05, value: 1, tells: 'Higher is bolder; 0 always takes the likeliest word.' },
-  topP: { label: 'Top-p', least: 0, most: 1, step: 0.05, value: 0.7, tells: 'Chooses among the likeliest words that together have this probability.' },
-  topK: { label: 'Top-k', least: 0, most: 200, step: 1, value: 0, tells: 'Chooses among so many of the likeliest words; 0: no limit.' },
-  minP: { label: 'Min-p', least: 0, most: 1, step: 0.01, value: 0, tells: 'Leaves out words less likely than this share of the likeliest.' },
-  presencePenalty: { label: 'Presence penalty', least: 0, most: 3, step: 0.1, value: 0, tells: 'Keeps words that were written from coming again.' },
-  frequencyPenalty: { label: 'Frequency penalty', least: 0, most: 3, step: 0.1, value: 0, tells: 'The same, for each time they came.' },
-  length: { label: 'Length', least: 16, most: 1024, step: 16, value: 256, tells: 'Tokens that one Continue writes at most.' },
+  temperature: {
+    label: 'Temperature',
+    least: 0,
+    most: 2,
+    step: 0.05,
+    value: 1,
+    tells: 'Higher is bolder; 0 always takes the likeliest word.',
+  },
+  topP: {
+    label: 'Top-p',
+    least: 0,
+    most: 1,
+    step: 0.05,
+    value: 0.7,
+    tells: 'Chooses among the likeliest words that together have this probability.',
+  },
+  topK: {
+    label: 'Top-k',
+    least: 0,
+    most: 200,
+    step: 1,
+    value: 0,
+    tells: 'Chooses among so many of the likeliest words; 0: no limit.',
+  },
+  minP: {
+    label: 'Min-p',
+    least: 0,
+    most: 1,
+    step: 0.01,
+    value: 0,
+    tells: 'Leaves out words less likely than this share of the likeliest.',
+  },
+  presencePenalty: {
+    label: 'Presence penalty',
+    least: 0,
+    most: 3,
+    step: 0.1,
+    value: 0,
+    tells: 'Keeps words that were written from coming again.',
+  },
+  frequencyPenalty: {
+    label: 'Frequency penalty',
+    least: 0,
+    most: 3,
+    step: 0.1,
+    value: 0,
+    tells: 'The same, for each time they came.',
+  },
+  length: {
+    label: 'Length',
+    least: 16,
+    most: 1024,
+    step: 16,
+    value: 256,
+    tells: 'Tokens that one Continue writes at most.',
+  },
 } as const;
 
 export type SliderName = keyof typeof sliders;
@@ -59,12 +108,22 @@ export function sampling(): GenerateOptions {
 
 /** Sets the sliders to a preset; what it does not name goes back to its first value. */
 export function apply(preset: GenerateOptions): void {
+  for (const [name, value] of valuesOf(preset)) numbers[name].value = value;
+}
+
+/** Whether the sliders stand as a preset says. */
+export function isApplied(preset: GenerateOptions): boolean {
+  return valuesOf(preset).every(([name, value]) => numbers[name].value === value);
+}
+
+function valuesOf(preset: GenerateOptions): [SliderName, number][] {
   const given = new Map<string, unknown>(Object.entries(preset));
-  for (const name of sliderNames) {
-    if (name === 'length') continue;
-    const value = given.get(name);
-    numbers[name].value = typeof value === 'number' ? value : sliders[name].value;
-  }
+  return sliderNames
+    .filter((name) => name !== 'length')
+    .map((name) => {
+      const value = given.get(name);
+      return [name, typeof value === 'number' ? value : sliders[name].value];
+    });
 }
 
 export const sliderNames: readonly SliderName[] = [
@@ -78,8 +137,9 @@ export const sliderNames: readonly SliderName[] = [
 ];
 
 effect(() => {
-  if (theme.value === 'system') delete document.documentElement.dataset['theme'];
-  else document.documentElement.dataset['theme'] = theme.value;
+  const root = document.documentElement;
+  if (theme.value === 'system') root.removeAttribute('data-theme');
+  else root.setAttribute('data-theme', theme.value);
 });
 
 effect(() => {

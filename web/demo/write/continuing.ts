@@ -67,7 +67,11 @@ export async function regenerate(): Promise<void> {
 }
 
 /** Takes another token in the place of one that was generated, and goes on from there. */
-export async function branchOff(grove: Tree, { branch, index, step }: Spot, other: TokenLogprob): Promise<void> {
+export async function branchOff(
+  grove: Tree,
+  { branch, index, step }: Spot,
+  other: TokenLogprob,
+): Promise<void> {
   const writer = model.value;
   if (!writer) return;
   await stop();
@@ -116,7 +120,13 @@ interface FirstStep extends TokenLogprob {
   readonly read: (signal: AbortSignal) => Promise<Place>;
 }
 
-async function go(writer: Model, grove: Tree, parent: Branch, from: number, first?: FirstStep): Promise<void> {
+async function go(
+  writer: Model,
+  grove: Tree,
+  parent: Branch,
+  from: number,
+  first?: FirstStep,
+): Promise<void> {
   const before = grove.textOf(parent, from);
   const ways = first ? 1 : candidateCount.value;
   const run = new Run(writer, grove, {

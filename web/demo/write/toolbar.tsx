@@ -1,9 +1,9 @@
 // What one can do with the text, in reach at the foot of the page.
 import { useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
-import { loading, model } from '../models/loaded.js';
+import { model } from '../models/loaded.js';
 import { candidateCount, numbers, sliders } from '../settings/settings.js';
-import { goOn, last, regenerate, running, speed, stop } from './continuing.js';
+import { goOn, last, regenerate, running, stop } from './continuing.js';
 
 export function Toolbar() {
   const goButton = useRef<HTMLButtonElement>(null);
@@ -24,7 +24,7 @@ export function Toolbar() {
 
   const isReady = model.value !== undefined && model.value.info.tokenizer !== null;
   return (
-    <div class="dock" role="group" aria-label="Writing">
+    <div class="dock">
       <div class="actions">
         <button
           type="button"
@@ -36,7 +36,13 @@ export function Toolbar() {
         >
           Continue
         </button>
-        <button type="button" id="stop" ref={stopButton} disabled={!running.value} onClick={() => void stop()}>
+        <button
+          type="button"
+          id="stop"
+          ref={stopButton}
+          disabled={!running.value}
+          onClick={() => void stop()}
+        >
           Stop
         </button>
         <button
@@ -50,9 +56,6 @@ export function Toolbar() {
       </div>
       <Ways />
       <Length />
-      <output id="speed" aria-live="off">
-        {speed.value || (loading.value && !model.value ? 'loading…' : '')}
-      </output>
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import { save } from '../documents/documents.js';
 import { model } from '../models/loaded.js';
 import { Candidates } from './candidates.js';
+import { speed } from './continuing.js';
 import { Editor } from './editor.js';
 import { ghost, redo, replace, text, undo, words } from './manuscript.js';
 import { Toolbar } from './toolbar.js';
@@ -16,6 +17,9 @@ export function Write() {
         <span>
           {words.value} {words.value === 1 ? 'word' : 'words'}
         </span>
+        <output id="speed" aria-live="off">
+          {speed.value}
+        </output>
         <span id="keys" class="keys">
           {ghost.value ? (
             <>
