@@ -256,7 +256,9 @@ test('the state is painted and the pace is charted', async () => {
     page.locator('.state canvas').evaluate((canvas) => {
       if (!(canvas instanceof HTMLCanvasElement)) return [];
       const { width, height } = canvas;
-      const { data } = canvas.getContext('2d')?.getImageData(0, 0, width, height) ?? {};
+      const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+      copy?.drawImage(canvas, 0, 0);
+      const { data } = copy?.getImageData(0, 0, width, height) ?? {};
       return [width, height, data?.filter((_, i) => i % 4 === 3).filter((alpha) => alpha > 0).length ?? 0];
     });
   await expect.poll(async () => (await coloured())[2]).toBeGreaterThan(6 * 3 * 64 * 64 * 0.9);
