@@ -18,7 +18,7 @@ declare global {
 
 const repository = new URL('../../', import.meta.url);
 const root = fileURLToPath(new URL('web/demo', repository));
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const axeScript = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let server: PreviewServer;
 let browser: Browser;
@@ -345,7 +345,7 @@ test.each(['light', 'dark'] as const)('axe finds nothing in any tab: %s', async 
   await page.getByRole('radio', { name: '1' }).check({ force: true });
   await goOn(16);
   await button('Save').click();
-  await page.evaluate(axe);
+  await page.evaluate(axeScript);
   for (const name of await page.getByRole('tab').allTextContents()) {
     await openTab(name);
     if (name === 'Look') await page.locator('.token').first().click();
