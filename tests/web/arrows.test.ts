@@ -11,7 +11,7 @@ function sources(): Map<string, string> {
   for (const folder of ['src', 'web', 'wasm']) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
       const path = `${folder}/${entry.replaceAll('\\', '/')}`;
-      if (/\.(h|cpp|ts)$/.test(path)) files.set(path, readFileSync(join(root, path), 'utf8'));
+      if (/\.(h|cpp|tsx?)$/.test(path)) files.set(path, readFileSync(join(root, path), 'utf8'));
     }
   }
   return files;
@@ -44,7 +44,7 @@ test.each([
   ['web/worker.ts', "import create from './wasm/rwkv-baseline.mjs';", /\(worker\) sees .*\(glue\)/],
   ['web/index.ts', "export * from './node-files.js';", /\(doors\) sees .*\(nodeFiles\)/],
   ['web/model.ts', "import { sum } from 'lodash';", /imports the package lodash/],
-  ['web/demo/main.ts', "import { Client } from '../client.js';", /\(demo\) sees .*\(client\)/],
+  ['web/demo/main.tsx', "import { Client } from '../client.js';", /\(demo\) sees .*\(client\)/],
   ['web/load.ts', "import { readFile } from 'node:fs/promises';", /knows modules of Node/],
   ['web/engine.ts', 'const response = await fetch(url);', /knows network and browser storage/],
   ['web/worker.ts', 'new FileReaderSync();', /knows network and browser storage/],

@@ -77,7 +77,20 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['doors', 'options', 'protocol', 'errors'],
     packages: ['commander'],
   },
-  demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm', 'vite'] },
+  demo: {
+    files: /^web\/demo\//,
+    sees: ['doors'],
+    packages: [
+      'rwkv-wasm',
+      'vite',
+      'preact',
+      'preact/hooks',
+      '@preact/signals',
+      'uplot',
+      'uplot/dist/uPlot.min.css',
+      'idb-keyval',
+    ],
+  },
 };
 
 interface Word {
@@ -124,7 +137,7 @@ export function violations(files: ReadonlyMap<string, string>): string[] {
       found.push(`${path} stands in no room`);
       continue;
     }
-    for (const target of path.endsWith('.ts') ? imports(path, code) : includes(path, code)) {
+    for (const target of /\.tsx?$/.test(path) ? imports(path, code) : includes(path, code)) {
       const sentence = judge(from, path, target);
       if (sentence) found.push(sentence);
     }
