@@ -51,7 +51,7 @@ run(process.execPath, ['tests/fuzz/run.mjs', '5']);
 
 title('lint and types');
 runPackage('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.');
-for (const project of ['tests/web', 'tests/browser', 'web/demo'])
+for (const project of ['tests/web', 'tests/browser', 'web/demo', 'web/demo/service-worker'])
   runPackage('typescript/bin/tsc', '--project', project);
 const output = (command, args) => spawnSync(command, args, { cwd: home, encoding: 'utf8' }).stdout ?? '';
 if (/version 14\./.test(output('clang-format', ['--version'])))

@@ -86,12 +86,22 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['doors', 'options', 'protocol', 'errors'],
     packages: ['commander'],
   },
+  serviceWorker: {
+    files: /^web\/demo\/service-worker\//,
+    sees: [],
+    packages: [
+      'workbox-precaching/addPlugins.js',
+      'workbox-precaching/cleanupOutdatedCaches.js',
+      'workbox-precaching/precacheAndRoute.js',
+    ],
+  },
   demo: {
     files: /^web\/demo\//,
     sees: ['doors'],
     packages: [
       'rwkv-wasm',
       'vite',
+      '@resvg/resvg-wasm',
       'preact',
       'preact/hooks',
       '@preact/signals',
@@ -127,13 +137,18 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
+<<<<<<< HEAD
       /^web\/(node|node-files|store\/node-[\w-]+|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config)\.ts$/,
+=======
+      /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config|demo\/offline\/(plugin|icons))\.ts$/,
+>>>>>>> engines
   },
   // The doors adapt the workers of their hosts.
   postMessage: {
     pattern: /\bpostMessage\b/,
     among: /^web\/.*\.ts$/,
-    allowed: /^web\/(client|worker|worker-web|worker-node|thread-web|thread-node|node)\.ts$/,
+    allowed:
+      /^web\/(client|worker|worker-web|worker-node|thread-web|thread-node|node|demo\/offline\/start)\.ts$/,
   },
 };
 

@@ -7,8 +7,10 @@ import './styles/panels.css';
 import { render } from 'preact';
 import { App } from './app.js';
 import { load } from './models/loaded.js';
+import { startOffline } from './offline/start.js';
 
 const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
 render(<App />, root);
 void load('Storyteller', undefined);
+if (import.meta.env.PROD) void startOffline();

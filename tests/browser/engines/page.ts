@@ -1,0 +1,63 @@
+// The page as one uses it: what is written, what is chosen, what it says of its model.
+import { expect } from 'vitest';
+import type { Tab } from './engine.js';
+
+const patient = { timeout: 30_000, interval: 50 };
+
+/** Waits until a model is loaded and nothing is being written. */
+export async function ready(tab: Tab): Promise<void> {
+  const canGoOn = () =>
+    tab.evaluate(() => {
+      const buttons = [...document.querySelectorAll('button')];
+      return buttons.some((button) => button.textContent?.trim() === 'Continue' && !button.disabled);
+    });
+  await expect.poll(canGoOn, patient).toBe(true);
+}
+
+export async function openReady(tab: Tab, url: string): Promise<void> {
+  await tab.open(url);
+  await ready(tab);
+}
+
+/** What stands in "Text". */
+export function text(tab: Tab): Promise<string> {
+  return tab.evaluate(() => {
+    const field = document.querySelector('textarea[aria-label="Text"]');
+    return field instanceof HTMLTextAreaElement ? field.value : '';
+  });
+}
+
+/** What the page says of the model in use: its name, size, build and threads. */
+export function standing(tab: Tab): Promise<string> {
+  return tab.evaluate(() => document.querySelector('footer')?.textContent ?? '');
+}
+
+/** Chooses what the settings offer, and opens the page again with it. */
+export async function choose(
+  tab: Tab,
+  choices: {
+    readonly [name in 'length' | 'temperature' | 'threads' | 'candidateCount']?: number;
+  } & { readonly build?: 'baseline' },
+): Promise<void> {
+  await tab.evaluate((chosen) => {
+    const kept = JSON.parse(localStorage.getItem('settings') ?? '{}');
+    localStorage.setItem('settings', JSON.stringify({ ...kept, ...chosen }));
+  }, choices);
+  await tab.reload();
+  await ready(tab);
+}
+
+/** Lets the model go on to its end; what it has written. */
+export async function goOn(tab: Tab): Promise<string> {
+  const before = await text(tab);
+  await tab.click('button', 'Continue');
+  await expect.poll(() => text(tab), patient).not.toBe(before);
+  await ready(tab);
+  return (await text(tab)).slice(before.length);
+}
+
+/** Resolves when the service worker has the site and serves this page. */
+export async function offlineReady(tab: Tab): Promise<void> {
+  const isControlled = () => tab.evaluate(() => navigator.serviceWorker?.controller?.state === 'activated');
+  await expect.poll(isControlled, patient).toBe(true);
+}

@@ -1,0 +1,6 @@
+/** Where a program lies, if it is on PATH. */
+export function onPath(name: string): string | undefined;
+/** What someone would have to run to get packages of Debian. */
+export function installCommand(...packages: readonly string[]): string;
+/** Installs packages of Debian where that is allowed; whether they are there then. */
+export function installPackages(...packages: readonly string[]): boolean;
