@@ -137,11 +137,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-<<<<<<< HEAD
-      /^web\/(node|node-files|store\/node-[\w-]+|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config)\.ts$/,
-=======
-      /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config|demo\/offline\/(plugin|icons))\.ts$/,
->>>>>>> engines
+      /^web\/(node|node-files|store\/node-[\w-]+|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config|demo\/offline\/(plugin|icons))\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {
