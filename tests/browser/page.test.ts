@@ -48,6 +48,7 @@ beforeEach(async () => {
     serviceWorkers: 'block',
   });
   page = await context.newPage();
+  page.setDefaultTimeout(20_000);
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
@@ -71,7 +72,7 @@ beforeEach(async () => {
 const text = () => page.getByRole('textbox', { name: 'Text' });
 const value = () => page.locator('#text').inputValue(); // also behind another tab
 const button = (name: string) => page.getByRole('button', { name, exact: true });
-const finished = () => page.locator('#continue:enabled').waitFor();
+const finished = () => page.locator('#continue:enabled').waitFor({ state: 'attached' });
 const openTab = (name: string) => page.getByRole('tab', { name }).click();
 const setLength = (tokens: number) => page.getByRole('slider', { name: 'Length' }).fill(String(tokens));
 const ghost = () => page.locator('.ghost').textContent();
@@ -114,6 +115,19 @@ test('the page is there before the model is', async () => {
   expect(await button('Continue').isDisabled()).toBe(true);
   release();
   await finished();
+  const shifts = await page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        const sum = (list: PerformanceObserverEntryList) =>
+          list.getEntries().reduce((all, entry) => all + ('value' in entry ? Number(entry.value) : 0), 0);
+        new PerformanceObserver((list) => resolve(sum(list))).observe({
+          type: 'layout-shift',
+          buffered: true,
+        });
+        setTimeout(() => resolve(0), 300); // no entry: nothing moved
+      }),
+  );
+  expect(shifts).toBeLessThan(0.01);
   expect(await goOn(16)).toMatch(/^A text that is typed while the model is on its way,./s);
 });
 
@@ -296,6 +310,43 @@ test.each(['tests/fixtures/oracle/v7-bf16.pth', 'build/models/v7-bf16.q8_0.gguf'
     expect(complaints).toEqual([]);
   },
 );
+
+test('a model from the network is looked into, paused, kept, loaded without the network and deleted', async () => {
+  const bytes = readFileSync(new URL('tests/fixtures/oracle/v7-bf16.pth', repository));
+  const address = `${site}elsewhere/some-model.pth`;
+  const answers: (() => void)[] = [];
+  await page.route(address, async (route) => {
+    await new Promise<void>((resolve) => answers.push(resolve));
+    await route.fulfill({ body: bytes, contentType: 'application/octet-stream' }).catch(() => {}); // paused
+  });
+  const get = async () => {
+    await page.getByRole('textbox', { name: 'Address of a model file' }).fill(address);
+    await button('Open').click();
+    await expect.poll(() => answers.length).toBe(1);
+  };
+  const answer = () => answers.pop()?.();
+  await openTab('Models');
+  await get();
+  await button('Pause').click();
+  await page.getByText('some-model.pth is paused.').waitFor();
+  answer();
+  await get();
+  answer();
+  await page.getByText(/^RWKV-7 · 533,632 parameters/).waitFor();
+  await page.unroute(address);
+  await page.route(address, (route) => route.abort());
+  await button('Load').click();
+  await page.getByText(/^some-model.pth · RWKV-7 ·/).waitFor();
+  await page.getByText(/^1.1 MB used/).waitFor();
+  await page.reload();
+  await finished();
+  await button('Open some-model.pth').click();
+  await button('Load').click();
+  await page.getByText(/^some-model.pth · RWKV-7 ·/).waitFor();
+  await button('Delete some-model.pth').click();
+  await page.getByText(/^0 B used/).waitFor();
+  expect(foreign).toEqual([]);
+});
 
 test('a saved text goes on letter for letter after a reload, and nothing is read again', async () => {
   await openTab('Settings');
