@@ -383,6 +383,24 @@ test('a document leaves as a file and comes back from it', async () => {
   expect(await value()).toBe(saved);
 });
 
+test('there is a Chat tab where sessions can chat, and what is said there is answered', async () => {
+  const sessions = readFileSync(new URL('dist/session.js', repository), 'utf8');
+  const canChat = /^\s+chat\(/m.test(sessions);
+  expect(await page.getByRole('tab', { name: 'Chat' }).count()).toBe(canChat ? 1 : 0);
+  if (!canChat) return;
+  await openTab('Chat');
+  for (const message of ['Who lives in the forest?', 'And what does she eat?']) {
+    await page.getByRole('textbox', { name: 'Message' }).fill(message);
+    await page.keyboard.press('Enter');
+    await page.locator('.messages .user').filter({ hasText: message }).waitFor();
+    await page.locator('.say button[type="submit"]:enabled').waitFor();
+  }
+  const replies = await page.locator('.messages .assistant').count();
+  const status = await page.locator('#status').textContent();
+  expect(replies === 2 || status === 'Storyteller had nothing to say.').toBe(true);
+  expect(complaints).toEqual([]);
+});
+
 test('text of any script stays whole', async () => {
   const start = 'Größe, déjà vu, 你好，世界 🦊 ';
   await text().fill(start);
