@@ -14,8 +14,11 @@ export async function ready(tab: Tab): Promise<void> {
   await expect.poll(canGoOn, patient).toBe(true);
 }
 
-export async function openReady(tab: Tab, url: string): Promise<void> {
+/** Opens the page where a host keeps nothing of it yet: it opens itself again when its service worker serves it. */
+export async function visit(tab: Tab, url: string): Promise<void> {
   await tab.open(url);
+  await offlineReady(tab);
+  await expect.poll(() => tab.evaluate(() => crossOriginIsolated).catch(() => false), patient).toBe(true);
   await ready(tab);
 }
 
@@ -58,6 +61,7 @@ export async function goOn(tab: Tab): Promise<string> {
 
 /** Resolves when the service worker has the site and serves this page. */
 export async function offlineReady(tab: Tab): Promise<void> {
-  const isControlled = () => tab.evaluate(() => navigator.serviceWorker?.controller?.state === 'activated');
+  const isControlled = () =>
+    tab.evaluate(() => navigator.serviceWorker?.controller?.state === 'activated').catch(() => false);
   await expect.poll(isControlled, patient).toBe(true);
 }
