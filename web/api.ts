@@ -4,6 +4,7 @@ export { RwkvError, type RwkvErrorCode } from './errors.js';
 export type { Model } from './model.js';
 export type {
   ConvertOptions,
+  DownloadOptions,
   FileHandle,
   GenerateOptions,
   InspectOptions,
@@ -12,6 +13,7 @@ export type {
   ReadOptions,
   SaveOptions,
   SessionOptions,
+  StoreOptions,
 } from './options.js';
 export { presets } from './presets.js';
 export type {
@@ -27,3 +29,4 @@ export type {
 } from './protocol.js';
 export type { Score, ScoredToken } from './score.js';
 export type { Session } from './session.js';
+export type { Store, StoredFile, StoreUsage } from './store.js';

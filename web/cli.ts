@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { completeCommand } from './cli/complete.js';
 import { convertCommand } from './cli/convert.js';
 import { inspectCommand } from './cli/inspect.js';
+import { modelsCommand } from './cli/models.js';
 import { perplexityCommand } from './cli/perplexity.js';
 import { RwkvError, sentence } from './errors.js';
 
@@ -25,6 +26,7 @@ completeCommand(program);
 inspectCommand(program);
 convertCommand(program);
 perplexityCommand(program);
+modelsCommand(program);
 
 // A reader that has had enough, such as head, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -5,6 +5,10 @@ const codes = [
   'bad-vocabulary',
   'unsupported',
   'read-failed',
+  'not-stored',
+  'hash-mismatch',
+  'quota-exceeded',
+  'in-use',
   'out-of-memory',
   'no-tokenizer',
   'disposed',
@@ -20,6 +24,10 @@ const codes = [
  * - `bad-vocabulary`: a vocabulary that cannot be read or does not fit the model
  * - `unsupported`: recognised, but not something this version or this machine runs
  * - `read-failed`: a file or the network could not deliver its bytes
+ * - `not-stored`: a file that the store does not hold, asked for with `allowNetwork: false`
+ * - `hash-mismatch`: bytes whose SHA-256 is not the one that was asked for; nothing is kept of them
+ * - `quota-exceeded`: the store has no room for the file; what came of it stays for the next try
+ * - `in-use`: a stored file that cannot be deleted or replaced while it is downloaded or read, perhaps by another page or process
  * - `out-of-memory`: the model does not fit into the memory that WebAssembly can have
  * - `no-tokenizer`: text was asked of a model that was loaded without a tokenizer
  * - `disposed`: the model or session was given back before or during the call

@@ -3,12 +3,13 @@
  *
  * @packageDocumentation
  */
-import { createRWKV, fileName } from './load.js';
+import { createRWKV, fileName, type Host } from './load.js';
+import { webStore } from './store/web-host.js';
+import { createStore } from './store.js';
 
 export * from './api.js';
 
-/** The door: `RWKV.load()`. */
-export const RWKV = createRWKV({
+const host: Host = {
   spawn(events) {
     const worker = new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' });
     worker.onmessage = ({ data }) => events.message(data);
@@ -24,4 +25,11 @@ export const RWKV = createRWKV({
     const url = new URL(source, base).href;
     return { kind: 'url', name: url.startsWith('data:') ? 'data' : fileName(url), url };
   },
-});
+  store: webStore,
+};
+
+/** The door: `RWKV.load()`. */
+export const RWKV = createRWKV(host);
+
+/** The files that loads have kept. */
+export const store = createStore(host);

@@ -1,5 +1,5 @@
 // RWKV.load: from what the caller names to a model in a worker.
-import { Client, type WorkerEvents, type WorkerLike } from './client.js';
+import { type CallOptions, Client, type WorkerEvents, type WorkerLike } from './client.js';
 import { RwkvError, sentence } from './errors.js';
 import { Model } from './model.js';
 import {
@@ -14,6 +14,9 @@ import {
   unexpected,
 } from './options.js';
 import type { ModelFile, Place, VocabularyChoice } from './protocol.js';
+import { keep, type StoreHost, type Wish } from './store/keeping.js';
+import { expandShorthand } from './store/shorthand.js';
+import { storeWorker } from './store-worker.js';
 import { storyteller } from './storyteller.js';
 
 /** What differs between a browser and Node. */
@@ -26,6 +29,8 @@ export interface Host {
   spool?(blob: Blob, name: string): Promise<Place>;
   /** Deletes what `spool` made, when it was read or never will be. */
   release?(place: Place): Promise<void>;
+  /** Where files of the network are kept. */
+  readonly store: StoreHost;
 }
 
 /** The door of the package. */
@@ -35,9 +40,10 @@ export interface RWKV {
    *
    * @param source - nothing: the embedded storyteller model, there at once. A string or URL: relative ones start from
    * the page; in Node, paths and `file:` URLs too. A Blob, File or file handle is read piece by piece. Bytes are copied
-   * once; the caller's buffer stays usable.
+   * once; the caller's buffer stays usable. What comes from the network is kept in the store (option `cache`).
    * @throws RwkvError `invalid-argument`, `bad-file`, `bad-model`, `bad-vocabulary`, `unsupported`, `read-failed`,
-   * `out-of-memory`, `worker-crashed`; the reason of `signal` when it aborts. Nothing is left of a load that failed.
+   * `not-stored`, `hash-mismatch`, `quota-exceeded`, `in-use`, `out-of-memory`, `worker-crashed`; the reason of `signal`
+   * when it aborts. Nothing is left of a load that failed but what was downloaded.
    */
   load(source?: ModelSource, options?: LoadOptions): Promise<Model>;
   /**
@@ -58,23 +64,35 @@ export interface RWKV {
 /** The package's door on a host. */
 export function createRWKV(host: Host): RWKV {
   const spawn = () => new Client((events) => host.spawn(events));
+  // The place of a file that may be of the network, brought into the store by the worker of `client`.
+  const keepBy = (
+    client: Client,
+    { onProgress, ...wish }: Wish & Pick<CallOptions, 'onProgress'>,
+    at: Place,
+  ) => keep(at, wish, host.store, storeWorker(client, spawn, { signal: wish.signal, onProgress }));
   return {
     async inspect(source, options = {}) {
-      const { signal, build } = checkInspectOptions(options);
-      return withPlace(host, 'source', source, async (model, transfer) => {
+      const { build, ...wish } = checkInspectOptions(options);
+      const { signal, onProgress } = wish;
+      signal?.throwIfAborted();
+      return withPlace(host, 'source', source, async (place, transfer) => {
         const client = spawn();
         try {
-          return await client.call('inspect', { model, build }, { signal, transfer });
+          const model = await keepBy(client, wish, place);
+          return await client.call('inspect', { model, build }, { signal, transfer, onProgress });
         } finally {
           await client.close();
         }
       });
     },
     async *convert(source, options = {}) {
-      const { quantization, build, signal, onProgress } = checkConvertOptions(options);
-      const model = await place(host, 'source', source);
+      const { quantization, build, ...wish } = checkConvertOptions(options);
+      const { signal, onProgress } = wish;
+      signal?.throwIfAborted();
+      const at = await placeOf(host, 'source', source);
       const client = spawn();
       try {
+        const model = await keepBy(client, wish, at);
         const request = { model, quantization, build };
         const transfer = buffers(model);
         const total = await client.call('convert', request, { signal, transfer, onProgress });
@@ -87,18 +105,24 @@ export function createRWKV(host: Host): RWKV {
         }
       } finally {
         await client.close();
-        await host.release?.(model);
+        await host.release?.(at);
       }
     },
     async load(source, options = {}) {
-      const { tokenizer, quantization, build, threads, kernels, signal, onProgress } =
-        checkLoadOptions(options);
+      const { tokenizer, build, threads, kernels, ...wish } = checkLoadOptions(options);
+      const { quantization, signal, onProgress, cache, allowNetwork } = wish;
       signal?.throwIfAborted();
-      const load = async (model: Place, vocabulary: VocabularyChoice) => {
-        const request = { model, vocabulary, quantization, build, threads, kernels };
-        const transfer = [model, vocabulary].flatMap(buffers);
+      const isEmbedded = source === undefined;
+      const load = async (at: Place, choice: VocabularyChoice) => {
         const client = spawn();
         try {
+          const isFile = typeof choice === 'object' && choice !== null && tokenizer !== undefined;
+          const vocabulary = isFile
+            ? await keepBy(client, { cache, allowNetwork, signal, onProgress, sha256: null }, choice)
+            : choice;
+          const model = await keepBy(client, isEmbedded ? { ...wish, cache: false } : wish, at);
+          const request = { model, vocabulary, quantization, build, threads, kernels };
+          const transfer = [model, vocabulary].flatMap(buffers);
           const info = await client.call('load', request, { signal, transfer, onProgress });
           return new Model(client, info, (state, use) => withPlace(host, 'option state', state, use));
         } catch (error) {
@@ -106,7 +130,6 @@ export function createRWKV(host: Host): RWKV {
           throw error;
         }
       };
-      const isEmbedded = source === undefined;
       const ownVocabulary = isEmbedded ? host.locate(storyteller.vocabulary) : 'embedded';
       return withPlace(host, 'source', isEmbedded ? storyteller.model : source, (model) => {
         if (tokenizer === undefined) return load(model, ownVocabulary);
@@ -135,7 +158,7 @@ async function withPlace<T>(
   source: ModelSource,
   use: (place: Place, transfer: ArrayBuffer[]) => Promise<T>,
 ): Promise<T> {
-  const at = await place(host, name, source);
+  const at = await placeOf(host, name, source);
   try {
     return await use(at, buffers(at));
   } finally {
@@ -143,12 +166,17 @@ async function withPlace<T>(
   }
 }
 
-// What a handle stands for is read as the Blob that it gives.
-async function place(host: Host, name: string, given: ModelSource): Promise<Place> {
+/**
+ * Where the bytes of a source are. What a handle stands for is read as the Blob that it gives.
+ *
+ * @throws RwkvError `invalid-argument`, `read-failed`
+ */
+export async function placeOf(host: Host, name: string, given: ModelSource): Promise<Place> {
   const source = isFileHandle(given) ? await openHandle(name, given) : given;
   if (typeof source === 'string' || source instanceof URL) {
+    const expanded = expandShorthand(name, String(source));
     try {
-      return host.locate(source);
+      return host.locate(expanded ?? source);
     } catch (cause) {
       throw new RwkvError('invalid-argument', `${name}: '${source}' is no URL`, { cause });
     }

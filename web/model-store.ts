@@ -1,22 +1,18 @@
-// Where bytes come from. The only file that touches the network and the browser's storage.
-import { RwkvError, sentence } from './errors.js';
-import type { Place } from './protocol.js';
+// Where bytes come from: the worker's door to the network and to what is stored (web/store/).
+import { RwkvError } from './errors.js';
+import type { LoadProgress, Place, ShelfPlace } from './protocol.js';
+import { openCache } from './store/cache-shelf.js';
+import { fill, sumUp } from './store/download.js';
+import { getFile } from './store/http.js';
+import { createMeter } from './store/meter.js';
+import { canWriteOpfs, openOpfs } from './store/opfs.js';
+import type { StoredRecord } from './store/record.js';
+import { loadSha256 } from './store/sha256.js';
+import type { ByteSource, Sha256, Shelf } from './store/shelf.js';
+import { blobSource, memorySink, memorySource } from './store/sources.js';
 import type { ThreadHost } from './thread.js';
 
-/** A file as a synchronous range reader. */
-export interface ByteSource {
-  /** The name that people know the file by. */
-  readonly name: string;
-  /** Bytes. */
-  readonly size: number;
-  /**
-   * Fills `into` with the bytes at `offset`. REQUIRES: offset + into.length <= size.
-   *
-   * @throws RwkvError `read-failed`
-   */
-  read(offset: number, into: Uint8Array): void;
-  close(): void;
-}
+export type { ByteSource } from './store/shelf.js';
 
 /** What a host lends to the store. */
 export interface Io {
@@ -26,147 +22,108 @@ export interface Io {
   discard?(buffer: ArrayBuffer): void;
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
+  /** Opens a shelf that can be written; `undefined`: it is none here. Without it nothing is kept. */
+  openShelf?(place: ShelfPlace, discard?: (buffer: ArrayBuffer) => void): Promise<Shelf | undefined>;
+  /** A SHA-256 of the host's own, where it has one that takes piece after piece. */
+  readonly sha256?: Sha256;
   /** Starts threads, where a host has them. */
   readonly threads?: ThreadHost;
 }
 
-type Report = (loaded: number, total: number | undefined) => void;
+/** Hears how it is getting on. */
+export type Report = (progress: LoadProgress) => void;
 
 /** The browser's: all by fetch. */
-export const webIo: Io = { fetchWasm: (url) => get(url.href) };
+export const webIo: Io = {
+  fetchWasm: (url) => getFile(url.href),
+  async openShelf(place, discard) {
+    if (place.kind === 'opfs') return canWriteOpfs() ? openOpfs(discard) : undefined;
+    return place.kind === 'cache' ? openCache(discard) : undefined;
+  },
+};
 
 /**
  * Opens what `place` names; `report` hears how a download is getting on.
  *
- * @throws RwkvError `read-failed` naming the place and the cause
+ * @throws RwkvError `read-failed` naming the place and the cause, `bad-file` for a web page, `hash-mismatch`
  */
 export async function openSource(place: Place, io: Io, report: Report = () => {}): Promise<ByteSource> {
+  if (place.kind === 'url') return download(place, io, report);
+  const source = await openThere(place, io);
+  if (place.sha256 === undefined) return source;
+  try {
+    const sum = await sumOf(source, io);
+    if (sum === place.sha256) return source;
+    throw new RwkvError(
+      'hash-mismatch',
+      `${place.name}: expected the SHA-256 ${place.sha256}; it has ${sum}`,
+    );
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+async function openThere(place: Exclude<Place, { kind: 'url' }>, io: Io): Promise<ByteSource> {
   switch (place.kind) {
     case 'bytes':
       return memorySource(place.name, [place.bytes]);
     case 'blob':
-      return sliceBlob(place.name, place.blob, io);
-    case 'url':
-      return memorySource(place.name, await download(place.url, report));
+      return blobSource(place.name, place.blob, io.discard);
     case 'path':
       if (io.openPath) return io.openPath(place.path, place.name);
       throw new RwkvError('unsupported', `${place.path}: paths can be read in Node only`);
-  }
-}
-
-/** A file that lies in memory, in pieces as they came. */
-export function memorySource(name: string, chunks: readonly Uint8Array[]): ByteSource {
-  const starts: number[] = []; // of each chunk
-  let size = 0;
-  for (const chunk of chunks) {
-    starts.push(size);
-    size += chunk.length;
-  }
-  // The last chunk that starts at or before `offset`.
-  const find = (offset: number) => {
-    let [low, high] = [0, chunks.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((starts[middle] ?? 0) <= offset) low = middle;
-      else high = middle - 1;
+    case 'stored': {
+      const shelf = await shelfOf(place, io);
+      const source = await shelf.open(place.key, place.name);
+      await noteUse(shelf, place.key, {});
+      return source;
     }
-    return low;
-  };
-  return {
-    name,
-    size,
-    read(offset, into) {
-      let done = 0;
-      for (let i = find(offset); done < into.length; i++) {
-        const chunk = chunks[i];
-        if (!chunk) throw new RwkvError('read-failed', `${name}: read beyond its end`);
-        const piece = chunk.subarray(offset + done - (starts[i] ?? 0)).subarray(0, into.length - done);
-        into.set(piece, done);
-        done += piece.length;
-      }
-    },
-    close() {},
-  };
+  }
 }
 
-// A slice costs a browser about a millisecond, however short: short reads, of which a model's file has hundreds side by
-// side, take more than they ask for.
-const shortRead = 1 << 16;
-const windowBytes = 1 << 20;
-
-// A Blob, read slice by slice.
-function sliceBlob(name: string, blob: Blob, io: Io): ByteSource {
-  const reader = new FileReaderSync();
-  let window = { start: 0, bytes: new Uint8Array() };
-  const slice = (start: number, length: number) =>
-    reader.readAsArrayBuffer(blob.slice(start, start + length));
-  return {
-    name,
-    size: blob.size,
-    read(offset, into) {
-      try {
-        if (into.length > shortRead) {
-          const buffer = slice(offset, into.length);
-          into.set(new Uint8Array(buffer));
-          io.discard?.(buffer);
-          return;
-        }
-        const { start, bytes } = window;
-        if (offset < start || offset + into.length > start + bytes.length)
-          window = { start: offset, bytes: new Uint8Array(slice(offset, windowBytes)) };
-        const at = offset - window.start;
-        into.set(window.bytes.subarray(at, at + into.length));
-      } catch (cause) {
-        throw new RwkvError('read-failed', `${name}: ${sentence(cause)}`, { cause });
-      }
-    },
-    close() {},
-  };
+// Into memory, where nothing is kept.
+async function download(place: Extract<Place, { kind: 'url' }>, io: Io, report: Report): Promise<ByteSource> {
+  const sink = memorySink();
+  await fill(sink, {
+    url: place.url,
+    sha256: place.sha256 ?? null,
+    known: {},
+    cache: 'default',
+    remember: async () => {},
+    room: async () => undefined,
+    report: createMeter(report),
+    startSum: () => startSum(io),
+  });
+  return memorySource(place.name, sink.chunks);
 }
 
-async function download(url: string, report: Report): Promise<Uint8Array[]> {
-  const response = await get(url);
-  const total = contentLength(response);
-  const chunks: Uint8Array[] = [];
-  let loaded = 0;
-  let broken: unknown;
+/** The shelf of a stored file. @throws RwkvError `read-failed` */
+export async function shelfOf(
+  { shelf, name }: { readonly shelf: ShelfPlace; readonly name: string },
+  io: Io,
+) {
+  const open = await io.openShelf?.(shelf, io.discard);
+  if (open) return open;
+  throw new RwkvError('read-failed', `${name}: the store is gone`);
+}
+
+/** What starts a SHA-256. @throws RwkvError `read-failed` where the library cannot be loaded */
+export async function startSum(io: Io): Promise<Sha256> {
+  return io.sha256 ?? loadSha256();
+}
+
+/** The SHA-256 of a whole file. */
+export async function sumOf(source: ByteSource, io: Io): Promise<string> {
+  const hasher = (await startSum(io))();
+  sumUp(source, hasher);
+  return hasher.digest();
+}
+
+/** Writes down when a file was used, and more. Two tabs may do it at the same time; then one of them is enough. */
+export async function noteUse(shelf: Shelf, key: string, more: Partial<StoredRecord>): Promise<void> {
   try {
-    const reader = response.body?.getReader();
-    report(loaded, total);
-    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-      chunks.push(part.value);
-      loaded += part.value.length;
-      report(loaded, total);
-    }
-  } catch (error) {
-    broken = error;
-  }
-  if (broken !== undefined || (total !== undefined && loaded !== total)) {
-    const cause = broken === undefined ? '' : `: ${sentence(broken)}`;
-    throw new RwkvError(
-      'read-failed',
-      `${url}: the download ended at byte ${loaded} of ${total ?? 'unknown'}${cause}`,
-    );
-  }
-  return chunks;
-}
-
-async function get(url: string): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(url);
-  } catch (cause) {
-    throw new RwkvError('read-failed', `${url}: ${sentence(cause)}`, { cause });
-  }
-  if (response.ok) return response;
-  throw new RwkvError(
-    'read-failed',
-    `${url}: the server answered ${response.status} ${response.statusText}`.trim(),
-  );
-}
-
-// The bytes that will come, where that is known: of a compressed answer the header counts something else.
-function contentLength(response: Response): number | undefined {
-  const length = response.headers.get('content-length');
-  return length === null || response.headers.has('content-encoding') ? undefined : Number(length);
+    const record = await shelf.record(key);
+    if (record) await shelf.writeRecord(key, { ...record, ...more, lastUsed: Date.now() });
+  } catch {}
 }

@@ -1,14 +1,21 @@
 // The file system of Node behind the store's small interface.
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { RwkvError, sentence } from './errors.js';
 import type { ByteSource, Io } from './model-store.js';
+import { openFolder } from './store/node-shelf.js';
 
 /** Node's: all from disk. */
 export const nodeIo: Io = {
   openPath,
   fetchWasm: async (url) =>
     new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } }),
+  openShelf: async (place) => (place.kind === 'folder' ? openFolder(place.path) : undefined),
+  sha256() {
+    const sum = createHash('sha256');
+    return { update: (bytes) => void sum.update(bytes), digest: () => sum.digest('hex') };
+  },
 };
 
 /**
@@ -23,6 +30,7 @@ export function openPath(path: string, name: string): ByteSource {
     closeSync(file);
     throw new RwkvError('read-failed', `${path}: not a file`);
   }
+  let isOpen = true;
   return {
     name,
     size: stats.size,
@@ -34,7 +42,10 @@ export function openPath(path: string, name: string): ByteSource {
         done += count;
       }
     },
-    close: () => closeSync(file),
+    close() {
+      if (isOpen) closeSync(file);
+      isOpen = false;
+    },
   };
 }
 

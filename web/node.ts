@@ -10,15 +10,16 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { RwkvError, sentence } from './errors.js';
-import { createRWKV, fileName } from './load.js';
+import { createRWKV, fileName, type Host } from './load.js';
 import type { Place } from './protocol.js';
+import { nodeStore } from './store/node-host.js';
+import { createStore } from './store.js';
 
 export * from './api.js';
 
 const spooled = new Set<string>(); // paths of Blobs that became files
 
-/** The door: `RWKV.load()`. */
-export const RWKV = createRWKV({
+const host: Host = {
   spawn(events) {
     // The worker is plain JavaScript: flags of the caller, such as --input-type, are not for it.
     const worker = new Worker(new URL('./worker-node.js', import.meta.url), { execArgv: [] });
@@ -57,7 +58,14 @@ export const RWKV = createRWKV({
     }
   },
   release,
-});
+  store: nodeStore,
+};
+
+/** The door: `RWKV.load()`. */
+export const RWKV = createRWKV(host);
+
+/** The files that loads have kept. */
+export const store = createStore(host);
 
 async function release(place: Place): Promise<void> {
   if (place.kind === 'path' && spooled.delete(place.path))

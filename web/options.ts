@@ -3,7 +3,10 @@
 import { RwkvError } from './errors.js';
 import type { Build, Drawing, LoadProgress, Quantization } from './protocol.js';
 
-/** Where a file comes from: a URL (in Node also a path), a file that the user chose or that lies in OPFS, or bytes. */
+/**
+ * Where a file comes from: a URL (in Node also a path), `hf:owner/repository/file@revision` of Hugging Face (default:
+ * revision `main`), a file that the user chose or that lies in OPFS, or bytes.
+ */
 export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
 
 /** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
@@ -12,8 +15,27 @@ export interface FileHandle {
   getFile(): Promise<Blob>;
 }
 
+/** What is asked of the store where a file comes from the network. */
+export interface StoreOptions {
+  /**
+   * Whether the file is kept, so that it is downloaded once: `true`, error `unsupported` where nothing can be kept;
+   * `false`: it is held in memory while it is loaded. A stored file is used without asking the network. Default `'auto'`:
+   * kept where that is possible. Files that are not of http or https are never kept.
+   */
+  cache?: 'auto' | boolean | undefined;
+  /** The SHA-256 of the model's file in hexadecimal: error `hash-mismatch` for other bytes, wherever they come from. */
+  sha256?: string | undefined;
+  /** `false`: from the store alone; error `not-stored` for a file that it does not hold. Default true. */
+  allowNetwork?: boolean | undefined;
+}
+
 /** Options of `RWKV.load`. */
-export interface LoadOptions {
+export interface LoadOptions extends StoreOptions {
+  /**
+   * The store keeps the model packed, as `RWKV.convert` makes it for this quantization, instead of the file that was
+   * downloaded: later loads are faster, and need this quantization. Default false.
+   */
+  keepPacked?: boolean | undefined;
   /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
   quantization?: Quantization | undefined;
   /**
@@ -23,7 +45,7 @@ export interface LoadOptions {
    * the vocabulary inside a GGUF file, else none.
    */
   tokenizer?: string | URL | Blob | ArrayBuffer | Uint8Array | false | undefined;
-  /** Aborts the load; nothing is left of it. */
+  /** Aborts the load; nothing is left of it but what was downloaded, which the next load does not download again. */
   signal?: AbortSignal | undefined;
   /** Hears how the load is getting on. What it throws ends the load. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
@@ -43,10 +65,16 @@ export interface LoadOptions {
 }
 
 /** Options of `RWKV.inspect`. */
-export type InspectOptions = Pick<LoadOptions, 'signal' | 'build'>;
+export type InspectOptions = Pick<LoadOptions, 'signal' | 'build' | 'onProgress' | keyof StoreOptions>;
 
 /** Options of `RWKV.convert`. */
-export type ConvertOptions = Pick<LoadOptions, 'quantization' | 'signal' | 'onProgress' | 'build'>;
+export type ConvertOptions = Pick<
+  LoadOptions,
+  'quantization' | 'signal' | 'onProgress' | 'build' | keyof StoreOptions
+>;
+
+/** Options of `store.download`. */
+export type DownloadOptions = Pick<LoadOptions, 'signal' | 'onProgress' | 'sha256'>;
 
 /** Options of `model.createSession`. */
 export interface SessionOptions {
@@ -188,6 +216,10 @@ const file: Rule<ModelSource> = {
     ArrayBuffer.isView(value) ||
     (typeof value === 'object' && value !== null && 'getFile' in value),
 };
+const sha256: Rule<string> = {
+  expected: 'a SHA-256, 64 hexadecimal digits',
+  accepts: (value): value is string => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value),
+};
 const seed = integer(0, Number.MAX_SAFE_INTEGER);
 const quantization = oneOf('f32', 'f16', 'q8', 'q4');
 const build = oneOf('auto', 'baseline', 'relaxed');
@@ -202,14 +234,33 @@ export function checkLoadOptions(options: LoadOptions) {
     threads: get('threads', either(oneOf('auto'), integer(1, 16))) ?? 'auto',
     kernels: get('kernels', text) ?? null,
     build: get('build', build) ?? 'auto',
+    ...takeStoreOptions(get),
+    keepPacked: takeKeepPacked(get),
   }));
+}
+
+function takeStoreOptions(get: Get) {
+  const cache = get('cache', either(boolean, oneOf('auto'))) ?? 'auto';
+  const allowNetwork = get('allowNetwork', boolean) ?? true;
+  if (cache === false && !allowNetwork)
+    throw unexpected('option allowNetwork', "not to be false with 'cache: false'", allowNetwork);
+  return { cache, allowNetwork, sha256: get('sha256', sha256)?.toLowerCase() ?? null };
+}
+
+function takeKeepPacked(get: Get): boolean {
+  const keepPacked = get('keepPacked', boolean) ?? false;
+  if (keepPacked && get('cache', either(boolean, oneOf('auto'))) === false)
+    throw unexpected('option keepPacked', "not to come with 'cache: false'", keepPacked);
+  return keepPacked;
 }
 
 /** @throws RwkvError `invalid-argument` */
 export function checkInspectOptions(options: InspectOptions) {
   return check(options, (get) => ({
     signal: get('signal', abortSignal),
+    onProgress: get('onProgress', callback),
     build: get('build', build) ?? 'auto',
+    ...takeStoreOptions(get),
   }));
 }
 
@@ -220,7 +271,26 @@ export function checkConvertOptions(options: ConvertOptions) {
     signal: get('signal', abortSignal),
     onProgress: get('onProgress', callback),
     build: get('build', build) ?? 'auto',
+    ...takeStoreOptions(get),
   }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkDownloadOptions(options: DownloadOptions) {
+  return check(options, (get) => ({
+    signal: get('signal', abortSignal),
+    onProgress: get('onProgress', callback),
+    sha256: get('sha256', sha256)?.toLowerCase() ?? null,
+  }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkEvictOptions(options: { readonly bytes: number }): number {
+  return check(options, (get) => {
+    const bytes = get('bytes', integer(0, Number.MAX_SAFE_INTEGER));
+    if (bytes === undefined) throw unexpected('option bytes', 'an integer', bytes);
+    return bytes;
+  });
 }
 
 /** @throws RwkvError `invalid-argument` */

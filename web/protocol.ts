@@ -16,6 +16,10 @@ export interface LoadProgress {
   readonly loaded: number;
   /** Bytes in all; absent where the server does not say. */
   readonly total?: number;
+  /** Of a download: its rate over the last seconds. */
+  readonly bytesPerSecond?: number;
+  /** Of a download: how long the rest will take at that rate. */
+  readonly secondsLeft?: number;
 }
 
 /** What kind of model a file holds. */
@@ -84,12 +88,27 @@ export interface ModelFile extends ModelShape {
   readonly memory: Readonly<Record<Quantization, number>>;
 }
 
-/** Where the bytes of a file are. `name` is for messages. */
-export type Place =
-  | { readonly kind: 'url'; readonly name: string; readonly url: string }
-  | { readonly kind: 'path'; readonly name: string; readonly path: string }
-  | { readonly kind: 'blob'; readonly name: string; readonly blob: Blob }
-  | { readonly kind: 'bytes'; readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> };
+/** What keeps files: the origin private file system, the Cache API, or a folder of Node's. */
+export type ShelfPlace =
+  | { readonly kind: 'opfs' }
+  | { readonly kind: 'cache' }
+  | { readonly kind: 'folder'; readonly path: string };
+
+/** A whole file on a shelf. */
+export interface StoredPlace {
+  readonly kind: 'stored';
+  readonly shelf: ShelfPlace;
+  readonly key: string;
+}
+
+/** Where the bytes of a file are. `name` is for messages; `sha256` is what they must have, in hexadecimal. */
+export type Place = { readonly name: string; readonly sha256?: string } & (
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'blob'; readonly blob: Blob }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | StoredPlace
+);
 
 /** A vocabulary file, `'bytes'`, what the model's own file holds, or none. */
 export type VocabularyChoice = Place | 'bytes' | 'embedded' | null;
@@ -161,6 +180,32 @@ export interface Operations {
       readonly build: Build | 'auto';
     };
     reply: number;
+  };
+  /**
+   * Brings a file of the network onto the first shelf that can be written, and goes on where an earlier try ended;
+   * `null`: none can. Nobody else may write under the key meanwhile.
+   */
+  download: {
+    request: {
+      readonly url: string;
+      readonly name: string;
+      readonly key: string;
+      readonly sha256: string | null;
+      readonly shelves: readonly ShelfPlace[];
+    };
+    reply: StoredPlace | null;
+  };
+  /** Whether a stored file has this SHA-256, which is then written down. */
+  verify: { request: StoredPlace & { readonly name: string; readonly sha256: string }; reply: boolean };
+  /** Makes a packed file of a stored one, in its place. Nobody else may write under the keys meanwhile. */
+  pack: {
+    request: {
+      readonly model: StoredPlace & { readonly name: string };
+      readonly key: string;
+      readonly quantization: Quantization | null;
+      readonly build: Build | 'auto';
+    };
+    reply: StoredPlace;
   };
   /** The next piece of the packed file; `null` behind the last. */
   nextPiece: { request: Record<never, never>; reply: Uint8Array<ArrayBuffer> | null };

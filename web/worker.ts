@@ -22,6 +22,7 @@ import type {
   WorkerMessage,
 } from './protocol.js';
 import { type Loaded, sessionHandlers } from './session-handlers.js';
+import { keepDownload, keepPacked, verifyStored } from './store/storing.js';
 import { Turns } from './turns.js';
 import { openVocabulary } from './vocabulary.js';
 
@@ -37,7 +38,7 @@ export interface Port {
   breathe(): Promise<void>;
 }
 
-/** Serves one model over `port`: the first request is `load`, `inspect` or `convert`. */
+/** Serves one model over `port`: the first requests are those of the store, then `load`, `inspect` or `convert`. */
 export function serve(port: Port, io: Io): void {
   const crash = (error: unknown) => port.postMessage({ kind: 'crash', reason: sentence(error) });
   const handlers = createHandlers(io, port.breathe, crash);
@@ -75,9 +76,9 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
       loaded = { ...parts, turns: new Turns((batch) => engine.module.advance(batch), breathe, crash) };
       return info;
     },
-    async inspect({ model, build }) {
+    async inspect({ model, build }, report) {
       const engine = await startEngine(build, io);
-      const source = await openSource(model, io);
+      const source = await openSource(model, io, report);
       try {
         return unwrap(engine.module.inspect(reader(source)));
       } finally {
@@ -86,7 +87,7 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
     },
     async convert({ model, quantization, build }, report) {
       const engine = await startEngine(build, io);
-      const source = await openSource(model, io, downloading(report));
+      const source = await openSource(model, io, report);
       const pieces = unwrap(engine.module.startConversion(reader(source), quantization));
       conversion = { pieces, source };
       return pieces.bytes();
@@ -96,6 +97,23 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
       const piece = unwrap(conversion.pieces.next());
       if (piece === null) conversion.source.close();
       return piece;
+    },
+    download: (request, report) => keepDownload(request, io, report),
+    verify: (request) => verifyStored(request, io),
+    async pack(request, report) {
+      const engine = await startEngine(request.build, io);
+      const source = await openSource({ ...request.model }, io);
+      try {
+        const file = unwrap(engine.module.inspect(reader(source)));
+        const quantization = request.quantization ?? file.quantization ?? 'q8';
+        if (file.quantization === quantization) return request.model; // it is packed already
+        const pieces = unwrap(engine.module.startConversion(reader(source), request.quantization));
+        const next = () => unwrap(pieces.next());
+        const close = () => source.close();
+        return await keepPacked(request, { quantization, bytes: pieces.bytes(), next, close }, io, report);
+      } finally {
+        source.close();
+      }
     },
     tokenize: ({ text }) => there().encode(text),
     detokenize: ({ tokens }) => there().model.detokenize(tokens),
@@ -111,7 +129,7 @@ async function load(
 ): Promise<Omit<Loaded, 'turns'> & { engine: Engine; info: ModelInfo }> {
   const engine = await startEngine(request.build, io, request.threads);
   const vocabulary = await openVocabulary(request.vocabulary, io);
-  const source = await openSource(request.model, io, downloading(report));
+  const source = await openSource(request.model, io, report);
   try {
     const loading = unwrap(
       engine.module.startLoading(
@@ -151,9 +169,4 @@ async function finish(loading: WasmLoading, breathe: Port['breathe']): Promise<W
     if (model) return model;
     await breathe();
   }
-}
-
-function downloading(report: (progress: LoadProgress) => void) {
-  return (loaded: number, total: number | undefined) =>
-    report({ stage: 'download', loaded, ...(total !== undefined && { total }) });
 }

@@ -49,10 +49,14 @@ const rooms: Readonly<Record<string, Room>> = {
   options: { files: /^web\/(options|presets)\.ts$/, sees: ['protocol', 'errors'] },
   client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
-    files: /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller)\.ts$/,
-    sees: ['client', 'options', 'protocol', 'errors'],
+    files:
+      /^web\/(load|model|session|generating|completion|stop-texts|score|queue|storyteller|store|store-worker)\.ts$/,
+    sees: ['client', 'options', 'store', 'protocol', 'errors'],
   },
-  doors: { files: /^web\/(index|node|api)\.ts$/, sees: ['page', 'options', 'protocol', 'errors'] },
+  doors: {
+    files: /^web\/(index|node|api)\.ts$/,
+    sees: ['page', 'options', 'store', 'nodeStore', 'protocol', 'errors'],
+  },
   worker: {
     files: /^web\/(worker|session-handlers|turns)\.ts$/,
     sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
@@ -67,10 +71,15 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['glue', 'store', 'thread', 'protocol', 'errors'],
   },
   glue: { files: /^web\/wasm\//, sees: [] },
-  store: { files: /^web\/model-store\.ts$/, sees: ['thread', 'protocol', 'errors'] },
+  store: {
+    files: /^web\/(model-store|store\/(?!node-)[\w-]+(\.d)?)\.ts$/,
+    sees: ['thread', 'protocol', 'errors'],
+    packages: ['@noble/hashes/sha2.js'],
+  },
   thread: { files: /^web\/(thread|webassembly\.d)\.ts$/, sees: [] },
   threadEntries: { files: /^web\/thread-(web|node)\.ts$/, sees: ['thread'] },
-  nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'errors'] },
+  nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'nodeStore', 'errors'] },
+  nodeStore: { files: /^web\/store\/node-[\w-]+\.ts$/, sees: ['store', 'nodeFiles', 'errors'] },
   workerEntries: { files: /^web\/worker-(web|node)\.ts$/, sees: ['worker', 'store', 'nodeFiles', 'thread'] },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
@@ -120,15 +129,15 @@ const words: Readonly<Record<string, Word>> = {
   'emscripten headers': { pattern: /#\s*include\s*<emscripten/, among: /\.(h|cpp)$/, allowed: /^wasm\// },
   'network and browser storage': {
     pattern:
-      /\b(fetch\s*\(|XMLHttpRequest|caches\b|indexedDB|localStorage|FileReaderSync|navigator\.storage)/,
+      /\b(fetch\s*\(|XMLHttpRequest|caches\b|indexedDB|localStorage|FileReaderSync|navigator\.(storage|locks))/,
     among: /^web\/(?!demo\/).*\.ts$/,
-    allowed: /^web\/model-store\.ts$/,
+    allowed: /^web\/(model-store|store\/(?!node-)[\w-]+)\.ts$/,
   },
   'modules of Node': {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(node|node-files|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config|demo\/offline\/(plugin|icons))\.ts$/,
+      /^web\/(node|node-files|store\/node-[\w-]+|worker-node|thread-node|cli|cli\/[\w-]+|demo\/vite\.config|demo\/offline\/(plugin|icons))\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {

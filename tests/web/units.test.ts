@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { chooseBuild, chooseThreads, seedWords, unwrap } from '../../dist/engine.js';
 import { hasRelaxedSimd, hasSharedMemory, hasSimd } from '../../dist/features.js';
 import { fileName } from '../../dist/load.js';
-import { memorySource } from '../../dist/model-store.js';
 import { openPath } from '../../dist/node-files.js';
 import { Queue } from '../../dist/queue.js';
+import { memorySource } from '../../dist/store/sources.js';
 import { Turns } from '../../dist/turns.js';
 import { failure } from './streams.js';
 

@@ -16,13 +16,16 @@ export function progressLine(stream: NodeJS.WriteStream = process.stderr) {
   let last = start + patience - interval;
   let shown = false;
   return {
-    show({ stage, loaded, total }: LoadProgress): void {
+    show({ stage, loaded, total, bytesPerSecond, secondsLeft }: LoadProgress): void {
       const now = performance.now();
       if (!stream.isTTY || now - last < interval) return;
       last = now;
       shown = true;
       const share = total ? ` ${Math.floor((100 * loaded) / total)} %` : '';
-      stream.write(`\r\x1b[K${stage} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}${share}`);
+      const rate = bytesPerSecond ? `, ${megabytes(bytesPerSecond)}/s` : '';
+      const left = secondsLeft === undefined ? '' : `, ${Math.ceil(secondsLeft)} s left`;
+      const done = `${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}${share}`;
+      stream.write(`\r\x1b[K${stage} ${done}${rate}${left}`);
     },
     clear(): void {
       if (shown) stream.write('\r\x1b[K');

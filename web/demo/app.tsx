@@ -10,6 +10,7 @@ import { Models } from './models/models.js';
 import { type Theme, theme } from './settings/settings.js';
 import { Settings } from './settings/settings-tab.js';
 import { goTo, tab, tabs } from './tabs.js';
+import { Update } from './update.js';
 import { Write } from './write/write.js';
 
 export function App() {
@@ -40,6 +41,7 @@ export function App() {
         <p id="status" role="status" class={notice.value.isError ? 'error' : ''}>
           {notice.value.text}
         </p>
+        <Update />
         <Standing />
       </footer>
       <DropZone />

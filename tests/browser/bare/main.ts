@@ -1,4 +1,4 @@
 // A page that has the package and nothing else: tests call it.
-import { RWKV } from '../../../dist/index.js';
+import { RWKV, store } from '../../../dist/index.js';
 
-Object.assign(window, { RWKV });
+Object.assign(window, { RWKV, store });

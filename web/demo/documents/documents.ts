@@ -64,7 +64,6 @@ export async function open(document: SavedDocument): Promise<void> {
   if (!writer) return;
   try {
     const session = await writer.createSession({ state: document.session });
-    await (await standAt(writer, '')).session.dispose(); // from here on the states kept are this model's
     remember(writer, document.text.slice(0, document.caret), { session, tokens: document.tokens });
     tell(`“${document.title}” goes on where it stood.`);
   } catch {

@@ -30,7 +30,7 @@ export function Look() {
       <section aria-labelledby="state-heading">
         <h2 id="state-heading">The state</h2>
         <p class="lead">
-          All that the model remembers of the text, whatever its length: a row for each layer, a square for
+          All that the model remembers of the text, whatever its length: a column for each layer, a square for
           each head.
         </p>
         <StatePicture />

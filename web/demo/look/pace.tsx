@@ -91,7 +91,7 @@ function optionsFor(box: HTMLElement): uPlot.Options {
       {
         stroke: colour('--accent'),
         paths: () => null, // a text that branches goes through a place more than once: points, no line
-        points: { show: true, size: 4, width: 0, fill: colour('--accent') },
+        points: { show: true, size: 5, width: 0, fill: colour('--accent') },
       },
     ],
   };

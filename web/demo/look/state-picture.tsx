@@ -1,4 +1,4 @@
-// The recurrent state as a picture: rows are layers, squares are heads, a pixel is one number of a head's matrix.
+// The recurrent state as a picture: columns are layers, squares are heads, a pixel is one number of a head's matrix.
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { bytes } from '../format.js';
@@ -10,7 +10,7 @@ import { isWatched, picture } from './watching.js';
 
 /** Pixels between heads. */
 const gap = 4;
-/** Heads of version 4 are rows of C: they are drawn so many pixels high. */
+/** The layers of version 4 are rows of C: they are drawn so many pixels high, one below the other. */
 const rowHeight = 8;
 
 export function StatePicture() {
@@ -51,8 +51,8 @@ export function StatePicture() {
     <figure class="state">
       <canvas
         ref={canvas}
-        width={208}
-        height={412}
+        width={404}
+        height={200}
         role="img"
         aria-label={
           info ? `The recurrent state: ${info.layers} layers of ${info.heads} heads` : 'The recurrent state'
@@ -86,22 +86,19 @@ function draw(canvas: HTMLCanvasElement, layers: readonly LayerState[]): void {
   const context = canvas.getContext('2d');
   if (!first || !context) return;
   const { heads, rows, columns } = first;
-  const scale = heads === 1 && rows < columns ? rowHeight : 1;
-  const width = heads * (columns + gap) - gap;
-  const height = layers.length * (rows * scale + gap) - gap;
-  if (canvas.width !== width) canvas.width = width;
-  if (canvas.height !== height) canvas.height = height;
-  const image = context.createImageData(width, height);
-  layers.forEach((layer, l) => {
+  const isRows = heads === 1 && rows < columns;
+  const scale = isRows ? rowHeight : 1;
+  const [across, down] = isRows ? [1, layers.length] : [layers.length, heads];
+  const [stepX, stepY] = [columns + gap, rows * scale + gap];
+  // Setting a size empties the canvas.
+  canvas.width = across * stepX - gap;
+  canvas.height = down * stepY - gap;
+  const image = context.createImageData(canvas.width, canvas.height);
+  layers.forEach(({ values }, layer) => {
     for (let head = 0; head < heads; head++) {
-      const values = layer.values.subarray(head * rows * columns, (head + 1) * rows * columns);
-      paint(image, values, {
-        left: head * (columns + gap),
-        top: l * (rows * scale + gap),
-        rows,
-        columns,
-        scale,
-      });
+      const [x, y] = isRows ? [0, layer] : [layer, head];
+      const part = values.subarray(head * rows * columns, (head + 1) * rows * columns);
+      paint(image, part, { left: x * stepX, top: y * stepY, rows, columns, scale });
     }
   });
   context.putImageData(image, 0, 0);

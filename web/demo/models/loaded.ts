@@ -3,7 +3,6 @@ import { signal } from '@preact/signals';
 import { type LoadOptions, type LoadProgress, type Model, type ModelSource, RWKV } from 'rwkv-wasm';
 import { sentence } from '../format.js';
 import { build, threads } from '../settings/settings.js';
-import { Pace } from './pace.js';
 
 /** A load under way. */
 export interface Loading {
@@ -49,7 +48,6 @@ export async function load(
   controller?.abort();
   const own = new AbortController();
   controller = own;
-  const pace = new Pace();
   loading.value = { name, stage: 'load', loaded: 0, total: undefined, rate: undefined, left: undefined };
   try {
     const next = await RWKV.load(source, {
@@ -57,9 +55,8 @@ export async function load(
       build: build.value,
       ...options,
       signal: own.signal,
-      onProgress: ({ stage, loaded, total }) => {
-        if (controller !== own) return;
-        loading.value = { name, stage, loaded, total, ...pace.at(performance.now(), loaded, total) };
+      onProgress: ({ stage, loaded, total, bytesPerSecond: rate, secondsLeft: left }) => {
+        if (controller === own) loading.value = { name, stage, loaded, total, rate, left };
       },
     });
     const before = model.value;

@@ -1,5 +1,6 @@
 // A file that someone chose and that is not loaded yet: what it holds, and what loading it needs.
 import { signal } from '@preact/signals';
+import { get, set } from 'idb-keyval';
 import { type LoadOptions, type ModelFile, type Quantization, RWKV } from 'rwkv-wasm';
 import { sentence } from '../format.js';
 import { load, tell } from './loaded.js';
@@ -16,9 +17,19 @@ export interface Opening {
 }
 
 export const opening = signal<Opening | undefined>(undefined);
-/** The last vocabulary that was given: it serves every model of its kind. */
-export const vocabulary = signal<{ readonly name: string; readonly source: Vocabulary } | undefined>(
-  undefined,
+/** The last vocabulary that was given: it serves every model of its kind, and stays in the browser. */
+export const vocabulary = signal<GivenVocabulary | undefined>(undefined);
+
+interface GivenVocabulary {
+  readonly name: string;
+  readonly source: Vocabulary;
+}
+
+get<GivenVocabulary>('vocabulary').then(
+  (kept) => {
+    vocabulary.value ??= kept;
+  },
+  () => {}, // a browser that keeps nothing
 );
 
 /** Takes files as they come: a vocabulary, a model, or both. */
@@ -26,6 +37,7 @@ export async function take(files: readonly File[]): Promise<void> {
   for (const file of files) {
     if (!/\.(txt|json)$/i.test(file.name)) continue;
     vocabulary.value = { name: file.name, source: file };
+    set('vocabulary', vocabulary.value).catch(() => {});
     tell(`${file.name} will be the vocabulary of the next model that needs one.`);
   }
   const found = files.find(({ name }) => /\.(pth|safetensors|st|gguf|bin)$/i.test(name));

@@ -1,10 +1,10 @@
 // Files that the store keeps, and how much of its space they take.
+import type { StoredFile } from 'rwkv-wasm';
 import { bytes } from '../format.js';
 import { inspect } from './opening.js';
-import { deleteStored, keepsFiles, type StoredFile, storedFiles, usage } from './stored.js';
+import { deleteStored, storedFiles, usage } from './stored.js';
 
 export function StoredFiles() {
-  if (!keepsFiles) return null;
   const { value: used } = usage;
   return (
     <section aria-labelledby="stored-heading">

@@ -58,11 +58,13 @@ function Slider({ name }: { name: SliderName }) {
   const { label, least, most, step, tells } = sliders[name];
   const value = numbers[name];
   return (
-    <label class="slider">
-      <span class="name">
-        {label} <output>{value.value}</output>
-      </span>
+    <div class="slider">
+      <div class="name">
+        <label for={`set-${name}`}>{label}</label>
+        <output for={`set-${name}`}>{value.value}</output>
+      </div>
       <input
+        id={`set-${name}`}
         type="range"
         min={least}
         max={most}
@@ -74,7 +76,7 @@ function Slider({ name }: { name: SliderName }) {
         }}
       />
       <small id={`tells-${name}`}>{tells}</small>
-    </label>
+    </div>
   );
 }
 

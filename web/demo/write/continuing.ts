@@ -3,7 +3,7 @@ import { batch, signal } from '@preact/signals';
 import type { Model, TokenLogprob } from 'rwkv-wasm';
 import { fail, model, tell } from '../models/loaded.js';
 import { candidateCount, numbers } from '../settings/settings.js';
-import { accept, beginGhost, caret, dismiss, edits, ghost, haunt, replace, text } from './manuscript.js';
+import { accept, beginGhost, caret, dismiss, edits, ghost, haunt, swap, text } from './manuscript.js';
 import { type Place, standAt } from './places.js';
 import { Run } from './run.js';
 import { type Branch, grow, type Spot, Tree } from './tree.js';
@@ -32,6 +32,7 @@ edits.subscribe((count) => {
 });
 model.subscribe(() => {
   active?.run.abandon();
+  [tree.value, last.value, candidates.value] = [undefined, undefined, []];
 });
 
 /** Stops the model; what it has written stays. */
@@ -62,7 +63,7 @@ export async function regenerate(): Promise<void> {
   const from = last.value;
   if (!writer || !from) return;
   const before = from.tree.textOf(from.branch, from.count);
-  replace(before + from.tree.rest, before.length);
+  swap(before + from.tree.rest, before.length);
   await go(writer, from.tree, from.branch, from.count);
 }
 
@@ -93,7 +94,7 @@ export async function show(grove: Tree, branch: Branch): Promise<void> {
   grove.current = branch;
   const way = grove.textOf(branch);
   batch(() => {
-    replace(way + grove.rest, way.length);
+    swap(way + grove.rest, way.length);
     candidates.value = [];
     last.value = branch.parent && { tree: grove, branch: branch.parent, count: branch.from };
     tree.value = grove;

@@ -29,6 +29,12 @@ export function typed(next: string, at: number): void {
 
 /** Another text takes the place of this one; undo brings it back. */
 export function replace(next: string, at = next.length): void {
+  swap(next, at);
+  edits.value += 1;
+}
+
+/** The same for another way on of the same text. */
+export function swap(next: string, at = next.length): void {
   history.before(moment());
   put(next, at);
   ghost.value = undefined;
@@ -52,7 +58,7 @@ export function accept(): void {
 export function dismiss(): void {
   const span = ghost.value;
   if (!span) return;
-  replace(text.value.slice(0, span.start) + text.value.slice(span.end), span.start);
+  swap(text.value.slice(0, span.start) + text.value.slice(span.end), span.start);
 }
 
 export function undo(): void {

@@ -37,19 +37,25 @@ export async function standAt(writer: Model, text: string, signal?: AbortSignal)
   let end = known?.length ?? 0;
   const pieces = paragraphs(text.slice(end));
   const firstKept = pieces.length - limit(writer) / 2;
-  for (const [i, piece] of pieces.entries()) {
-    const ids = await writer.tokenize(piece);
-    await session.append(ids, { signal });
-    tokens += ids.length;
-    end += piece.length;
-    if (i >= firstKept) remember(writer, text.slice(0, end), { session: await session.fork(), tokens });
+  try {
+    for (const [i, piece] of pieces.entries()) {
+      const ids = await writer.tokenize(piece);
+      await session.append(ids, { signal });
+      tokens += ids.length;
+      end += piece.length;
+      if (i >= firstKept) remember(writer, text.slice(0, end), { session: await session.fork(), tokens });
+    }
+  } catch (error) {
+    void session.dispose();
+    throw error;
   }
   return { session, tokens };
 }
 
 /** Keeps a session of `writer` for later; it is nobody else's from then on. */
 export function remember(writer: Model, text: string, place: Place): void {
-  if (writer !== owner) return;
+  if (writer !== model.value) return;
+  own(writer);
   const before = places.get(text);
   places.delete(text);
   places.set(text, place);

@@ -10,11 +10,13 @@ import { type Branch, grow, type Tree } from './tree.js';
 const alternatives = 8;
 /** Between chunks of so many tokens the state can be looked at; while someone looks they are short. */
 const [chunk, watchedChunk] = [96, 12];
+/** What grew is shown at most every so many ms: laying out a long text takes a few on a slow machine. */
+const showEvery = 30;
 
 export interface RunOptions {
   readonly maxTokens: number;
   readonly ban: readonly number[];
-  /** Called once a frame while there is something to show. */
+  /** Called before a frame while there is something to show. */
   readonly onFrame: () => void;
 }
 
@@ -33,6 +35,7 @@ export class Run {
   #tokens = 0;
   #started = 0;
   #frame = 0;
+  #shown = 0;
 
   constructor(writer: Model, tree: Tree, options: RunOptions) {
     this.#writer = writer;
@@ -89,7 +92,7 @@ export class Run {
           written += 1;
           this.#tokens += 1;
           if (this.branches.length === 1) beat(tokens + written);
-          if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#show());
+          if (this.#frame === 0) this.#frame = requestAnimationFrame((at) => this.#show(at));
         }
         if (written < end) {
           this.endedByItself = true;
@@ -102,8 +105,11 @@ export class Run {
     }
   }
 
-  #show(): void {
-    this.#frame = 0;
+  #show(at: number): void {
+    const isEarly = at - this.#shown < showEvery;
+    this.#frame = isEarly ? requestAnimationFrame((next) => this.#show(next)) : 0;
+    if (isEarly) return;
+    this.#shown = at;
     this.#options.onFrame();
   }
 }

@@ -14,7 +14,7 @@ export function Write() {
         <Editor />
       </div>
       <div class="under-sheet">
-        <span>
+        <span class="words">
           {words.value} {words.value === 1 ? 'word' : 'words'}
         </span>
         <output id="speed" aria-live="off">

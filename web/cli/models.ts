@@ -1,0 +1,91 @@
+// rwkv-wasm models: what was downloaded, and what becomes of it.
+import type { Command } from 'commander';
+import { RwkvError, type StoredFile, store } from '../node.js';
+import { interruptSignal, megabytes, progressLine } from './terminal.js';
+
+interface Json {
+  readonly json: boolean;
+}
+
+const examples = `
+Models that are loaded from the network are kept in $RWKV_WASM_CACHE, else in rwkv-wasm of $XDG_CACHE_HOME or ~/.cache.
+
+Examples:
+  rwkv-wasm models download hf:BlinkDL/rwkv7-g1/rwkv7-g1d-0.1b-20260129-ctx8192.pth
+  rwkv-wasm models list --json
+  rwkv-wasm models delete https://example.com/model.pth
+  rwkv-wasm models delete --all`;
+
+/** Adds the command to the program. */
+export function modelsCommand(program: Command): void {
+  const models = program
+    .command('models')
+    .description('list, download and delete stored models')
+    .addHelpText('after', examples);
+  models
+    .command('list')
+    .description('list the stored files, the last used first')
+    .option('--json', 'print one JSON array', false)
+    .action(list);
+  models
+    .command('download')
+    .description('download a file into the store, or the rest of one')
+    .argument('<url>', 'a URL, or hf:owner/repository/file@revision')
+    .option('--sha256 <digits>', 'the SHA-256 that the file must have')
+    .option('--json', 'print one JSON object', false)
+    .action(download);
+  models
+    .command('delete')
+    .description('delete a stored file')
+    .argument('[url]', 'its URL or shorthand')
+    .option('--all', 'delete all of them', false)
+    .option('--json', 'print one JSON object', false)
+    .action(remove);
+  models
+    .command('usage')
+    .description('tell how much the stored files take')
+    .option('--json', 'print one JSON object', false)
+    .action(usage);
+}
+
+async function list({ json }: Json): Promise<void> {
+  const files = await store.list();
+  process.stdout.write(json ? `${JSON.stringify(files)}\n` : files.map(line).join(''));
+}
+
+async function download(url: string, { json, sha256 }: Json & { readonly sha256?: string }): Promise<void> {
+  const signal = interruptSignal();
+  const progress = progressLine();
+  try {
+    const options = { signal, onProgress: progress.show, ...(sha256 !== undefined && { sha256 }) };
+    const file = await store.download(url, options).finally(progress.clear);
+    process.stdout.write(json ? `${JSON.stringify(file)}\n` : line(file));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    process.exitCode = 130;
+  }
+}
+
+async function remove(
+  url: string | undefined,
+  { all, json }: Json & { readonly all: boolean },
+): Promise<void> {
+  if (all === (url !== undefined)) throw new RwkvError('invalid-argument', 'expected either a URL or --all');
+  const isDeleted = url === undefined ? await store.clear().then(() => true) : await store.delete(url);
+  if (json) process.stdout.write(`${JSON.stringify({ deleted: isDeleted })}\n`);
+  if (isDeleted) return;
+  throw new RwkvError('not-stored', `${url}: it is not in the store`);
+}
+
+async function usage({ json }: Json): Promise<void> {
+  const found = await store.usage();
+  const { bytes, quota } = found;
+  const text = `${megabytes(bytes)}${quota === undefined ? '' : ` of ${megabytes(quota)}`}\n`;
+  process.stdout.write(json ? `${JSON.stringify(found)}\n` : text);
+}
+
+function line({ url, name, bytes, complete, packed, lastUsed }: StoredFile): string {
+  const notes = [...(complete ? [] : ['partial']), ...(packed ? [`packed for ${packed}`] : [])].join(', ');
+  const used = lastUsed.toISOString().slice(0, 10);
+  return `${megabytes(bytes).padStart(10)}  ${used}  ${url || name}${notes && `  (${notes})`}\n`;
+}

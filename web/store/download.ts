@@ -1,0 +1,176 @@
+// A download: bytes from the network into a sink, resumed where they broke off, checked while they pass.
+import { RwkvError } from '../errors.js';
+import { type Answer, canResume, Dropped, request, Unreached, type Validators } from './http.js';
+import type { Hasher, Sha256, Sink } from './shelf.js';
+
+/** What is fetched, and who hears of it. */
+export interface Download {
+  readonly url: string;
+  /** In hexadecimal; `null`: not checked. */
+  readonly sha256: string | null;
+  /** Of what the sink holds. */
+  readonly known: Validators;
+  /** Whether a browser's HTTP cache may keep a copy. */
+  readonly cache: 'default' | 'no-store';
+  /** Writes down what the bytes that follow are of, before the first of them. */
+  remember(validators: Validators): Promise<void>;
+  /** Bytes that may be written. */
+  room(): Promise<number | undefined>;
+  report(loaded: number, total: number | undefined): void;
+  /** What starts a sum. */
+  startSum(): Promise<Sha256>;
+}
+
+/** Waits before the next try, in ms. So many tries in a row may bring nothing. */
+const pauses: readonly number[] = [250, 500, 1000];
+
+/**
+ * Fills the sink with all bytes of the file. Bytes that came stay in the sink when the line breaks for good.
+ *
+ * @throws RwkvError `read-failed`, `bad-file` for a web page, `hash-mismatch`, `quota-exceeded`
+ */
+export async function fill(sink: Sink, download: Download): Promise<void> {
+  const { url, sha256 } = download;
+  const startSum = sha256 === null ? undefined : await download.startSum();
+  const hadBytes = sink.size > 0;
+  const sum = await fetchAll(sink, download, startSum);
+  if (sum === sha256) return;
+  await sink.empty();
+  // Bytes of an earlier try are the likeliest to be wrong, so there is a second one without them.
+  if (hadBytes && (await fetchAll(sink, { ...download, known: {} }, startSum)) === sha256) return;
+  await sink.empty();
+  throw new RwkvError(
+    'hash-mismatch',
+    `${url}: expected the SHA-256 ${sha256}; the bytes that came have ${sum}`,
+  );
+}
+
+// Try after try until all is there; the sum of all bytes.
+async function fetchAll(
+  sink: Sink,
+  download: Download,
+  startSum: Sha256 | undefined,
+): Promise<string | null> {
+  let { known } = download;
+  let hasher = startSum?.();
+  if (canResume(known)) sumUp(sink, hasher);
+  else await sink.empty();
+  let most = sink.size; // how far any try came
+  let isReached = false;
+  for (let failures = 0; known.total === undefined || sink.size !== known.total; ) {
+    try {
+      const answer = await request(download.url, sink.size, known, download.cache);
+      isReached = true;
+      const first = await answer?.next();
+      if (!answer || answer.start === 0) {
+        if (first) await refusePage(download.url, answer, first);
+        await sink.empty();
+        hasher = startSum?.();
+      }
+      if (!answer) {
+        known = {};
+        continue; // what is there belongs to another content: from the start
+      }
+      const { etag, lastModified, total } = answer;
+      known = {
+        ...(etag && { etag }),
+        ...(lastModified && { lastModified }),
+        ...(total !== undefined && { total }),
+      };
+      await checkRoom(sink, known, answer, download);
+      await download.remember(known);
+      await receive(sink, answer, first, hasher, download);
+      if (total === undefined || sink.size === total) break;
+      throw new Dropped(`the server ended it`);
+    } catch (cause) {
+      if (!(cause instanceof Dropped)) throw cause;
+      if (cause instanceof Unreached && !isReached) throw broken(download.url, sink, known, cause);
+      failures = sink.size > most ? 0 : failures + 1;
+      most = Math.max(most, sink.size);
+      const pause = pauses[failures - 1] ?? (failures === 0 ? pauses[0] : undefined);
+      if (pause === undefined) throw broken(download.url, sink, known, cause);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      if (!canResume(known)) {
+        await sink.empty();
+        hasher = startSum?.();
+      }
+    }
+  }
+  return hasher?.digest() ?? null;
+}
+
+async function receive(
+  sink: Sink,
+  answer: Answer,
+  first: Uint8Array | undefined,
+  hasher: Hasher | undefined,
+  { report }: Download,
+): Promise<void> {
+  report(sink.size, answer.total);
+  try {
+    for (let bytes = first; bytes; bytes = await answer.next()) {
+      await sink.write(bytes);
+      hasher?.update(bytes);
+      report(sink.size, answer.total);
+    }
+  } catch (cause) {
+    await answer.cancel();
+    throw cause;
+  }
+}
+
+const pieceBytes = 4 * 2 ** 20;
+
+/** Adds what the sink or source holds to a sum. */
+export function sumUp(file: Pick<Sink, 'size' | 'read'>, hasher: Hasher | undefined): void {
+  for (let offset = 0; hasher && offset < file.size; offset += pieceBytes) {
+    const piece = new Uint8Array(Math.min(pieceBytes, file.size - offset));
+    file.read(offset, piece);
+    hasher.update(piece);
+  }
+}
+
+// A sign-in, an error or a fallback page that comes with 200 OK. No model and no vocabulary starts like one.
+async function refusePage(url: string, answer: Answer | undefined, first: Uint8Array): Promise<void> {
+  const start = new TextDecoder().decode(first.subarray(0, 512)).trimStart();
+  if (!/^<(!doctype html|html|head|!--)/i.test(start)) return;
+  await answer?.cancel();
+  throw new RwkvError(
+    'bad-file',
+    `${url}: expected a model or vocabulary file; the server sent a web page (HTML)`,
+  );
+}
+
+async function checkRoom(sink: Sink, known: Validators, answer: Answer, download: Download): Promise<void> {
+  try {
+    await assertRoom(sink, (known.total ?? 0) - sink.size, download.url, download.room);
+  } catch (error) {
+    await answer.cancel();
+    throw error;
+  }
+}
+
+/** @throws RwkvError `quota-exceeded`, or what the host throws, where so many bytes more will not fit */
+export async function assertRoom(
+  sink: Sink,
+  needed: number,
+  name: string,
+  findRoom: () => Promise<number | undefined>,
+): Promise<void> {
+  if (needed <= 0) return;
+  const room = await findRoom();
+  if (room !== undefined && room < needed)
+    throw quotaExceeded(name, `${needed} bytes are needed; there is room for ${room}`);
+  sink.reserve?.(needed);
+}
+
+/** The error of a storage that is full. */
+export function quotaExceeded(name: string, what: string, cause?: unknown): RwkvError {
+  const advice = "store.evict and store.delete make room; 'cache: false' loads without the store";
+  return new RwkvError('quota-exceeded', `${name}: ${what}. ${advice}`, { cause });
+}
+
+function broken(url: string, sink: Sink, { total }: Validators, { message, cause }: Dropped): RwkvError {
+  const where = sink.size === 0 ? '' : `the download ended at byte ${sink.size} of ${total ?? 'unknown'}: `;
+  return new RwkvError('read-failed', `${url}: ${where}${message}`, { cause });
+}

@@ -1,0 +1,166 @@
+// The caller's half of the store: looks for files, sees to it that only one at a time is downloading, and asks a worker for
+// the bytes. Here a lock outlives its worker, so that none is left behind when a load is aborted.
+import { RwkvError } from '../errors.js';
+import type { Place, Quantization, Request, StoredPlace } from '../protocol.js';
+import { keyOf, packedKey, urlKey } from './record.js';
+import type { Shelf } from './shelf.js';
+
+/** What a host lends to the store. */
+export interface StoreHost {
+  /** The shelves that there are, the best first. */
+  shelves(): Promise<Shelf[]>;
+  /**
+   * Does the work while nobody else, in any page or process, does any under the same name. `wait`: `false` answers
+   * `undefined` at once where somebody does. `signal` ends the waiting.
+   */
+  lock<T>(
+    name: string,
+    wait: boolean,
+    signal: AbortSignal | undefined,
+    work: () => Promise<T>,
+  ): Promise<T | undefined>;
+  /** Asks that the browser never clears the store by itself. Does not wait for the answer. */
+  persist(): void;
+  /** `bytes`: what the store takes. */
+  usage(bytes: number): Promise<{ readonly quota?: number; readonly persisted?: boolean }>;
+}
+
+/** What a worker does for the store. A call that fails ends the worker before it rejects. */
+export interface StoreWorker {
+  download(request: Request<'download'>): Promise<StoredPlace | null>;
+  verify(request: Request<'verify'>): Promise<boolean>;
+  pack(request: Omit<Request<'pack'>, 'build'>): Promise<StoredPlace>;
+}
+
+/** How a file is to be had. */
+export interface Wish {
+  readonly cache: 'auto' | boolean;
+  readonly allowNetwork: boolean;
+  readonly sha256: string | null;
+  readonly keepPacked?: boolean;
+  /** What was packed for it serves too, `null`: for none; `undefined`: only the file itself serves. */
+  readonly quantization?: Quantization | null;
+  readonly signal: AbortSignal | undefined;
+}
+
+type Remote = Extract<Place, { readonly kind: 'url' }>;
+
+/** Whether the store keeps files from there. */
+export function isRemote(place: Place): place is Remote {
+  return place.kind === 'url' && /^https?:/i.test(place.url);
+}
+
+/**
+ * The place that a file is to be read from: the store's, where it keeps the file, then holding it.
+ *
+ * @throws RwkvError as `RWKV.load` for the network and the store
+ */
+export async function keep(place: Place, wish: Wish, host: StoreHost, worker: StoreWorker): Promise<Place> {
+  const asked: Place = wish.sha256 === null ? place : { ...place, sha256: wish.sha256 };
+  if (!isRemote(place) || wish.cache === false) return asked;
+  const { url, name } = place;
+  const shelves = await host.shelves();
+  const key = shelves.length > 0 ? await keyOf(url) : '';
+  const isDone = (found: StoredPlace) => !wish.keepPacked || found.key !== key;
+
+  const found = await find(shelves, key, name, wish, worker);
+  if (found && (isDone(found) || !wish.allowNetwork)) return { ...found, name };
+  if (!wish.allowNetwork) {
+    throw new RwkvError('not-stored', `${url}: it is not in the store, and option allowNetwork is false`);
+  }
+  const download = async () => {
+    const there = await find(shelves, key, name, wish, worker); // by whoever had the lock before
+    if (there) return there;
+    const places = shelves.map(({ place }) => place);
+    return worker.download({ url, name, key, sha256: wish.sha256, shelves: places });
+  };
+  const pack = (original: StoredPlace, quantization = wish.quantization ?? null) =>
+    worker.pack({ model: { ...original, name }, key: packedKey(key, quantization), quantization });
+  if (shelves.length > 0) {
+    host.persist();
+    const stored = await host.lock(key, true, wish.signal, async () => {
+      const original = await download();
+      return original === null || isDone(original) ? original : pack(original);
+    });
+    if (stored) return { ...stored, name };
+  }
+  if (wish.cache !== true) return asked;
+  throw new RwkvError(
+    'unsupported',
+    `${url}: nothing can be kept here, as in private windows and in pages that came over plain http; 'cache: false' loads into memory`,
+  );
+}
+
+/** The whole file that serves: what was packed, or the file itself. */
+async function find(
+  shelves: readonly Shelf[],
+  key: string,
+  name: string,
+  { quantization, sha256, allowNetwork }: Wish,
+  worker: StoreWorker,
+): Promise<StoredPlace | undefined> {
+  const packed =
+    quantization === undefined
+      ? []
+      : [packedKey(key, quantization), ...(quantization ? [packedKey(key, null)] : [])];
+  for (const at of [...packed, key]) {
+    for (const shelf of shelves) {
+      if (!(await shelf.find(at))?.complete) continue;
+      const place = { kind: 'stored', shelf: shelf.place, key: at } as const;
+      const record = await shelf.record(at);
+      if (at !== key) {
+        const isRight = !quantization || record?.packed === quantization;
+        if (isRight && (sha256 === null || record?.sha256 === sha256)) return place;
+      } else {
+        const known = record?.sha256;
+        if (sha256 === null || known === sha256) return place;
+        if (known === undefined && (await worker.verify({ ...place, name, sha256 }))) return place;
+        if (!allowNetwork)
+          throw new RwkvError('hash-mismatch', `${name}: the stored file has not the SHA-256 ${sha256}`);
+      }
+    }
+  }
+  return undefined;
+}
+
+/** A file of the store as it lies there. */
+export interface Entry {
+  readonly shelf: Shelf;
+  readonly key: string;
+  readonly bytes: number;
+  readonly complete: boolean;
+}
+
+/** All that the store holds. */
+export async function entries(host: StoreHost): Promise<Entry[]> {
+  const all: Entry[] = [];
+  for (const shelf of await host.shelves()) {
+    for (const key of await shelf.keys()) {
+      const { bytes = 0, complete = false } = (await shelf.find(key)) ?? {};
+      all.push({ shelf, key, bytes, complete });
+    }
+  }
+  return all;
+}
+
+/**
+ * Deletes what the store holds under keys, while nobody writes there.
+ *
+ * @throws RwkvError `in-use` while one is downloaded or read
+ */
+export async function remove(host: StoreHost, found: readonly Pick<Entry, 'shelf' | 'key'>[]): Promise<void> {
+  for (const { shelf, key } of found) {
+    const removed = await host.lock(urlKey(key), false, undefined, async () => {
+      await shelf.remove(key);
+      return true;
+    });
+    if (!removed) throw inUse();
+  }
+}
+
+function inUse(): RwkvError {
+  return new RwkvError(
+    'in-use',
+    'the stored file is being downloaded by a load, another page or another process',
+  );
+}

@@ -1,0 +1,101 @@
+// Files that lie in memory or in a Blob, as synchronous range readers.
+import { RwkvError, sentence } from '../errors.js';
+import type { ByteSource, Sink } from './shelf.js';
+
+/** A file that lies in memory, in pieces as they came. */
+export function memorySource(name: string, chunks: readonly Uint8Array[]): ByteSource {
+  const starts: number[] = []; // of each chunk
+  let size = 0;
+  for (const chunk of chunks) {
+    starts.push(size);
+    size += chunk.length;
+  }
+  // The last chunk that starts at or before `offset`.
+  const find = (offset: number) => {
+    let [low, high] = [0, chunks.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  };
+  return {
+    name,
+    size,
+    read(offset, into) {
+      let done = 0;
+      for (let i = find(offset); done < into.length; i++) {
+        const chunk = chunks[i];
+        if (!chunk) throw new RwkvError('read-failed', `${name}: read beyond its end`);
+        const piece = chunk.subarray(offset + done - (starts[i] ?? 0)).subarray(0, into.length - done);
+        into.set(piece, done);
+        done += piece.length;
+      }
+    },
+    close() {},
+  };
+}
+
+/** A file that gathers in memory, and its pieces. */
+export function memorySink(): Sink & { readonly chunks: readonly Uint8Array[] } {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  return {
+    chunks,
+    get size() {
+      return size;
+    },
+    read() {
+      throw new Error('a file in memory starts empty');
+    },
+    write(bytes) {
+      chunks.push(bytes);
+      size += bytes.length;
+    },
+    empty() {
+      chunks.length = size = 0;
+    },
+    close() {},
+    async commit() {},
+  };
+}
+
+// A slice costs a browser about a millisecond, however short: short reads, of which a model's file has hundreds side by
+// side, take more than they ask for.
+const shortRead = 1 << 16;
+const windowBytes = 1 << 20;
+
+/** A Blob, read slice by slice, in a worker; `discard` gives a buffer's memory back at once. */
+export function blobSource(
+  name: string,
+  blob: Blob,
+  discard: (buffer: ArrayBuffer) => void = () => {},
+): ByteSource {
+  const reader = new FileReaderSync();
+  let window = { start: 0, bytes: new Uint8Array() };
+  const slice = (start: number, length: number) =>
+    reader.readAsArrayBuffer(blob.slice(start, start + length));
+  return {
+    name,
+    size: blob.size,
+    read(offset, into) {
+      try {
+        if (into.length > shortRead) {
+          const buffer = slice(offset, into.length);
+          into.set(new Uint8Array(buffer));
+          discard(buffer);
+          return;
+        }
+        const { start, bytes } = window;
+        if (offset < start || offset + into.length > start + bytes.length)
+          window = { start: offset, bytes: new Uint8Array(slice(offset, windowBytes)) };
+        const at = offset - window.start;
+        into.set(window.bytes.subarray(at, at + into.length));
+      } catch (cause) {
+        throw new RwkvError('read-failed', `${name}: ${sentence(cause)}`, { cause });
+      }
+    },
+    close() {},
+  };
+}

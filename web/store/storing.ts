@@ -1,0 +1,134 @@
+// The worker's half of storing: files come onto a shelf from the network, or packed from another one.
+import { RwkvError, sentence } from '../errors.js';
+import { type Io, noteUse, type Report, shelfOf, startSum, sumOf } from '../model-store.js';
+import type { Request, ShelfPlace, StoredPlace } from '../protocol.js';
+import { assertRoom, fill, quotaExceeded } from './download.js';
+import { createMeter } from './meter.js';
+import type { StoredRecord } from './record.js';
+import type { Shelf, Sink } from './shelf.js';
+
+/** What the operation `download` does. @throws RwkvError as `fill`, `in-use` */
+export async function keepDownload(
+  { url, name, key, sha256, shelves }: Request<'download'>,
+  io: Io,
+  report: Report,
+): Promise<StoredPlace | null> {
+  const shelf = await firstShelf(shelves, io);
+  if (!shelf) return null;
+  try {
+    if ((await shelf.find(key))?.complete) await shelf.remove(key); // a whole file that is not the one asked for
+    let record: StoredRecord = (await shelf.record(key)) ?? { url, name, lastUsed: Date.now() };
+    const sink = await shelf.append(key);
+    await written(shelf, key, sink, async () => {
+      await fill(sink, {
+        ...{ url, sha256, known: record, cache: 'no-store' },
+        async remember(validators) {
+          record = { url, name, lastUsed: Date.now(), ...validators };
+          await shelf.writeRecord(key, record);
+        },
+        room: () => shelf.room(),
+        report: createMeter(report),
+        startSum: () => startSum(io),
+      });
+      if (sha256 !== null) await shelf.writeRecord(key, { ...record, sha256 });
+    });
+    return { kind: 'stored', shelf: shelf.place, key };
+  } catch (cause) {
+    throw storeError(url, cause);
+  }
+}
+
+/** What the operation `verify` does. @throws RwkvError `read-failed` */
+export async function verifyStored(place: Request<'verify'>, io: Io): Promise<boolean> {
+  const shelf = await shelfOf(place, io);
+  const source = await shelf.open(place.key, place.name);
+  try {
+    if ((await sumOf(source, io)) !== place.sha256) return false;
+  } finally {
+    source.close();
+  }
+  await noteUse(shelf, place.key, { sha256: place.sha256 });
+  return true;
+}
+
+/** A packed file in the making. */
+export interface Packing {
+  readonly quantization: NonNullable<StoredRecord['packed']>;
+  readonly bytes: number;
+  /** `null` behind the last. */
+  next(): Uint8Array | null;
+  /** Lets go of what it is made of. */
+  close(): void;
+}
+
+/** What the operation `pack` does. @throws RwkvError as the core for the model, `quota-exceeded`, `in-use` */
+export async function keepPacked(
+  { model, key }: Request<'pack'>,
+  packing: Packing,
+  io: Io,
+  report: Report,
+): Promise<StoredPlace> {
+  const shelf = await shelfOf(model, io);
+  const { name } = model;
+  try {
+    const original = await shelf.record(model.key);
+    const { url = '', sha256 } = original ?? {};
+    const sink = await shelf.append(key);
+    await written(shelf, key, sink, async () => {
+      await sink.empty();
+      await assertRoom(sink, packing.bytes, name, () => shelf.room());
+      const { quantization: packed, bytes: total } = packing;
+      const lastUsed = Date.now();
+      await shelf.writeRecord(key, {
+        url,
+        name,
+        packed,
+        total,
+        lastUsed,
+        ...(sha256 !== undefined && { sha256 }),
+      });
+      for (let piece = packing.next(); piece; piece = packing.next()) {
+        await sink.write(piece);
+        report({ stage: 'load', loaded: sink.size, total });
+      }
+    });
+    packing.close();
+    await shelf.remove(model.key);
+    return { kind: 'stored', shelf: shelf.place, key };
+  } catch (cause) {
+    throw storeError(name, cause);
+  }
+}
+
+// Commits the sink after the work; what a failure leaves of a file stays for the next try.
+async function written(shelf: Shelf, key: string, sink: Sink, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await sink.close();
+    if (sink.size === 0) await shelf.remove(key);
+    throw error;
+  }
+  await sink.commit();
+}
+
+async function firstShelf(places: readonly ShelfPlace[], io: Io): Promise<Shelf | undefined> {
+  for (const place of places) {
+    const shelf = await io.openShelf?.(place, io.discard);
+    if (shelf) return shelf;
+  }
+  return undefined;
+}
+
+const fullCodes: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
+
+// Errors of the host become ours; what is none of them is a mistake of ours, and stays.
+function storeError(name: string, cause: unknown): unknown {
+  if (cause instanceof RwkvError || !(cause instanceof Error)) return cause;
+  const code = 'code' in cause ? cause.code : undefined;
+  if (cause.name === 'QuotaExceededError' || fullCodes.includes(code))
+    return quotaExceeded(name, `the storage is full: ${sentence(cause)}`, cause);
+  if (cause instanceof DOMException || typeof code === 'string')
+    return new RwkvError('read-failed', `${name}: it could not be stored: ${sentence(cause)}`, { cause });
+  return cause;
+}
