@@ -8,6 +8,7 @@ import { RWKV } from '../../dist/node.js';
 import type { Engine, Tab } from './engines/engine.js';
 import { type Host, startHost } from './engines/host.js';
 import { engines } from './engines/installed.js';
+import { modelTests } from './engines/models.js';
 import { choose, goOn, ready, standing, text, visit } from './engines/page.js';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -48,6 +49,14 @@ describe.each(engines)('in $name', ({ name, start }) => {
   let engine: Engine;
   let host: Host;
   let tab: Tab;
+  const at = {
+    get tab() {
+      return tab;
+    },
+    get host() {
+      return host;
+    },
+  };
 
   beforeAll(async () => {
     engine = await start();
@@ -61,7 +70,7 @@ describe.each(engines)('in $name', ({ name, start }) => {
     tab = await engine.newTab();
     return async () => {
       await tab.close();
-      await host.cut();
+      await host.cut().catch(() => {}); // it may be cut already
     };
   });
 
@@ -183,4 +192,6 @@ describe.each(engines)('in $name', ({ name, start }) => {
     await expect.poll(() => isAnother().catch(() => false), { timeout: 15_000 }).toBe(true);
     await ready(tab);
   });
+
+  modelTests(at);
 });

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { Tab } from './engine.js';
 
-const patient = { timeout: 30_000, interval: 50 };
+export const patient = { timeout: 30_000, interval: 50 };
 
 /** Waits until a model is loaded and nothing is being written. */
 export async function ready(tab: Tab): Promise<void> {
@@ -33,6 +33,11 @@ export function text(tab: Tab): Promise<string> {
 /** What the page says of the model in use: its name, size, build and threads. */
 export function standing(tab: Tab): Promise<string> {
   return tab.evaluate(() => document.querySelector('footer')?.textContent ?? '');
+}
+
+/** What the page told last. */
+export function notice(tab: Tab): Promise<string> {
+  return tab.evaluate(() => document.querySelector('[role=status]')?.textContent ?? '');
 }
 
 /** Chooses what the settings offer, and opens the page again with it. */
