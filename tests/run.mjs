@@ -34,6 +34,16 @@ function ensureChromium() {
   process.exit(1);
 }
 
+// The other engines are tested where they are or may be installed; their tests say so when they are skipped.
+function ensureOtherBrowsers() {
+  const missing = [
+    ...(process.env.FIREFOX_PATH || onPath('firefox-esr') || onPath('firefox') ? [] : ['firefox-esr']),
+    ...(onPath('WebKitWebDriver') ? [] : ['webkit2gtk-driver']),
+    ...(onPath('Xvfb') ? [] : ['xvfb']),
+  ];
+  if (missing.length > 0) installPackages(...missing);
+}
+
 title('building the package');
 const tools = await buildAll();
 
@@ -69,6 +79,7 @@ mkdirSync(join(home, 'build/models'), { recursive: true });
 run(join(home, 'build/native/tests/write_models'), ['build/models']);
 
 ensureChromium();
+ensureOtherBrowsers();
 title('package and page');
 runPackage('vitest/vitest.mjs', 'run');
 console.log(`\nAll tests passed in ${minutes()} minutes.`);

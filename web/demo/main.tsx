@@ -13,4 +13,4 @@ const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
 render(<App />, root);
 void load('Storyteller', undefined);
-if (import.meta.env.PROD) void startOffline();
+if (import.meta.env.MODE === 'production') void startOffline(); // the development server keeps nothing

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { Tab } from './engine.js';
 
-const patient = { timeout: 30_000, interval: 50 };
+export const patient = { timeout: 30_000, interval: 50 };
 
 /** Waits until a model is loaded and nothing is being written. */
 export async function ready(tab: Tab): Promise<void> {
@@ -14,8 +14,11 @@ export async function ready(tab: Tab): Promise<void> {
   await expect.poll(canGoOn, patient).toBe(true);
 }
 
-export async function openReady(tab: Tab, url: string): Promise<void> {
+/** Opens the page where a host keeps nothing of it yet: it opens itself again when its service worker serves it. */
+export async function visit(tab: Tab, url: string): Promise<void> {
   await tab.open(url);
+  await offlineReady(tab);
+  await expect.poll(() => tab.evaluate(() => crossOriginIsolated).catch(() => false), patient).toBe(true);
   await ready(tab);
 }
 
@@ -30,6 +33,11 @@ export function text(tab: Tab): Promise<string> {
 /** What the page says of the model in use: its name, size, build and threads. */
 export function standing(tab: Tab): Promise<string> {
   return tab.evaluate(() => document.querySelector('footer')?.textContent ?? '');
+}
+
+/** What the page told last. */
+export function notice(tab: Tab): Promise<string> {
+  return tab.evaluate(() => document.querySelector('[role=status]')?.textContent ?? '');
 }
 
 /** Chooses what the settings offer, and opens the page again with it. */
@@ -58,6 +66,7 @@ export async function goOn(tab: Tab): Promise<string> {
 
 /** Resolves when the service worker has the site and serves this page. */
 export async function offlineReady(tab: Tab): Promise<void> {
-  const isControlled = () => tab.evaluate(() => navigator.serviceWorker?.controller?.state === 'activated');
+  const isControlled = () =>
+    tab.evaluate(() => navigator.serviceWorker?.controller?.state === 'activated').catch(() => false);
   await expect.poll(isControlled, patient).toBe(true);
 }

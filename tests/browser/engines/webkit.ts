@@ -30,6 +30,8 @@ export async function startWebKit(paths: WebKitPrograms): Promise<Engine> {
   const driver = await start(paths.driver, () => [`--port=${port}`, '--host=127.0.0.1'], undefined, {
     DISPLAY: `:${display.said}`,
     LIBGL_ALWAYS_SOFTWARE: '1',
+    LC_ALL: 'en_US.UTF-8', // in C it has no language at all
+    JSC_useSharedArrayBuffer: '1', // Safari has it in pages that are cross-origin isolated
   });
   const close = async () => {
     await driver.stop();
@@ -47,9 +49,10 @@ export async function startWebKit(paths: WebKitPrograms): Promise<Engine> {
       },
     });
     const session = `${root}/session/${sessionId}`;
+    const first = await send<string>('GET', `${session}/window`); // stays open: a session ends with its last window
     return {
       version: capabilities.browserVersion,
-      newTab: () => openTab(session),
+      newTab: () => openTab(session, first),
       async close() {
         await send('DELETE', session).catch(() => {});
         await close();
@@ -66,8 +69,10 @@ interface Opened {
   readonly capabilities: { readonly browserVersion: string };
 }
 
-async function openTab(session: string): Promise<Tab> {
-  const { handle } = await send<{ handle: string }>('POST', `${session}/window/new`, { type: 'tab' });
+async function openTab(session: string, first: string): Promise<Tab> {
+  await send('POST', `${session}/window`, { handle: first });
+  // A window, not a tab: of tabs only the first would draw frames.
+  const { handle } = await send<{ handle: string }>('POST', `${session}/window/new`, { type: 'window' });
   // WebDriver has one window at a time.
   const here = () => send('POST', `${session}/window`, { handle });
   const run = async <Result>(method: string, path: string, body?: object) => {
