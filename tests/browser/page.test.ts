@@ -7,6 +7,7 @@ import {
   foreign,
   ghost,
   goOn,
+  openTab,
   page,
   setLength,
   text,
@@ -76,6 +77,26 @@ test('a story streams, with a clean console and no request elsewhere', async () 
   expect(complaints).toEqual([]);
   expect(foreign).toEqual([]);
   console.log(`storyteller in Chromium: ${await page.locator('#speed').textContent()}`);
+});
+
+test('it works under a strict policy and without isolation, on one thread', async () => {
+  const policy =
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'";
+  await page.route('**/*', async (route) => {
+    const response = await route.fetch();
+    const kept = Object.entries(response.headers()).filter(([name]) => !name.startsWith('cross-origin'));
+    const headers = { ...Object.fromEntries(kept), 'content-security-policy': policy };
+    await route.fulfill({ response, headers });
+  });
+  await page.reload();
+  await finished();
+  expect(await page.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
+  expect(await goOn(32)).toMatch(/^Once upon a time./s);
+  for (const name of await page.getByRole('tab').allTextContents()) await openTab(name);
+  await page.getByText(', 1 thread').waitFor();
+  expect(complaints).toEqual([]);
+  expect(foreign).toEqual([]);
 });
 
 test('Stop stops, and Continue goes on from there without reading anything again', async () => {
