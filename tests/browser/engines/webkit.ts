@@ -1,5 +1,5 @@
 // WebKitGTK's own small browser over WebDriver, on a display that nobody sees.
-import { callText, type Engine, only, type Role, type Tab } from './engine.js';
+import { callText, type Engine, only, patiently, type Role, type Tab } from './engine.js';
 import { freePort, start } from './programs.js';
 
 /** How WebDriver writes an element in JSON. */
@@ -111,10 +111,11 @@ async function openTab(session: string, first: string): Promise<Tab> {
       return JSON.parse(found);
     },
     async click(role, name) {
-      await run('POST', `${await find(role, name)}/click`, {});
+      await patiently(async () => run('POST', `${await find(role, name)}/click`, {}));
     },
     async type(role, name, keys) {
-      await run('POST', `${await find(role, name)}/value`, { text: keys });
+      const path = await patiently(() => find(role, name));
+      await run('POST', `${path}/value`, { text: keys });
     },
     async screenshot() {
       return Buffer.from(await run<string>('GET', '/screenshot'), 'base64');
