@@ -80,9 +80,12 @@ async function openTab(session: string, first: string): Promise<Tab> {
     return send<Result>(method, session + path, body);
   };
   const find = async (role: Role, name: string) => {
-    const query = { using: 'css selector', value: candidates[role] };
+    // The page leaves out most; the engine itself tells the names and roles of the rest.
+    const script = `return [...document.querySelectorAll(arguments[0])].filter((element) =>
+      (element.ariaLabel ?? element.textContent).includes(arguments[1]));`;
+    const likely = await run<Element[]>('POST', '/execute/sync', { script, args: [candidates[role], name] });
     const found: string[] = [];
-    for (const element of await run<Element[]>('POST', '/elements', query)) {
+    for (const element of likely) {
       const path = `/element/${element[elementKey]}`;
       const isIt = (await run('GET', `${path}/computedlabel`)) === name;
       if (isIt && (await run('GET', `${path}/computedrole`)) === role) found.push(path);
