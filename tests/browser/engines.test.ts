@@ -41,7 +41,7 @@ async function change(path: string, from: string | RegExp, to: string) {
 for (const { name, start, install } of engines)
   if (!start) console.log(`${name} is not here, and its tests are skipped: ${install}`);
 
-describe.each(engines)('in $name', ({ name, start }) => {
+describe.each(engines)('in $name', { timeout: 60_000 }, ({ name, start }) => {
   if (!start) {
     test.skip('it is not installed', () => {});
     return;

@@ -33,7 +33,9 @@ export function visible(text: string): string {
 
 /** What went wrong, as a sentence. */
 export function sentence(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof DOMException && error.name === 'QuotaExceededError')
+    return 'The storage of the browser is full.';
+  return error instanceof Error ? error.message || error.name : String(error);
 }
 
 function short(value: number): string {

@@ -16,7 +16,7 @@ export interface Tab {
     run: (...given: Given) => Found | Promise<Found>,
     ...given: Given
   ): Promise<Found>;
-  /** Clicks on what has this role and accessible name. Throws when there is not exactly one. */
+  /** Clicks on what has this role and accessible name, as soon as there is exactly one. */
   click(role: Role, name: string): Promise<void>;
   /** Types at the end of a field. */
   type(role: Role, name: string, keys: string): Promise<void>;
@@ -36,6 +36,18 @@ export interface Engine {
 /** The call of `run` as source text whose promise gives JSON. */
 export function callText(run: (...given: never[]) => unknown, given: readonly Json[]): string {
   return `Promise.resolve((${run})(...${JSON.stringify(given)})).then((found) => JSON.stringify(found ?? null))`;
+}
+
+/** Does it again until it succeeds, for ten seconds: what is looked for may still be coming, or be drawn again meanwhile. */
+export async function patiently<Found>(attempt: () => Promise<Found>): Promise<Found> {
+  for (const end = Date.now() + 10_000; ; ) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** The one of them. */

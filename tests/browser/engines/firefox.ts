@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import WebSocket from 'ws';
-import { callText, type Engine, only, type Role, type Tab } from './engine.js';
+import { callText, type Engine, only, patiently, type Role, type Tab } from './engine.js';
 import { start } from './programs.js';
 
 const settings = {
@@ -49,11 +49,11 @@ async function openTab(bidi: Connection): Promise<Tab> {
   });
   const find = async (role: Role, name: string) => {
     const locator = { type: 'accessibility', value: { role, name } };
-    const { nodes } = await bidi.send<{ nodes: { sharedId: string }[] }>('browsingContext.locateNodes', {
+    const found = await bidi.send<{ nodes: { sharedId: string }[] }>('browsingContext.locateNodes', {
       context,
       locator,
     });
-    return { sharedId: only(nodes, role, name).sharedId };
+    return { sharedId: only(found.nodes, role, name).sharedId };
   };
   const act = (actions: object[]) => bidi.send('input.performActions', { context, actions });
   const press = (keys: string[]) =>
@@ -64,7 +64,7 @@ async function openTab(bidi: Connection): Promise<Tab> {
         actions: keys.flatMap((value) => ['keyDown', 'keyUp'].map((type) => ({ type, value }))),
       },
     ]);
-  const click: Tab['click'] = async (role, name) => {
+  const clickOnce = async (role: Role, name: string) => {
     const element = await find(role, name);
     await bidi.send('script.callFunction', {
       functionDeclaration: "(element) => element.scrollIntoView({ block: 'nearest' })",
@@ -80,6 +80,7 @@ async function openTab(bidi: Connection): Promise<Tab> {
     ];
     await act([{ type: 'pointer', id: 'mouse', actions }]);
   };
+  const click = (role: Role, name: string) => patiently(() => clickOnce(role, name));
   return {
     complaints,
     async open(url) {

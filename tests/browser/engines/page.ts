@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { Tab } from './engine.js';
 
-export const patient = { timeout: 30_000, interval: 50 };
+export const patient = { timeout: 20_000, interval: 50 };
 
 /** Waits until a model is loaded and nothing is being written. */
 export async function ready(tab: Tab): Promise<void> {

@@ -1,5 +1,5 @@
 // WebKitGTK's own small browser over WebDriver, on a display that nobody sees.
-import { callText, type Engine, only, type Role, type Tab } from './engine.js';
+import { callText, type Engine, only, patiently, type Role, type Tab } from './engine.js';
 import { freePort, start } from './programs.js';
 
 /** How WebDriver writes an element in JSON. */
@@ -80,9 +80,12 @@ async function openTab(session: string, first: string): Promise<Tab> {
     return send<Result>(method, session + path, body);
   };
   const find = async (role: Role, name: string) => {
-    const query = { using: 'css selector', value: candidates[role] };
+    // The page leaves out most; the engine itself tells the names and roles of the rest.
+    const script = `return [...document.querySelectorAll(arguments[0])].filter((element) =>
+      (element.ariaLabel ?? element.textContent).includes(arguments[1]));`;
+    const likely = await run<Element[]>('POST', '/execute/sync', { script, args: [candidates[role], name] });
     const found: string[] = [];
-    for (const element of await run<Element[]>('POST', '/elements', query)) {
+    for (const element of likely) {
       const path = `/element/${element[elementKey]}`;
       const isIt = (await run('GET', `${path}/computedlabel`)) === name;
       if (isIt && (await run('GET', `${path}/computedrole`)) === role) found.push(path);
@@ -111,10 +114,11 @@ async function openTab(session: string, first: string): Promise<Tab> {
       return JSON.parse(found);
     },
     async click(role, name) {
-      await run('POST', `${await find(role, name)}/click`, {});
+      await patiently(async () => run('POST', `${await find(role, name)}/click`, {}));
     },
     async type(role, name, keys) {
-      await run('POST', `${await find(role, name)}/value`, { text: keys });
+      const path = await patiently(() => find(role, name));
+      await run('POST', `${path}/value`, { text: keys });
     },
     async screenshot() {
       return Buffer.from(await run<string>('GET', '/screenshot'), 'base64');
