@@ -36,6 +36,16 @@ function ensureChromium() {
 
 const testOf = (name) => `tests/web/${name}.test.ts`;
 
+// The other engines are tested where they are or may be installed; their tests say so when they are skipped.
+function ensureOtherBrowsers() {
+  const missing = [
+    ...(process.env.FIREFOX_PATH || onPath('firefox-esr') || onPath('firefox') ? [] : ['firefox-esr']),
+    ...(onPath('WebKitWebDriver') ? [] : ['webkit2gtk-driver']),
+    ...(onPath('Xvfb') ? [] : ['xvfb']),
+  ];
+  if (missing.length > 0) installPackages(...missing);
+}
+
 title('building the package');
 const tools = await buildAll();
 
@@ -54,7 +64,10 @@ run(process.execPath, ['tests/fuzz/run.mjs', '5']);
 
 title('lint and types');
 runPackage('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.');
-for (const project of ['tests/web', 'tests/browser', 'tests/package', 'tests/types', 'web/demo'])
+for (const project of [
+  ...['tests/web', 'tests/browser', 'tests/package', 'tests/types'],
+  ...['web/demo', 'web/demo/service-worker'],
+])
   runPackage('typescript/bin/tsc', '--project', project);
 const output = (command, args) => spawnSync(command, args, { cwd: home, encoding: 'utf8' }).stdout ?? '';
 if (/version 14\./.test(output('clang-format', ['--version'])))
@@ -72,6 +85,7 @@ mkdirSync(join(home, 'build/models'), { recursive: true });
 run(join(home, 'build/native/tests/write_models'), ['build/models']);
 
 ensureChromium();
+ensureOtherBrowsers();
 title('package and page');
 runPackage('vitest/vitest.mjs', 'run');
 if (modernNode() !== process.execPath) {

@@ -30,10 +30,10 @@ export function hasRelaxedSimd(): boolean {
 
 /**
  * Memory that threads share. Browsers have it in pages that are cross-origin isolated: only there it can be sent to a
- * worker. Node has it always.
+ * worker, and only there they show SharedArrayBuffer, which WebKitGTK does nowhere. Node has it always.
  */
 export function hasSharedMemory(): boolean {
-  if (globalThis.crossOriginIsolated === false) return false;
+  if (globalThis.crossOriginIsolated === false || !('SharedArrayBuffer' in globalThis)) return false;
   try {
     new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
     return true;

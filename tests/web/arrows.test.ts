@@ -11,7 +11,7 @@ function sources(): Map<string, string> {
   for (const folder of ['src', 'web', 'wasm']) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
       const path = `${folder}/${entry.replaceAll('\\', '/')}`;
-      if (/\.(h|cpp|ts)$/.test(path)) files.set(path, readFileSync(join(root, path), 'utf8'));
+      if (/\.(h|cpp|tsx?)$/.test(path)) files.set(path, readFileSync(join(root, path), 'utf8'));
     }
   }
   return files;
@@ -48,7 +48,7 @@ test.each([
   ['web/adapters/openai.ts', "import { Hono } from 'hono';", /imports the package hono/],
   ['web/serve/app.ts', "import { Session } from '../session.js';", /\(server\) sees .*\(page\)/],
   ['web/model.ts', "import { sum } from 'lodash';", /imports the package lodash/],
-  ['web/demo/main.ts', "import { Client } from '../client.js';", /\(demo\) sees .*\(client\)/],
+  ['web/demo/main.tsx', "import { Client } from '../client.js';", /\(demo\) sees .*\(client\)/],
   ['web/load.ts', "import { readFile } from 'node:fs/promises';", /knows modules of Node/],
   ['web/engine.ts', 'const response = await fetch(url);', /knows network and browser storage/],
   ['web/worker.ts', 'new FileReaderSync();', /knows network and browser storage/],

@@ -108,7 +108,30 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['adapters', 'doors', 'errors'],
     packages: ['hono', 'hono/body-limit', 'hono/cors', '@hono/node-server'],
   },
-  demo: { files: /^web\/demo\//, sees: ['doors'], packages: ['rwkv-wasm', 'vite'] },
+  serviceWorker: {
+    files: /^web\/demo\/service-worker\//,
+    sees: [],
+    packages: [
+      'workbox-precaching/addPlugins.js',
+      'workbox-precaching/cleanupOutdatedCaches.js',
+      'workbox-precaching/precacheAndRoute.js',
+    ],
+  },
+  demo: {
+    files: /^web\/demo\//,
+    sees: ['doors'],
+    packages: [
+      'rwkv-wasm',
+      'vite',
+      '@resvg/resvg-wasm',
+      'preact',
+      'preact/hooks',
+      '@preact/signals',
+      'uplot',
+      'uplot/dist/uPlot.min.css',
+      'idb-keyval',
+    ],
+  },
 };
 
 interface Word {
@@ -136,13 +159,14 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(node|node-files|store\/node-[\w-]+|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config)\.ts$/,
+      /^web\/(node|node-files|store\/node-[\w-]+|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config|demo\/offline\/(plugin|icons))\.ts$/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {
     pattern: /\bpostMessage\b/,
     among: /^web\/.*\.ts$/,
-    allowed: /^web\/(client|worker|worker-web|worker-node|thread-web|thread-node|node)\.ts$/,
+    allowed:
+      /^web\/(client|worker|worker-web|worker-node|thread-web|thread-node|node|demo\/offline\/start)\.ts$/,
   },
 };
 
@@ -156,7 +180,7 @@ export function violations(files: ReadonlyMap<string, string>): string[] {
       found.push(`${path} stands in no room`);
       continue;
     }
-    for (const target of path.endsWith('.ts') ? imports(path, code) : includes(path, code)) {
+    for (const target of /\.tsx?$/.test(path) ? imports(path, code) : includes(path, code)) {
       const sentence = judge(from, path, target);
       if (sentence) found.push(sentence);
     }

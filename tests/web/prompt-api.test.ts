@@ -258,7 +258,18 @@ describe('create', () => {
       asked.push(`${request.method}`);
       response.writeHead(200, { 'content-length': file.length });
       response.write(file.subarray(0, file.length / 2));
-      send = () => response.end(file.subarray(file.length / 2));
+      send = () => {
+        const pieces = [0.5, 0.7, 0.9, 1].map((end, i, ends) =>
+          file.subarray(file.length * (ends[i - 1] ?? 0.5), file.length * end),
+        );
+        const next = () => {
+          const piece = pieces.shift();
+          if (!piece) return response.end();
+          response.write(piece);
+          setTimeout(next, 60); // progress is told every 50 ms
+        };
+        next();
+      };
       answer();
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');

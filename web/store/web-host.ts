@@ -25,7 +25,7 @@ export const webStore: StoreHost = {
   persist() {
     if (asked) return;
     asked = true;
-    navigator.storage.persist?.().catch(() => {});
+    navigator.storage?.persist?.().catch(() => {});
   },
   async usage() {
     const { storage }: { readonly storage?: StorageManager } = navigator;

@@ -1,0 +1,86 @@
+// What makes a built page an app that opens without a network: a manifest, icons, and a service worker that keeps every
+// file of the build.
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type HtmlTagDescriptor, type Plugin, type ResolvedConfig } from 'vite';
+import { drawIcons } from './icons.js';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+const link = (attrs: Record<string, string>): HtmlTagDescriptor => ({ tag: 'link', attrs, injectTo: 'head' });
+const tags: HtmlTagDescriptor[] = [
+  link({ rel: 'manifest', href: './manifest.webmanifest' }),
+  link({ rel: 'icon', href: './icon.svg', type: 'image/svg+xml' }),
+  link({ rel: 'apple-touch-icon', href: './apple-touch-icon.png' }),
+];
+
+const name = 'service-worker.js';
+
+/** A file of the site as Workbox wants it; no revision: the name tells it. */
+interface Entry {
+  readonly url: string;
+  readonly revision: string | null;
+}
+
+export function offline(): Plugin {
+  let config: ResolvedConfig;
+  return {
+    name: 'offline',
+    configResolved(resolved) {
+      config = resolved;
+    },
+    transformIndexHtml: { order: 'post', handler: () => tags },
+    async generateBundle() {
+      for (const icon of await drawIcons())
+        this.emitFile({ type: 'asset', fileName: icon.name, source: icon.source });
+    },
+    closeBundle: {
+      order: 'post',
+      sequential: true,
+      async handler() {
+        if (config.command !== 'build') return; // a server closes too
+        const site = config.build.outDir;
+        await buildServiceWorker(site, await entries(site, config.build.assetsDir));
+      },
+    },
+  };
+}
+
+async function entries(site: string, hashed: string): Promise<Entry[]> {
+  const found = await readdir(site, { recursive: true, withFileTypes: true });
+  const paths = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const made = paths.map(async (path) => {
+    const url = relative(site, path).split(sep).join('/');
+    const digest = async () =>
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex')
+        .slice(0, 16);
+    return { url, revision: url.startsWith(`${hashed}/`) ? null : await digest() };
+  });
+  const all = await Promise.all(made);
+  return all.filter(({ url }) => url !== name).sort((a, b) => (a.url < b.url ? -1 : 1));
+}
+
+/** One file of its own, beside index.html: its folder is what it may serve. */
+function buildServiceWorker(site: string, precached: Entry[]) {
+  return build({
+    configFile: false,
+    publicDir: false,
+    logLevel: 'warn',
+    define: { __PRECACHED__: JSON.stringify(precached), 'process.env.NODE_ENV': '"production"' },
+    build: {
+      outDir: site,
+      emptyOutDir: false,
+      target: 'es2022',
+      lib: {
+        entry: here('../service-worker/service-worker.ts'),
+        formats: ['iife'],
+        name: 'offline',
+        fileName: () => name,
+      },
+    },
+  });
+}
