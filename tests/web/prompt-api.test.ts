@@ -264,7 +264,10 @@ describe('create', () => {
         );
         const next = () => {
           const piece = pieces.shift();
-          if (!piece) return response.end();
+          if (!piece) {
+            response.end();
+            return;
+          }
           response.write(piece);
           setTimeout(next, 60); // progress is told every 50 ms
         };
