@@ -10,6 +10,7 @@ export function storeWorker(
   options: Pick<CallOptions, 'signal' | 'onProgress'>,
 ): StoreWorker {
   return {
+    report: (progress) => options.onProgress?.(progress),
     download: (request) => callOrEnd(client, 'download', request, options),
     verify: (request) => callOrEnd(client, 'verify', request, options),
     async pack(request): Promise<StoredPlace> {

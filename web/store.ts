@@ -12,6 +12,7 @@ import { storeWorker } from './store-worker.js';
 export interface StoredFile {
   /** Where it came from; `''` where the record of it was lost. */
   readonly url: string;
+  /** The last part of that. */
   readonly name: string;
   /** Bytes that are there. */
   readonly bytes: number;
@@ -21,6 +22,7 @@ export interface StoredFile {
   readonly sha256?: string;
   /** It was packed for this quantization (option `keepPacked`). */
   readonly packed?: Quantization;
+  /** When it was last downloaded or loaded. */
   readonly lastUsed: Date;
 }
 
@@ -53,6 +55,7 @@ export interface Store {
   delete(url: string | URL): Promise<boolean>;
   /** Deletes all files. @throws RwkvError `in-use` where one is downloaded or read; the others are gone */
   clear(): Promise<void>;
+  /** How much all files take, and how much they may. */
   usage(): Promise<StoreUsage>;
   /**
    * Downloads a file without loading it, or the rest of one; answers at once where the store holds it.

@@ -1,86 +1,23 @@
-// The page in a real browser: Debian's Chromium.
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { build, type PreviewServer, preview } from 'vite';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { launchChromium } from './chromium.js';
+// Writing with the model in the page.
+import { expect, test } from 'vitest';
+import {
+  button,
+  complaints,
+  finished,
+  foreign,
+  ghost,
+  goOn,
+  openTab,
+  page,
+  setLength,
+  text,
+  value,
+} from './opened-page.js';
 
 declare global {
-  /** Tokens of each prompt that the page gave the worker to read. */
-  var promptsRead: number[];
   /** Lengths of the text, and milliseconds of each frame, while `watch` runs. */
   var lengths: number[];
   var frameTimes: number[];
-  var axe: typeof import('axe-core');
-}
-
-const repository = new URL('../../', import.meta.url);
-const root = fileURLToPath(new URL('web/demo', repository));
-const axeScript = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-let server: PreviewServer;
-let browser: Browser;
-let page: Page;
-let site: string;
-let complaints: string[];
-let foreign: string[];
-
-beforeAll(async () => {
-  await build({ root, logLevel: 'warn' });
-  server = await preview({ root, logLevel: 'warn', preview: { port: 0 } });
-  site = server.resolvedUrls?.local[0] ?? '';
-  browser = await launchChromium();
-}, 120_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-beforeEach(async () => {
-  await page?.context().close();
-  complaints = [];
-  foreign = [];
-  const context = await browser.newContext({
-    viewport: { width: 1280, height: 860 },
-    serviceWorkers: 'block',
-  });
-  page = await context.newPage();
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('request', (request) => {
-    const isOurs = request.url().startsWith(site) || /^(data|blob):/.test(request.url());
-    if (!isOurs) foreign.push(request.url());
-  });
-  await page.addInitScript(() => {
-    globalThis.promptsRead = [];
-    const post = Worker.prototype.postMessage;
-    Worker.prototype.postMessage = function (message, transfer = []) {
-      if (message.op === 'append') globalThis.promptsRead.push(message.body.prompt.length);
-      return post.call(this, message, Array.isArray(transfer) ? { transfer } : transfer);
-    };
-  });
-  await page.goto(site);
-  await finished();
-});
-
-const text = () => page.getByRole('textbox', { name: 'Text' });
-const value = () => page.locator('#text').inputValue(); // also behind another tab
-const button = (name: string) => page.getByRole('button', { name, exact: true });
-const finished = () => page.locator('#continue:enabled').waitFor();
-const openTab = (name: string) => page.getByRole('tab', { name }).click();
-const setLength = (tokens: number) => page.getByRole('slider', { name: 'Length' }).fill(String(tokens));
-const ghost = () => page.locator('.ghost').textContent();
-
-async function goOn(tokens: number) {
-  await setLength(tokens);
-  await button('Continue').click();
-  await finished();
-  return value();
 }
 
 // Takes note of the text's length and the time of each frame.
@@ -114,6 +51,19 @@ test('the page is there before the model is', async () => {
   expect(await button('Continue').isDisabled()).toBe(true);
   release();
   await finished();
+  const shifts = await page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        const sum = (list: PerformanceObserverEntryList) =>
+          list.getEntries().reduce((all, entry) => all + ('value' in entry ? Number(entry.value) : 0), 0);
+        new PerformanceObserver((list) => resolve(sum(list))).observe({
+          type: 'layout-shift',
+          buffered: true,
+        });
+        setTimeout(() => resolve(0), 300); // no entry: nothing moved
+      }),
+  );
+  expect(shifts).toBeLessThan(0.01);
   expect(await goOn(16)).toMatch(/^A text that is typed while the model is on its way,./s);
 });
 
@@ -127,6 +77,26 @@ test('a story streams, with a clean console and no request elsewhere', async () 
   expect(complaints).toEqual([]);
   expect(foreign).toEqual([]);
   console.log(`storyteller in Chromium: ${await page.locator('#speed').textContent()}`);
+});
+
+test('it works under a strict policy and without isolation, on one thread', async () => {
+  const policy =
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'";
+  await page.route('**/*', async (route) => {
+    const response = await route.fetch();
+    const kept = Object.entries(response.headers()).filter(([name]) => !name.startsWith('cross-origin'));
+    const headers = { ...Object.fromEntries(kept), 'content-security-policy': policy };
+    await route.fulfill({ response, headers });
+  });
+  await page.reload();
+  await finished();
+  expect(await page.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
+  expect(await goOn(32)).toMatch(/^Once upon a time./s);
+  for (const name of await page.getByRole('tab').allTextContents()) await openTab(name);
+  await page.getByText(', 1 thread').waitFor();
+  expect(complaints).toEqual([]);
+  expect(foreign).toEqual([]);
 });
 
 test('Stop stops, and Continue goes on from there without reading anything again', async () => {
@@ -231,152 +201,12 @@ test('candidates grow side by side, and one is taken', async () => {
   expect(await page.locator('.candidates').count()).toBe(0);
 });
 
-test('another word is taken, the text branches, and both branches stay', async () => {
-  const first = await goOn(24);
-  await openTab('Look');
-  await page.locator('.token').nth(4).click();
-  const other = page.locator('.alternatives button:enabled').first();
-  const word = await other.locator('.word').textContent();
-  await other.click();
-  await openTab('Write');
-  await finished();
-  const second = await value();
-  expect(second).not.toBe(first);
-  await openTab('Look');
-  const tokens = await page.locator('.token').allTextContents();
-  expect(tokens[4]?.replace(/^ | $/g, '␣').replaceAll('\n', '↵')).toBe(word);
-  expect(await page.locator('.branch').count()).toBe(3);
-  await page.locator('.branch').nth(1).click();
-  expect(await value()).toBe(first);
-  await page.locator('.branch').nth(2).click();
-  expect(await value()).toBe(second);
-});
-
-test('the state is painted and the pace is charted', async () => {
-  await goOn(128);
-  await openTab('Look');
-  const coloured = () =>
-    page.locator('.state canvas').evaluate((canvas) => {
-      if (!(canvas instanceof HTMLCanvasElement)) return [];
-      const { width, height } = canvas;
-      const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-      copy?.drawImage(canvas, 0, 0);
-      const { data } = copy?.getImageData(0, 0, width, height) ?? {};
-      return [width, height, data?.filter((_, i) => i % 4 === 3).filter((alpha) => alpha > 0).length ?? 0];
-    });
-  await expect.poll(async () => (await coloured())[2]).toBeGreaterThan(6 * 3 * 64 * 64 * 0.9);
-  expect((await coloured()).slice(0, 2)).toEqual([6 * 68 - 4, 3 * 68 - 4]);
-  expect(await page.locator('.plot').getAttribute('aria-label')).toMatch(
-    /^Milliseconds per token: [\d.]+ at token \d+/,
-  );
-  expect(complaints).toEqual([]);
-});
-
-test.each(['tests/fixtures/oracle/v7-bf16.pth', 'build/models/v7-bf16.q8_0.gguf'])(
-  '%s is dropped, looked into, loaded and written with',
-  async (path) => {
-    const name = path.split('/').at(-1) ?? '';
-    const base64 = readFileSync(new URL(path, repository)).toString('base64');
-    const files = await page.evaluateHandle(
-      async ({ name, base64 }) => {
-        const transfer = new DataTransfer();
-        const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-        transfer.items.add(new File([bytes], name));
-        return transfer;
-      },
-      { name, base64 },
-    );
-    await page.dispatchEvent('main', 'drop', { dataTransfer: files });
-    await page.getByRole('heading', { name }).waitFor();
-    await page.getByRole('radio', { name: /^q4 .* [KM]B/ }).check();
-    await button('Load').click();
-    await page.getByText(new RegExp(`^${name} · RWKV-7 ·`)).waitFor();
-    await openTab('Write');
-    expect((await goOn(16)).length).toBeGreaterThan('Once upon a time'.length);
-    expect(complaints).toEqual([]);
-  },
-);
-
-test('a saved text goes on letter for letter after a reload, and nothing is read again', async () => {
-  await openTab('Settings');
-  await page.getByRole('slider', { name: 'Temperature' }).fill('0');
-  await openTab('Write');
-  const saved = await goOn(32);
-  await button('Save').click();
-  await page.getByText('Saved “Once upon a time').waitFor();
-  const expected = await goOn(32);
-  await text().fill('Something else.');
-  await page.reload();
-  await finished();
-  await openTab('Settings');
-  await page.getByRole('button', { name: /^Open Once upon a time/ }).click();
-  await page.getByText('goes on where it stood').waitFor();
-  expect(await value()).toBe(saved);
-  expect(await goOn(32)).toBe(expected);
-  expect(await page.evaluate(() => globalThis.promptsRead)).toEqual([]);
-});
-
-test('a document leaves as a file and comes back from it', async () => {
-  await goOn(16);
-  await button('Save').click();
-  await page.getByText('Saved “').waitFor();
-  const saved = await value();
-  await openTab('Settings');
-  const download = page.waitForEvent('download');
-  await page.getByRole('button', { name: /^Export / }).click();
-  const path = await (await download).path();
-  await page.getByRole('button', { name: /^Delete / }).click();
-  await page.getByText('Nothing is saved yet').waitFor();
-  await page.getByLabel('Import a file').setInputFiles(path);
-  await page.getByText('goes on where it stood').waitFor();
-  expect(await value()).toBe(saved);
-});
-
 test('text of any script stays whole', async () => {
   const start = 'Größe, déjà vu, 你好，世界 🦊 ';
   await text().fill(start);
   const story = await goOn(64);
   expect(story.startsWith(start)).toBe(true);
   expect(story).not.toContain('\ufffd');
-});
-
-test.each(['light', 'dark'] as const)('axe finds nothing in any tab: %s', async (colorScheme) => {
-  await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-  await page.getByRole('radio', { name: '2' }).check({ force: true });
-  await goOn(16);
-  await button('Use candidate 1').click();
-  await page.getByRole('radio', { name: '1' }).check({ force: true });
-  await goOn(16);
-  await button('Save').click();
-  await page.evaluate(axeScript);
-  for (const name of await page.getByRole('tab').allTextContents()) {
-    await openTab(name);
-    if (name === 'Look') await page.locator('.token').first().click();
-    if (name === 'Models')
-      await page
-        .getByLabel('Choose files')
-        .setInputFiles(fileURLToPath(new URL('tests/fixtures/oracle/v7-bf16.pth', repository)));
-    if (name === 'Models') await page.getByText('RWKV-7 ·').first().waitFor();
-    const found = await page.evaluate(async () => {
-      const { violations } = await globalThis.axe.run();
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-    });
-    expect(found, name).toEqual([]);
-  }
-});
-
-test('tabs answer to arrow keys, the theme stays, and nothing is wider than a phone', async () => {
-  await page.getByRole('tab', { name: 'Write' }).focus();
-  await page.keyboard.press('ArrowRight');
-  expect(await page.getByRole('tab', { name: 'Look' }).getAttribute('aria-selected')).toBe('true');
-  await page.getByRole('button', { name: /^Colours/ }).click();
-  await page.reload();
-  expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
-  await page.setViewportSize({ width: 390, height: 844 });
-  for (const name of await page.getByRole('tab').allTextContents()) {
-    await openTab(name);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(390);
-  }
 });
 
 test('frames while the model writes, on a machine four times slower', async () => {

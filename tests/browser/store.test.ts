@@ -189,6 +189,46 @@ describe('the origin private file system', () => {
     expect(await download(page, url, { sha256: sha256(other) })).toBe(other.length);
   });
 
+  test('lets a model be loaded that a tab holds for itself, as engines without read-only handles do', async () => {
+    const page = await openPage();
+    const expected = await directly(page);
+    const url = serve({ body: model });
+    await write(page, url, { quantization: 'f32' });
+    await page.evaluate(async () => {
+      const script = `(async () => {
+        const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('rwkv-wasm');
+        for await (const file of folder.values())
+          if (file.name.endsWith('.bin')) globalThis.handle = await file.createSyncAccessHandle();
+        postMessage(handle.getSize());
+        onmessage = () => { handle.close(); postMessage(null); };
+      })()`;
+      const worker = new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })));
+      await new Promise((resolve) => worker.addEventListener('message', resolve, { once: true }));
+      Object.assign(globalThis, { worker });
+    });
+    const remove = () => page.evaluate((url) => store.delete(url).catch(({ code }) => code), url);
+    expect(await write(page, url, { quantization: 'f32', allowNetwork: false })).toBe(expected);
+    expect(await remove()).toBe('in-use');
+    await page.evaluate(async () => {
+      const { worker } = globalThis as unknown as { readonly worker: Worker };
+      worker.postMessage(null);
+      await new Promise((resolve) => worker.addEventListener('message', resolve, { once: true }));
+    });
+    expect(await remove()).toBe(true);
+  });
+
+  test('asks once to be kept for good', async () => {
+    const page = await openPage(() => {
+      globalThis.loaded = 0;
+      navigator.storage.persist = async () => ++globalThis.loaded > 0;
+    });
+    const asked = () => page.evaluate(() => globalThis.loaded);
+    await write(page, serve({ body: model }), { cache: false });
+    expect(await asked()).toBe(0);
+    for (const name of ['a', 'b']) await write(page, `${serve({ body: model })}?${name}`);
+    expect(await asked()).toBe(1);
+  });
+
   test('refuses other bytes and web pages, and keeps nothing of them', async () => {
     const page = await openPage();
     expect(await download(page, serve(), { sha256: '0'.repeat(64) })).toMatch(/^hash-mismatch /);

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 
 export interface ServedFile {
   body: Uint8Array;
@@ -19,6 +20,8 @@ export interface ServedFile {
   type?: string;
   /** Answers this instead. */
   status?: number;
+  /** Compresses the answer. */
+  gzip?: boolean;
   /** Sends the reader there. */
   location?: string;
   /** Waits so many ms between pieces of 64 KB. */
@@ -83,6 +86,12 @@ function answer(file: ServedFile, request: IncomingMessage, response: ServerResp
     return response.writeHead(302, { location: file.location }).end().statusCode;
   if (etag !== null) response.setHeader('etag', etag);
   if (lastModified !== undefined) response.setHeader('last-modified', lastModified);
+  if (file.gzip) {
+    const packed = gzipSync(body);
+    return response
+      .writeHead(200, { 'content-encoding': 'gzip', 'content-length': packed.length })
+      .end(packed).statusCode;
+  }
   response.setHeader('content-type', file.type ?? 'application/octet-stream');
   const { range, 'if-range': condition } = request.headers;
   const isSame = condition === undefined || condition === etag || condition === lastModified;

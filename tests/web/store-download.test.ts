@@ -75,10 +75,25 @@ describe('a download', () => {
     }
   });
 
-  test('follows a redirect', async () => {
-    const url = serve();
+  test('follows a redirect, and again for the rest', async () => {
+    const url = serve({ drops: [300_000] });
     server.files.set('/moved', { body, location: url });
     await isRight(`${server.site}/moved`);
+    expect(server.asked.map(({ path, range }) => [path, range])).toEqual([
+      ['/moved', undefined],
+      ['/model.bin', undefined],
+      ['/moved', 'bytes=300000-'],
+      ['/model.bin', 'bytes=300000-'],
+    ]);
+  });
+
+  test('may come compressed: what is kept, and counted, is the file', async () => {
+    const text = Buffer.from('a vocabulary '.repeat(100_000));
+    const heard: LoadProgress[] = [];
+    const options = { sha256: sha256(text), onProgress: (progress: LoadProgress) => heard.push(progress) };
+    const file = await store.download(serve({ body: text, gzip: true }), options);
+    expect(file).toMatchObject({ bytes: text.length, complete: true });
+    for (const { total } of heard) expect(total).toBeUndefined();
   });
 
   test('may be of unknown length', async () => {

@@ -7,7 +7,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type LoadOptions, type ModelSource, RWKV, RwkvError, store } from '../../dist/node.js';
+import {
+  type LoadOptions,
+  type LoadProgress,
+  type ModelSource,
+  RWKV,
+  RwkvError,
+  store,
+} from '../../dist/node.js';
 import { type ModelServer, modelServer, noise, type ServedFile, sha256 } from './model-server.js';
 import { failure, textOf } from './streams.js';
 
@@ -273,16 +280,27 @@ describe('at the same time', () => {
     expect(server.asked).toHaveLength(1);
   });
 
-  test('one may give up waiting for another', async () => {
-    const url = serve({ body, slow: 50 });
+  test('one hears of the other, and may give up waiting', async () => {
+    const url = serve({ body, slow: 100 });
     const first = store.download(url);
     await grown(100_000);
     const second = failure(store.download(url, { signal: AbortSignal.timeout(50) }));
+    const heard: LoadProgress[] = [];
+    const third = store.download(url, { onProgress: (progress) => heard.push(progress) });
+    const fourth = store.download(url, {
+      onProgress: () => {
+        throw new Error('no more');
+      },
+    });
+    const failed = failure(fourth);
     await refuses(store.delete(url), 'in-use', /being downloaded/);
     await refuses(store.clear(), 'in-use', /being downloaded/);
     expect(await store.evict({ bytes: 0 })).toEqual([]);
     expect((await second).name).toBe('TimeoutError');
     expect(await first).toMatchObject({ bytes: body.length });
+    expect(await third).toMatchObject({ bytes: body.length });
+    expect(heard).toContainEqual(expect.objectContaining({ stage: 'download', total: body.length }));
+    expect((await failed).message).toBe('no more');
     expect(server.asked).toHaveLength(1);
   });
 

@@ -1,9 +1,10 @@
 // The caller's half of the store: looks for files, sees to it that only one at a time is downloading, and asks a worker for
 // the bytes. Here a lock outlives its worker, so that none is left behind when a load is aborted.
 import { RwkvError } from '../errors.js';
-import type { Place, Quantization, Request, StoredPlace } from '../protocol.js';
+import type { LoadProgress, Place, Quantization, Request, StoredPlace } from '../protocol.js';
 import { keyOf, packedKey, urlKey } from './record.js';
 import type { Shelf } from './shelf.js';
+import { watchOther } from './watching.js';
 
 /** What a host lends to the store. */
 export interface StoreHost {
@@ -27,6 +28,8 @@ export interface StoreHost {
 
 /** What a worker does for the store. A call that fails ends the worker before it rejects. */
 export interface StoreWorker {
+  /** Hears of downloads that others do. */
+  report(progress: LoadProgress): void;
   download(request: Request<'download'>): Promise<StoredPlace | null>;
   verify(request: Request<'verify'>): Promise<boolean>;
   pack(request: Omit<Request<'pack'>, 'build'>): Promise<StoredPlace>;
@@ -78,10 +81,14 @@ export async function keep(place: Place, wish: Wish, host: StoreHost, worker: St
     worker.pack({ model: { ...original, name }, key: packedKey(key, quantization), quantization });
   if (shelves.length > 0) {
     host.persist();
-    const stored = await host.lock(key, true, wish.signal, async () => {
-      const original = await download();
-      return original === null || isDone(original) ? original : pack(original);
-    });
+    const watch = watchOther(shelves, key, worker.report);
+    const stored = await host
+      .lock(key, true, wish.signal, async () => {
+        watch.end();
+        const original = await download();
+        return original === null || isDone(original) ? original : pack(original);
+      })
+      .finally(watch.stop);
     if (stored) return { ...stored, name };
   }
   if (wish.cache !== true) return asked;

@@ -1,7 +1,7 @@
 // A conversation and the session that stands behind it: each turn reads only what was added.
 import { signal } from '@preact/signals';
 import type { Session } from 'rwkv-wasm';
-import { fail, model, modelName } from '../models/loaded.js';
+import { fail, model, modelName, tell } from '../models/loaded.js';
 import { numbers, sampling } from '../settings/settings.js';
 import { type ChatMessage, type Chatting, isChatting } from './can-chat.js';
 
@@ -63,6 +63,7 @@ export async function say(content: string): Promise<void> {
   } catch (error) {
     if (!own.signal.aborted) fail(error);
   } finally {
+    if (said === '' && !own.signal.aborted) tell(`${modelName.value} had nothing to say.`);
     if (said !== '') messages.value = [...messages.value, { role: 'assistant', content: said }];
     reply.value = undefined;
   }

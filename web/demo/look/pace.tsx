@@ -1,7 +1,7 @@
 // The chart of milliseconds per token, and the memory beside it.
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { bytes } from '../format.js';
 import { model } from '../models/loaded.js';
@@ -18,17 +18,24 @@ export function Pace() {
   useEffect(() => {
     const { current } = box;
     if (!current) return;
+    let Plot: typeof uPlot | undefined;
     const make = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(optionsFor(current), [positions, milliseconds], current);
+      plot.current = Plot && new Plot(optionsFor(current), [positions, milliseconds], current);
     };
-    make();
+    let isGone = false;
+    void import('uplot').then((library) => {
+      if (isGone) return;
+      Plot = library.default;
+      make();
+    });
     const resize = new ResizeObserver(() => plot.current?.setSize({ width: current.clientWidth, height }));
     resize.observe(current);
     const dark = matchMedia('(prefers-color-scheme: dark)');
     dark.addEventListener('change', make);
     const forget = theme.subscribe(() => queueMicrotask(make)); // axes are drawn in the colours of the theme
     return () => {
+      isGone = true;
       resize.disconnect();
       dark.removeEventListener('change', make);
       forget();

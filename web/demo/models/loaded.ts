@@ -32,11 +32,45 @@ export function fail(error: unknown): void {
   notice.value = { text: sentence(error), isError: true };
 }
 
-let controller: AbortController | undefined;
+/** What a task that can be paused hears and tells. */
+export interface Hooks {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: LoadProgress) => void;
+}
 
-/** Ends the load under way. What the store has of the file stays, and loading it again goes on from there. */
-export function pauseLoading(): void {
-  controller?.abort();
+const tasks = new Map<'look' | 'load', AbortController>();
+
+/** Ends what is under way. What the store has of a file stays, and asking for it again goes on from there. */
+export function pause(): void {
+  for (const controller of tasks.values()) controller.abort();
+}
+
+/** Looks into a file or loads it, in the place of what it did of that kind before; `undefined`: it was paused. */
+export async function underWay<T>(
+  kind: 'look' | 'load',
+  name: string,
+  work: (hooks: Hooks) => Promise<T>,
+): Promise<T | undefined> {
+  tasks.get(kind)?.abort();
+  const own = new AbortController();
+  const { signal } = own;
+  tasks.set(kind, own);
+  loading.value = { name, stage: 'load', loaded: 0, total: undefined, rate: undefined, left: undefined };
+  try {
+    return await work({
+      signal,
+      onProgress: ({ stage, loaded, total, bytesPerSecond: rate, secondsLeft: left }) => {
+        if (!signal.aborted) loading.value = { name, stage, loaded, total, rate, left };
+      },
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    tell(`${name} is paused.`);
+    return undefined;
+  } finally {
+    if (tasks.get(kind) === own) tasks.delete(kind);
+    if (tasks.size === 0) loading.value = undefined;
+  }
 }
 
 /** Loads a model beside the one that writes, which it takes the place of when it is ready. Tells whether it came. */
@@ -45,20 +79,10 @@ export async function load(
   source: ModelSource | undefined,
   options: LoadOptions = {},
 ): Promise<boolean> {
-  controller?.abort();
-  const own = new AbortController();
-  controller = own;
-  loading.value = { name, stage: 'load', loaded: 0, total: undefined, rate: undefined, left: undefined };
   try {
-    const next = await RWKV.load(source, {
-      threads: threads.value,
-      build: build.value,
-      ...options,
-      signal: own.signal,
-      onProgress: ({ stage, loaded, total, bytesPerSecond: rate, secondsLeft: left }) => {
-        if (controller === own) loading.value = { name, stage, loaded, total, rate, left };
-      },
-    });
+    const choices = { threads: threads.value, build: build.value, ...options };
+    const next = await underWay('load', name, (hooks) => RWKV.load(source, { ...choices, ...hooks }));
+    if (!next) return false;
     const before = model.value;
     modelName.value = name;
     model.value = next;
@@ -66,13 +90,7 @@ export async function load(
     tell(next.info.warnings[0] ?? `${name} is ready.`);
     return true;
   } catch (error) {
-    if (own.signal.aborted) tell(`${name} is paused.`);
-    else fail(error);
+    fail(error);
     return false;
-  } finally {
-    if (controller === own) {
-      controller = undefined;
-      loading.value = undefined;
-    }
   }
 }

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { bytes, duration } from '../format.js';
 import { catalogue, type KnownModel, moreModels } from './catalogue.js';
-import { load, loading, pauseLoading } from './loaded.js';
+import { load, loading, pause } from './loaded.js';
 import { Opened } from './opened.js';
 import { inspect, take, vocabulary } from './opening.js';
 import { refreshStored } from './stored.js';
@@ -84,7 +84,7 @@ function Known({ known }: { known: KnownModel }) {
   const { name, tells, page, licence, url } = known;
   const get = () => {
     if (known.vocabulary) vocabulary.value = { name: 'RWKV World', source: known.vocabulary };
-    void load(name, url, { tokenizer: known.vocabulary }).then(refreshStored);
+    void inspect(name, url);
   };
   return (
     <li>
@@ -150,7 +150,7 @@ function Loading() {
       <progress aria-label="Progress" max={total ?? 1} value={total === undefined ? undefined : loaded} />
       <p class="loading-facts">
         <span>{parts.join(' · ')}</span>
-        <button type="button" onClick={pauseLoading}>
+        <button type="button" onClick={pause}>
           Pause
         </button>
       </p>

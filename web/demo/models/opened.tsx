@@ -1,7 +1,7 @@
 // What a chosen file holds and what it will take, before it is loaded.
 import type { Quantization } from 'rwkv-wasm';
 import { bytes, count } from '../format.js';
-import { loading } from './loaded.js';
+import { loading, notice } from './loaded.js';
 import { lacksVocabulary, loadOpening, type Opening, opening, vocabulary } from './opening.js';
 
 const quantizations: Readonly<Record<Quantization, string>> = {
@@ -16,11 +16,13 @@ export function Opened() {
   const chosen = opening.value;
   if (!chosen) return null;
   const { name, file, problem } = chosen;
+  if (!file && !problem) return null; // its progress is shown
+
   return (
     <section class="opened" aria-labelledby="opened-heading">
       <h2 id="opened-heading">{name}</h2>
       {problem && <p class="error">{problem}</p>}
-      {!file && !problem && <p>Looking into the file…</p>}
+      {notice.value.isError && <p class="error">{notice.value.text}</p>}
       {file && (
         <>
           <p class="lead">

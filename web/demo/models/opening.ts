@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import { get, set } from 'idb-keyval';
 import { type LoadOptions, type ModelFile, type Quantization, RWKV } from 'rwkv-wasm';
 import { sentence } from '../format.js';
-import { load, tell } from './loaded.js';
+import { load, tell, underWay } from './loaded.js';
 
 export type Vocabulary = NonNullable<LoadOptions['tokenizer']>;
 
@@ -46,16 +46,19 @@ export async function take(files: readonly File[]): Promise<void> {
     tell('A model is a .pth, .safetensors, .gguf or .bin file; a vocabulary is a .txt or .json file.');
 }
 
-/** Looks into a file. One from another site is downloaded for that where the store cannot keep it. */
+/** Looks into a file. One from another site comes into the store for that. */
 export async function inspect(name: string, source: File | string): Promise<void> {
   const first: Opening = { name, source, quantization: 'q8' };
   opening.value = first;
+  tell('');
+  let found: Opening | undefined;
   try {
-    const file = await RWKV.inspect(source);
-    if (opening.value === first) opening.value = { ...first, file, quantization: file.quantization ?? 'q8' };
+    const file = await underWay('look', name, (hooks) => RWKV.inspect(source, hooks));
+    found = file && { ...first, file, quantization: file.quantization ?? 'q8' };
   } catch (error) {
-    if (opening.value === first) opening.value = { ...first, problem: sentence(error) };
+    found = { ...first, problem: sentence(error) };
   }
+  if (opening.value === first) opening.value = found;
 }
 
 /** What the file of an opening still lacks. */

@@ -15,16 +15,18 @@ export function Editor() {
     field.setSelectionRange(caret.peek(), caret.peek());
   });
 
+  // The event may come later than the key or the button that needs the caret: both ask for it too.
+  const follow = () => {
+    const field = area.current;
+    if (field && document.activeElement === field) caret.value = field.selectionEnd;
+  };
   useEffect(() => {
-    const follow = () => {
-      const field = area.current;
-      if (field && document.activeElement === field) caret.value = field.selectionEnd;
-    };
     document.addEventListener('selectionchange', follow);
     return () => document.removeEventListener('selectionchange', follow);
   }, []);
 
   const onKeyDown = (event: KeyboardEvent) => {
+    follow();
     const isPrimary = event.ctrlKey || event.metaKey;
     const letter = event.key.toLowerCase();
     if (isPrimary && event.key === 'Enter') void (running.value || goOn());
@@ -64,6 +66,9 @@ export function Editor() {
         onInput={({ currentTarget }) => typed(currentTarget.value, currentTarget.selectionEnd)}
         onBeforeInput={onBeforeInput}
         onKeyDown={onKeyDown}
+        onBlur={({ currentTarget }) => {
+          caret.value = currentTarget.selectionEnd;
+        }}
       />
     </div>
   );
