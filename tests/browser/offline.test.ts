@@ -145,9 +145,12 @@ test.each([1, 4])('figures of the first visit, the processor slowed %d times', (
     expect(visible.every((url) => url.startsWith(host.url))).toBe(true);
     const written = await goOn(tab);
     expect(written.length).toBeGreaterThan(0);
+    await expect
+      .poll(() => tab.evaluate(() => navigator.serviceWorker.controller !== null), patient)
+      .toBe(true);
     console.log(
       `processor / ${rate}: first contentful paint ${paint?.toFixed(0)} ms, ready to write ${whenReady.toFixed(0)} ms, ` +
-        `${(sent / 1e6).toFixed(2)} MB until then`,
+        `${(sent / 1e6).toFixed(2)} MB until then, ${(host.sent() / 1e6).toFixed(2)} MB with all that is kept for offline`,
     );
   }),
 );

@@ -12,5 +12,5 @@ import { startOffline } from './offline/start.js';
 const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
 render(<App />, root);
-void load('Storyteller', undefined);
-if (import.meta.env.MODE === 'production') void startOffline(); // the development server keeps nothing
+const loaded = load('Storyteller', undefined);
+if (import.meta.env.MODE === 'production') void startOffline(loaded); // the development server keeps nothing

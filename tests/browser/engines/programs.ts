@@ -24,8 +24,11 @@ export async function start(
     env: { ...process.env, HOME: home, XDG_RUNTIME_DIR: home, ...env },
     detached: true, // a group of its own, with all that it starts
   });
+  const kill = () => signal(child, 'SIGKILL');
+  process.once('exit', kill); // a test that was broken off stops nothing
   const stop = async () => {
     await end(child);
+    process.off('exit', kill);
     await rm(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
   try {
@@ -55,18 +58,20 @@ function hear(child: ChildProcess, command: string, ready: RegExp): Promise<stri
 async function end(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  const signal = (name: NodeJS.Signals) => {
-    try {
-      if (child.pid) process.kill(-child.pid, name);
-    } catch {
-      // It is gone already.
-    }
-  };
-  signal('SIGTERM');
-  const late = setTimeout(() => signal('SIGKILL'), 5_000);
+  signal(child, 'SIGTERM');
+  const late = setTimeout(() => signal(child, 'SIGKILL'), 5_000);
   await ended;
   clearTimeout(late);
-  signal('SIGKILL'); // what it left running
+  signal(child, 'SIGKILL'); // what it left running
+}
+
+// To all of its group.
+function signal({ pid }: ChildProcess, name: NodeJS.Signals): void {
+  try {
+    if (pid) process.kill(-pid, name);
+  } catch {
+    // It is gone already.
+  }
 }
 
 /** A port that nobody listens on. */

@@ -15,8 +15,12 @@ declare global {
 
 const tried = 'opened again for threads';
 
-/** Nothing happens where there are no service workers (old engines, `http:` on other machines than this). */
-export async function startOffline(): Promise<void> {
+/**
+ * Nothing happens where there are no service workers (old engines, `http:` on other machines than this).
+ *
+ * @param after - the first visit keeps the site when this is done, so that it takes nothing from what the page loads
+ */
+export async function startOffline(after: Promise<unknown>): Promise<void> {
   if (!('serviceWorker' in navigator)) return;
   const { serviceWorker } = navigator;
   const untouched = watchForTouch();
@@ -31,6 +35,7 @@ export async function startOffline(): Promise<void> {
   });
   if (wasControlled) isolateOnce(untouched());
 
+  await after;
   // A browser that keeps no data refuses: the page works from the network alone.
   const url = new URL('service-worker.js', document.baseURI);
   const registration = await serviceWorker.register(url, { updateViaCache: 'none' }).catch(() => undefined);
@@ -75,7 +80,7 @@ function watchForTouch(): () => boolean {
   const touch = () => {
     untouched = false;
   };
-  for (const type of ['pointerdown', 'keydown', 'drop'])
+  for (const type of ['click', 'drop', 'input', 'keydown', 'pointerdown'])
     window.addEventListener(type, touch, { once: true, capture: true });
   return () => untouched;
 }
