@@ -27,6 +27,7 @@ const vocabulary = readFileSync(join(repository, 'web/storyteller/rwkv7-tales-4.
 const texts: Readonly<Record<string, string>> = {
   'story.txt': 'Once upon a time there was a king who had three sons.\n',
   'prompt.txt': 'Once upon a time',
+  'prompts.jsonl': '{"id": "a", "prompt": "Once upon a time", "maxTokens": 60}\n',
   // The bytes: these models know the ids 0 to 255.
   'rwkv_vocab_v20230424.txt': vocabulary.split('\n').slice(0, 255).join('\n'),
 };
