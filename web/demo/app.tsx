@@ -1,6 +1,5 @@
 // The page: its head, its tabs, and the line that tells what happens.
 import { useRef } from 'preact/hooks';
-import { canChat } from './chat/can-chat.js';
 import { Chat } from './chat/chat.js';
 import { bytes, count } from './format.js';
 import { Look } from './look/look.js';
@@ -51,20 +50,19 @@ export function App() {
 
 function Tabs() {
   const list = useRef<HTMLDivElement>(null);
-  const shown = tabs.filter(({ id }) => id !== 'chat' || canChat.value);
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    const at = shown.findIndex(({ id }) => id === tab.value);
-    const next = shown[(at + step + shown.length) % shown.length];
+    const at = tabs.findIndex(({ id }) => id === tab.value);
+    const next = tabs[(at + step + tabs.length) % tabs.length];
     if (!next) return;
     goTo(next.id);
     list.current?.querySelector<HTMLElement>(`#tab-${next.id}`)?.focus();
   };
   return (
     <div role="tablist" aria-label="Storyteller" ref={list} onKeyDown={onKeyDown}>
-      {shown.map(({ id, label }) => (
+      {tabs.map(({ id, label }) => (
         <button
           type="button"
           role="tab"

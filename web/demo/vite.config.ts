@@ -14,7 +14,13 @@ export default defineConfig({
   root: here('.'),
   base: './',
   resolve: { alias: { 'rwkv-wasm': here('../../dist/index.js') } },
-  build: { outDir: here('../../site'), emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0 },
+  build: {
+    outDir: here('../../site'),
+    emptyOutDir: true,
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    rolldownOptions: { external: ['@mlc-ai/web-xgrammar'] }, // no grammars here: a megabyte less
+  },
   worker: { format: 'es' },
   plugins: [offline()],
   server: { headers },

@@ -1,17 +1,19 @@
 // A conversation and the session that stands behind it: each turn reads only what was added.
 import { signal } from '@preact/signals';
-import type { Session } from 'rwkv-wasm';
+import type { ChatMessage, Session } from 'rwkv-wasm';
 import { fail, model, modelName, tell } from '../models/loaded.js';
 import { numbers, sampling } from '../settings/settings.js';
-import { type ChatMessage, type Chatting, isChatting } from './can-chat.js';
 
-export const messages = signal<readonly ChatMessage[]>([]);
+/** A message of text alone. */
+type Message = ChatMessage & { readonly content: string };
+
+export const messages = signal<readonly Message[]>([]);
 /** What the model is saying; `undefined` while it listens. */
 export const reply = signal<string | undefined>(undefined);
 export const think = signal(false);
 export const system = signal('');
 
-let session: (Session & Chatting) | undefined;
+let session: Session | undefined;
 let controller: AbortController | undefined;
 
 model.subscribe(() => {
@@ -36,16 +38,14 @@ export async function say(content: string): Promise<void> {
   const own = new AbortController();
   controller = own;
   const isFirst = messages.value.length === 0;
-  const added: ChatMessage[] = [{ role: 'user', content }];
+  const added: Message[] = [{ role: 'user', content }];
   if (isFirst && system.value.trim() !== '') added.unshift({ role: 'system', content: system.value });
   messages.value = [...messages.value, { role: 'user', content }];
   reply.value = '';
   let said = '';
   try {
     if (!session) {
-      const created = await writer.createSession();
-      if (!isChatting(created)) return;
-      session = created;
+      session = await writer.createSession();
       if (!isFirst) added.splice(0, added.length, ...messages.value);
     }
     const template = /g[01]/i.test(modelName.value) ? 'g1' : 'world';
