@@ -9,7 +9,11 @@ process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
 
 export default defineConfig({
   test: {
-    include: ['tests/{web,browser,package}/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'package', include: ['tests/{web,package}/**/*.test.ts'] } },
+      // Browsers are late at times where other programs run: what fails there is tried once more, and the report says so.
+      { extends: true, test: { name: 'browsers', include: ['tests/browser/**/*.test.ts'], retry: 1 } },
+    ],
     testTimeout: 30_000,
     env: { RWKV_WASM_CACHE: cache },
     // The package under test is what was built: Node loads it, Vite does not touch it.

@@ -26,8 +26,16 @@ const axeScript = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 test('another word is taken, the text branches, and both branches stay', async () => {
   const first = await goOn(24);
   await openTab('Look');
-  await page.locator('.token').nth(4).click();
   const other = page.locator('.alternatives button:enabled').first();
+  await expect
+    .poll(
+      async () => {
+        await page.locator('.token').nth(4).click();
+        return other.count();
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(1);
   const word = await other.locator('.word').textContent();
   await other.click();
   await openTab('Write');

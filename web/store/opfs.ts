@@ -55,8 +55,16 @@ function opfsShelf(folder: FileSystemDirectoryHandle, discard?: (buffer: ArrayBu
       return found && { bytes: (await found.getFile()).size, complete: whole !== undefined };
     },
     async record(key) {
-      const found = await file(`${key}.json`);
-      return found && parseRecord(await (await found.getFile()).text());
+      for (let i = 1; ; i++) {
+        const found = await file(`${key}.json`);
+        try {
+          return found && parseRecord(await (await found.getFile()).text());
+        } catch (cause) {
+          // Another tab writes it in this very moment.
+          if (!(cause instanceof DOMException) || i === tries) throw cause;
+          await new Promise((resolve) => setTimeout(resolve, pause));
+        }
+      }
     },
     async remove(key) {
       for (const end of ['bin', 'part', 'json']) await remove(`${key}.${end}`);

@@ -31,7 +31,8 @@ export function modelTests(at: { readonly tab: Tab; readonly host: Host }): void
         return chosen !== undefined;
       }, css);
     const branches = () => tab.evaluate(() => document.querySelectorAll('.branch').length);
-    expect(await press('[aria-label="Generated tokens"] label:nth-of-type(3) input')).toBe(true);
+    const third = '[aria-label="Generated tokens"] label:nth-of-type(3) input';
+    await expect.poll(() => press(third), patient).toBe(true);
     await expect.poll(() => press('.alternatives button:not(:disabled)'), patient).toBe(true);
     await expect.poll(branches, patient).toBe(3); // the beginning and two ways on from it
     await tab.click('tab', 'Write');
@@ -39,7 +40,7 @@ export function modelTests(at: { readonly tab: Tab; readonly host: Host }): void
     const second = await text(tab);
     expect(second).not.toBe(first);
     await tab.click('tab', 'Look');
-    expect(await press('li li .branch:not(.on)')).toBe(true);
+    await expect.poll(() => press('li li .branch:not(.on)'), patient).toBe(true);
     await expect.poll(() => text(tab), patient).toBe(first);
   });
 
