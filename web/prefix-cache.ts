@@ -49,10 +49,15 @@ export class PrefixCache<S extends Session> {
     return this.#kept.reduce((most, kept) => Math.max(most, common(kept.tokens, tokens)), 0);
   }
 
-  /** Keeps what `make` gives, unless there is one already, it is too short, too long or too large. */
+  /** Whether texts of so many tokens are kept: not where they are too short, too long or too large. */
+  keeps(length: number): boolean {
+    return length >= leastKept && length <= mostKept && this.#bytesOf(length) <= this.#limit;
+  }
+
+  /** Keeps what `make` gives, unless there is one already or such texts are not kept. */
   add(text: ArrayLike<number>, make: () => S): boolean {
+    if (!this.keeps(text.length)) return false;
     const bytes = this.#bytesOf(text.length);
-    if (text.length < leastKept || text.length > mostKept || bytes > this.#limit) return false;
     if (this.find(text)?.tokens.length === text.length) return false;
     while (this.#bytes + bytes > this.#limit) this.#drop();
     const session = make();

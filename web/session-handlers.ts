@@ -7,6 +7,13 @@ import type { Handlers, Prompt, Reply } from './protocol.js';
 import { Trail } from './trail.js';
 import type { Turns } from './turns.js';
 
+/** A session as it was before a call: then it had read the first `length` tokens of `text`. */
+interface Past {
+  readonly session: WasmSession;
+  readonly text: number[] | undefined;
+  readonly length: number;
+}
+
 /** A model that is ready. */
 export interface Loaded {
   readonly model: WasmModel;
@@ -41,12 +48,9 @@ export function sessionHandlers(
 ): Pick<Handlers, SessionOp> {
   const sessions = new Map<number, WasmSession>();
   /** All that a session has read or will read, from a fresh state; absent where that is unknown, or too long to keep. */
-  const texts = new Map<number, readonly number[] | undefined>();
+  const texts = new Map<number, number[] | undefined>();
   /** Each session as it was before its last call. */
-  const before = new Map<
-    number,
-    { readonly session: WasmSession; readonly text: readonly number[] | undefined }
-  >();
+  const before = new Map<number, Past>();
   /** Of texts under way that may go back. */
   const trails = new Map<number, Trail>();
   let last = 0;
@@ -55,12 +59,16 @@ export function sessionHandlers(
     sessions.set(++last, session);
     return last;
   }
+  // Texts grow in place: this is done for every token.
   function lengthen(id: number, tokens: ArrayLike<number>): readonly number[] | undefined {
     const text = texts.get(id);
-    const isKept = text && text.length + tokens.length <= mostKept;
-    const longer = isKept ? [...text, ...Array.from(tokens)] : undefined;
-    if (texts.has(id)) texts.set(id, longer);
-    return longer;
+    if (!text) return undefined;
+    if (text.length + tokens.length > mostKept) {
+      texts.set(id, undefined);
+      return undefined;
+    }
+    for (let i = 0; i < tokens.length; i++) text.push(tokens[i] ?? 0);
+    return text;
   }
   function find(id: number): WasmSession {
     const session = sessions.get(id);
@@ -95,8 +103,10 @@ export function sessionHandlers(
   async function read(id: number, prompt: Int32Array): Promise<Reply<'begin'>> {
     const session = find(id);
     const { turns, prefixes } = there();
-    const past = { session: session.fork(), text: texts.get(id) };
-    const kept = past.text?.length === 0 ? prefixes.find(prompt) : undefined;
+    const text = texts.get(id);
+    const past = { session: session.fork(), text, length: text?.length ?? 0 };
+    const isFresh = text?.length === 0;
+    const kept = isFresh ? prefixes.find(prompt) : undefined;
     if (kept) session.adopt(kept.session);
     const cached = kept?.tokens.length ?? 0;
     const result = session.prompt(prompt.subarray(cached));
@@ -109,16 +119,15 @@ export function sessionHandlers(
     before.set(id, past);
 
     const unread = session.pending();
-    const isFirst = prompt.length === 0 && past.text?.length === 0;
-    const text = lengthen(id, isFirst ? [0] : prompt);
-    if (text && past.text?.length === 0) {
-      const shared = prefixes.shared(text);
-      const left = text.length - shared;
+    const longer = lengthen(id, isFresh && prompt.length === 0 ? [0] : prompt);
+    if (longer && isFresh) {
+      const shared = prefixes.shared(longer);
+      const left = longer.length - shared;
       if (shared > cached && left > 0)
-        turns.mark(session, left, () => prefixes.add(text.slice(0, shared), () => session.fork()));
+        turns.mark(session, left, () => prefixes.add(longer.slice(0, shared), () => session.fork()));
     }
     await turns.ready(session);
-    if (text && unread >= leastKept) prefixes.add(text, () => session.fork());
+    if (longer && unread >= leastKept) prefixes.add(longer, () => session.fork());
     return { tokens: unread + cached, cached };
   }
   // What was generated may be the beginning of another prompt.
@@ -126,7 +135,7 @@ export function sessionHandlers(
     const { turns, prefixes } = there();
     const text = texts.get(id);
     texts.delete(id);
-    if (text && session.pending() <= 1) {
+    if (text && prefixes.keeps(text.length) && session.pending() <= 1) {
       await turns.ready(session);
       if (prefixes.add(text, () => session)) return;
     }
@@ -159,7 +168,7 @@ export function sessionHandlers(
     },
     fork({ session }) {
       const id = keep(find(session).fork());
-      if (texts.has(session)) texts.set(id, texts.get(session));
+      if (texts.has(session)) texts.set(id, texts.get(session)?.slice());
       return id;
     },
     save: ({ session, asHalves }) => find(session).save(asHalves),
@@ -179,6 +188,7 @@ export function sessionHandlers(
       there().turns.stop(session);
       session.delete();
       sessions.set(id, past.session);
+      if (past.text) past.text.length = past.length;
       if (texts.has(id)) texts.set(id, past.text);
       before.delete(id);
       return true;

@@ -1,7 +1,7 @@
 // rwkv-wasm chat: a conversation at a terminal, or with lines from a pipe.
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
-import { type ChatFormat, type ChatTemplate, renderChat, type ThinkMode } from '../api.js';
+import { type ChatFormat, type ChatTemplate, renderChat } from '../api.js';
 import { RwkvError, sentence } from '../errors.js';
 import { checkGenerateOptions } from '../options.js';
 import { Conversation } from './conversation.js';
@@ -12,6 +12,7 @@ import {
   type ModelFlags,
   type SamplingFlags,
   samplingOptions,
+  thinking,
 } from './flags.js';
 import { interruptSignal, paint } from './terminal.js';
 
@@ -21,15 +22,6 @@ interface Flags extends ModelFlags, SamplingFlags {
   readonly think?: keyof typeof thinking;
   readonly state?: string;
 }
-
-const thinking = {
-  off: false,
-  on: true,
-  auto: 'auto',
-  fast: 'fast',
-  short: 'short',
-  long: 'long',
-} as const satisfies Record<string, ThinkMode>;
 
 const commands = `/help          this list
 /reset         forget all that was said

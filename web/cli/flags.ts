@@ -1,6 +1,13 @@
 // The flags that commands have in common: which model, and how it chooses its tokens.
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type GenerateOptions, type LoadOptions, type Model, presets, RWKV } from '../node.js';
+import {
+  type GenerateOptions,
+  type LoadOptions,
+  type Model,
+  presets,
+  RWKV,
+  type ThinkMode,
+} from '../node.js';
 import { progressLine } from './terminal.js';
 
 /** What `addModelFlags` adds. */
@@ -41,6 +48,16 @@ export function addModelFlags(command: Command): Command {
     .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
     .option('--threads <n>', "how many threads compute, or 'auto'", toThreads, 'auto');
 }
+
+/** What --think says, by its words. */
+export const thinking = {
+  off: false,
+  on: true,
+  auto: 'auto',
+  fast: 'fast',
+  short: 'short',
+  long: 'long',
+} as const satisfies Record<string, ThinkMode>;
 
 /** -n, -t and all else that says how tokens are chosen and where a text ends. `usual` is what stands for absent flags. */
 export function addSamplingFlags(

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { createEndpoints } from '../adapters/openai-endpoints.js';
-import type { ChatTemplate, ThinkMode } from '../chat.js';
+import type { ChatTemplate } from '../chat.js';
 import { unexpected } from '../errors.js';
 import { RWKV } from '../node.js';
 import type { Listening } from '../serve/listen.js';
@@ -12,6 +12,7 @@ import {
   type ModelFlags,
   type SamplingFlags,
   samplingOptions,
+  thinking,
   toNumber,
 } from './flags.js';
 import { progressLine } from './terminal.js';
@@ -28,15 +29,6 @@ interface Flags extends ModelFlags, SamplingFlags {
   readonly chatTemplate?: ChatTemplate;
   readonly think?: keyof typeof thinking;
 }
-
-const thinking = {
-  off: false,
-  on: true,
-  auto: 'auto',
-  fast: 'fast',
-  short: 'short',
-  long: 'long',
-} as const satisfies Record<string, ThinkMode>;
 
 const examples = `
 Sampling flags are what requests start from; their own parameters go before. Requests may name any model: there is one.
