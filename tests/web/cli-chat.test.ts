@@ -121,12 +121,16 @@ test('Ctrl-C stops a reply; where there is none, it ends', async () => {
   expect(await end).toEqual([130, null]);
 });
 
+// What is known of a terminal by its variables, whatever the tests themselves run in.
+const unset = ['COLORTERM', 'CI', 'TMUX', 'NO_COLOR', 'FORCE_COLOR', 'CLICOLOR_FORCE', 'NODE_DISABLE_COLORS'];
+const terminal = { TERM: 'xterm-256color', ...Object.fromEntries(unset.map((name) => [name, undefined])) };
+
 /** What the command says at a terminal of `script`, and its exit code. Input is typed when what it waits for has come. */
 async function atTerminal(args: string[], typing: [RegExp, string][], env: NodeJS.ProcessEnv = {}) {
   const command = [process.execPath, cli, ...args].map((arg) => `'${arg}'`).join(' ');
   const child = spawn('script', ['-qefc', command, '/dev/null'], {
     stdio: 'pipe',
-    env: { ...process.env, TERM: 'xterm-256color', ...env },
+    env: { ...process.env, ...terminal, ...env },
   });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (piece) => {
@@ -150,19 +154,18 @@ describe('at a terminal', () => {
         [/Once upon[^>]*> $/, '\x03'],
         [/once more[^>]*> $/, '\x03'],
       ],
-      { NO_COLOR: '1', FORCE_COLOR: undefined },
+      { NO_COLOR: '1' },
     );
     expect(code).toBe(130);
     expect(output).toContain('/help tells more');
   });
 
   test('colours are there, but not where NO_COLOR is set or where the output goes elsewhere', async () => {
-    const env = { NO_COLOR: undefined, FORCE_COLOR: undefined };
     for (const args of [['--help'], ['no-such-command']]) {
-      const { output } = await atTerminal(args, [], env);
+      const { output } = await atTerminal(args, []);
       const plain = stripVTControlCharacters(output);
       expect(output).not.toBe(plain);
-      expect((await atTerminal(args, [], { ...env, NO_COLOR: '1' })).output).toBe(plain);
+      expect((await atTerminal(args, [], { NO_COLOR: '1' })).output).toBe(plain);
       const { stdout, stderr } = await run(...args);
       expect(stdout + stderr).toBe(stripVTControlCharacters(stdout + stderr));
     }

@@ -1,9 +1,10 @@
 // The store's small parts by themselves.
-import { homedir } from 'node:os';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createMeter } from '../../dist/store/meter.js';
-import { cacheFolder } from '../../dist/store/node-shelf.js';
+import { cacheFolder, openFolder } from '../../dist/store/node-shelf.js';
 import { expandShorthand } from '../../dist/store/shorthand.js';
 
 test.each([
@@ -15,6 +16,18 @@ test.each([
   [{}, join(homedir(), '.cache/rwkv-wasm')],
 ])('with %j files are in %s', (env, folder) => {
   expect(cacheFolder(env)).toBe(folder);
+});
+
+test('many may open the folder at once, and write the record of one file', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rwkv-wasm-store-test-'));
+  const shelves = await Promise.all(Array.from({ length: 50 }, () => openFolder(folder)));
+  const key = '0'.repeat(32);
+  const record = { url: 'https://example.com/x.pth', name: 'x.pth', lastUsed: 1 };
+  await Promise.all(shelves.map((shelf) => shelf?.writeRecord(key, record)));
+  expect(shelves).not.toContain(undefined);
+  expect(await shelves[0]?.record(key)).toEqual(record);
+  expect(readdirSync(folder)).toEqual([`${key}.json`]);
+  rmSync(folder, { recursive: true });
 });
 
 test.each([

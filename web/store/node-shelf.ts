@@ -4,7 +4,6 @@ import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, wri
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { threadId } from 'node:worker_threads';
 import { openPath } from '../node-files.js';
 import { parseRecord, type StoredRecord } from './record.js';
 import type { Found, Shelf, Sink } from './shelf.js';
@@ -21,13 +20,18 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 export async function openFolder(path: string): Promise<Shelf | undefined> {
   try {
     await mkdir(path, { recursive: true });
-    const probe = join(path, `probe.${process.pid}.${threadId}.tmp`);
+    const probe = join(path, scratchName('probe'));
     await (await open(probe, 'w')).close();
     await rm(probe);
     return folderShelf(path);
   } catch {
     return undefined;
   }
+}
+
+// Nobody else's: several loads of one process may be at it at once.
+function scratchName(what: string): string {
+  return `${what}.${crypto.randomUUID()}.tmp`;
 }
 
 function folderShelf(folder: string): Shelf {
@@ -58,7 +62,7 @@ function folderShelf(folder: string): Shelf {
       return bavail * bsize;
     },
     async writeRecord(key, record: StoredRecord) {
-      const fresh = at(key, `json.${process.pid}.${threadId}.tmp`);
+      const fresh = join(folder, scratchName(key));
       await writeFile(fresh, JSON.stringify(record));
       await rename(fresh, at(key, 'json'));
     },
