@@ -12,7 +12,7 @@ export {
   splitThinking,
   type ThinkMode,
 } from './chat.js';
-export type { Completion, CompletionResult, FinishReason } from './completion.js';
+export type { Completion, CompletionResult, FinishReason, PromptUsage } from './completion.js';
 export { RwkvError, type RwkvErrorCode } from './errors.js';
 export type { Model } from './model.js';
 export type {

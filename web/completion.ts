@@ -7,6 +7,14 @@ import type { Step } from './protocol.js';
  */
 export type FinishReason = 'stop' | 'length' | 'end-of-text' | 'aborted';
 
+/** What reading a prompt took. */
+export interface PromptUsage {
+  /** Tokens of the prompt that were read. */
+  readonly promptTokens: number;
+  /** How many of them had been read before, by another session. */
+  readonly cachedTokens: number;
+}
+
 /** What a completion came to. */
 export interface CompletionResult {
   /** What was delivered, whole. */
@@ -20,14 +28,10 @@ export interface CompletionResult {
   /** The generated tokens with their log probabilities, where the option `logprobs` or `topLogprobs` asked for them. */
   readonly logprobs?: readonly Step[];
   /** Tokens that were read and generated. */
-  readonly usage: {
-    /** Tokens of the prompt that were read. */
-    readonly promptTokens: number;
-    /** How many of the prompt's tokens had been read before, by another session. */
-    readonly cachedTokens: number;
+  readonly usage: PromptUsage & {
     /** Tokens that were generated. */
     readonly completionTokens: number;
-    /** Both. */
+    /** Of the prompt and generated. */
     readonly totalTokens: number;
   };
   /** Milliseconds and tokens a second of reading the prompt and of generating; 0 where nothing was. */

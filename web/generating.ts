@@ -2,7 +2,7 @@
 import type { CompletionResult, FinishReason } from './completion.js';
 import { RwkvError } from './errors.js';
 import type { Matcher } from './grammar.js';
-import type { Drawing, Prompt, Reply, Step } from './protocol.js';
+import type { Drawing, Prompt, ReadCounts, Step } from './protocol.js';
 import type { ReplyView } from './reply-view.js';
 import { StopTexts } from './stop-texts.js';
 
@@ -18,7 +18,7 @@ export interface Call {
   /** Waits for the session's turn; gives what ends it. */
   enter(): Promise<() => void>;
   /** Reads the prompt; gives how many tokens that were. */
-  begin(prompt: Prompt, drawing: Drawing): Promise<Reply<'begin'>>;
+  begin(prompt: Prompt, drawing: Drawing): Promise<ReadCounts>;
   /** Follows the text through its grammar, if it has one. */
   match(): Promise<Matcher | undefined>;
   /** Draws a token, as the worker's operation of this name does. */
@@ -145,7 +145,7 @@ class Books {
   get hasEnded(): boolean {
     return this.#reason !== 'aborted';
   }
-  promptIsRead({ tokens, cached }: Reply<'begin'>): void {
+  promptIsRead({ tokens, cached }: ReadCounts): void {
     this.#promptTokens = tokens;
     this.#cachedTokens = cached;
     this.#begun = this.#last = performance.now();

@@ -14,7 +14,7 @@ import {
   type ModelSource,
 } from './options.js';
 import type { ModelFile, Place, VocabularyChoice } from './protocol.js';
-import { keep, type StoreHost, type Wish } from './store/keeping.js';
+import { isRemote, keep, type StoreHost, type Wish } from './store/keeping.js';
 import { expandShorthand } from './store/shorthand.js';
 import { type Spawned, storeWorker } from './store-worker.js';
 import { storyteller, storytellerIn } from './storyteller.js';
@@ -130,7 +130,18 @@ export function createRWKV(host: Host): RWKV {
           const request = { model, vocabulary, quantization, build, threads, kernels, prefixCache, wasmUrl };
           const transfer = [model, vocabulary].flatMap(buffers);
           const info = await client.call('load', request, { signal, transfer, onProgress });
-          return new Model(client, info, (state, use) => withPlace(host, 'option state', state, use));
+          const keptState = (state: ModelSource, use: Use<number>) =>
+            withPlace(host, 'option state', state, async (place, transfer) => {
+              if (!isRemote(place)) return use(place, transfer);
+              const downloader = spawn(workerUrl); // a download that fails ends its worker
+              try {
+                const wish = { cache, allowNetwork, signal: undefined, sha256: null };
+                return await use(await keepBy(downloader, wish, place, spawned), transfer);
+              } finally {
+                await downloader.close();
+              }
+            });
+          return new Model(client, info, keptState);
         } catch (error) {
           await client.close();
           throw error;
@@ -158,13 +169,11 @@ export function fileName(path: string): string {
   );
 }
 
-/** What `use` makes of the place that `source` is, with the buffers that may go there. */
-async function withPlace<T>(
-  host: Host,
-  name: string,
-  source: ModelSource,
-  use: (place: Place, transfer: ArrayBuffer[]) => Promise<T>,
-): Promise<T> {
+// What is done with a place, and the buffers that may go there.
+type Use<T> = (place: Place, transfer: ArrayBuffer[]) => Promise<T>;
+
+/** What `use` makes of the place that `source` is. */
+async function withPlace<T>(host: Host, name: string, source: ModelSource, use: Use<T>): Promise<T> {
   const at = await placeOf(host, name, source);
   try {
     return await use(at, buffers(at));

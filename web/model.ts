@@ -39,8 +39,8 @@ export class Model implements AsyncDisposable {
    * Starts a text of its own. A session holds a few hundred kilobytes to some megabytes, however long its text grows.
    *
    * @throws RwkvError `invalid-argument`, `disposed`, `out-of-memory`, `worker-crashed`; of the option `state` also
-   * `bad-file`, `bad-model` where it is no state or none for this model, `unsupported`, `read-failed`. The model stays
-   * usable.
+   * `bad-file`, `bad-model` where it is no state or none for this model, `unsupported`,
+   * `read-failed`, `not-stored`, `quota-exceeded`, `in-use`. The model stays usable.
    */
   async createSession(options: SessionOptions = {}): Promise<Session> {
     const { seed = randomSeed(), state: source } = checkSessionOptions(options);

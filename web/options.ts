@@ -118,8 +118,8 @@ export interface SessionOptions {
   seed?: number | undefined;
   /**
    * What the session starts from: a file that state tuning made for this model (`.pth` or `.safetensors` with
-   * `blocks.N.att.time_state`) or what `session.save` gave, wherever `RWKV.load` takes a file from. Default: the state that is merged into the
-   * model's file, else zeros.
+   * `blocks.N.att.time_state`) or what `session.save` gave, wherever `RWKV.load` takes a file from, kept in the
+   * store as the model is. Default: the state that is merged into the model's file, else zeros.
    */
   state?: ModelSource | undefined;
 }

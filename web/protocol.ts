@@ -156,6 +156,12 @@ export interface Step {
   readonly topLogprobs?: readonly TokenLogprob[];
 }
 
+/** How many tokens of a prompt were read, and how many of them before, by another session. */
+export interface ReadCounts {
+  readonly tokens: number;
+  readonly cached: number;
+}
+
 /** All that a generating call asks of the worker. */
 export interface Drawing {
   readonly sampling: Sampling;
@@ -266,11 +272,10 @@ export interface Operations {
   /** Back to before the last `append` or `begin`; `false`: there was none since the last such step back. */
   rewind: { request: { readonly session: number }; reply: boolean };
   /** Reads the prompt; answers when all of it is read. */
-  append: { request: { readonly session: number; readonly prompt: Prompt }; reply: null };
+  append: { request: { readonly session: number; readonly prompt: Prompt }; reply: ReadCounts };
   /**
    * As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. `border` comes before a text
-   * where the session has read something already. Answers how many tokens that were, and how many of them were read before,
-   * by another session.
+   * where the session has read something already.
    */
   begin: {
     request: {
@@ -279,7 +284,7 @@ export interface Operations {
       readonly border: string;
       readonly drawing: Drawing;
     };
-    reply: { readonly tokens: number; readonly cached: number };
+    reply: ReadCounts;
   };
   /**
    * Draws one token, of those whose bits are set in `allowed` (`null`: of all), and begins to read it, unless it is token 0.

@@ -3,7 +3,7 @@ import { reader, seedWords, unwrap, type WasmModel, type WasmReading, type WasmS
 import { RwkvError } from './errors.js';
 import { type Io, openSource } from './model-store.js';
 import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
-import type { Handlers, Prompt, Reply } from './protocol.js';
+import type { Handlers, Prompt, ReadCounts } from './protocol.js';
 import { Trail } from './trail.js';
 import type { Turns } from './turns.js';
 
@@ -100,7 +100,7 @@ export function sessionHandlers(
     }
   }
   // A fresh session goes on from what another has read of the same prompt.
-  async function read(id: number, prompt: Int32Array): Promise<Reply<'begin'>> {
+  async function read(id: number, prompt: Int32Array): Promise<ReadCounts> {
     const session = find(id);
     const { turns, prefixes } = there();
     const text = texts.get(id);
@@ -196,8 +196,7 @@ export function sessionHandlers(
     async append({ session: id, prompt }) {
       find(id);
       const ids = tokens(prompt);
-      if (ids.length > 0) await read(id, ids);
-      return null;
+      return ids.length > 0 ? read(id, ids) : { tokens: 0, cached: 0 };
     },
     async begin({ session: id, prompt, border, drawing }) {
       const session = find(id);

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat.js';
 import type { Client } from './client.js';
-import { Completion } from './completion.js';
+import { Completion, type PromptUsage } from './completion.js';
 import { RwkvError, unexpected } from './errors.js';
 import { type Call, generating } from './generating.js';
 import { startMatcher } from './grammar.js';
@@ -122,15 +122,17 @@ export class Session implements AsyncDisposable {
 
   /**
    * Reads text or token ids (0 to V - 1) without generating. Reading a text in pieces that end where tokens end is
-   * the same as reading it whole.
+   * the same as reading it whole. Answers how many tokens that were.
    *
    * @throws RwkvError `invalid-argument`, `no-tokenizer`, `disposed`, `worker-crashed`; the reason of `signal` when it
    * aborts: what is not read yet is read by the next call.
    */
-  async append(textOrTokens: string | ArrayLike<number>, options: ReadOptions = {}): Promise<void> {
+  async append(textOrTokens: string | ArrayLike<number>, options: ReadOptions = {}): Promise<PromptUsage> {
     const { signal } = checkReadOptions(options);
     const prompt = this.#checkPrompt(textOrTokens);
-    await this.#inTurn(signal, () => this.#call('append', { session: this.#id, prompt }, signal));
+    const read = () => this.#call('append', { session: this.#id, prompt }, signal);
+    const { tokens, cached } = await this.#inTurn(signal, read);
+    return { promptTokens: tokens, cachedTokens: cached };
   }
 
   /**

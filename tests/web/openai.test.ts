@@ -53,6 +53,7 @@ describe('a completion', () => {
         prompt_tokens: usage.promptTokens,
         completion_tokens: usage.completionTokens,
         total_tokens: usage.totalTokens,
+        prompt_tokens_details: { cached_tokens: 0 }, // too short to be kept
       },
     });
   });
@@ -103,7 +104,7 @@ describe('a completion', () => {
     expect(choices.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
     expect(new Set(choices.map(({ text }) => text)).size).toBe(4);
     const read = (alone[0]?.usage.promptTokens ?? 0) + (alone[2]?.usage.promptTokens ?? 0);
-    expect(usage).toEqual({ prompt_tokens: read, completion_tokens: 48, total_tokens: read + 48 });
+    expect(usage).toMatchObject({ prompt_tokens: read, completion_tokens: 48, total_tokens: read + 48 });
   });
 
   test('takes token ids, and a negative seed', async () => {
@@ -146,6 +147,17 @@ describe('a completion', () => {
     const [, ...rest] = (await session.score(prompt)).tokens;
     expect(logprobs?.token_logprobs).toEqual([null, ...rest.map(({ logprob }) => logprob)]);
     expect(logprobs?.tokens.join('')).toBe(prompt);
+  });
+
+  test('tells what of its prompt was read for another', async () => {
+    const long = `${prompt} there was a little dog who lived with a kind old man near the big dark forest.`;
+    const cached: unknown[] = [];
+    for (let i = 0; i < 2; i++) {
+      const { usage } = await client.completions.create({ prompt: long, max_tokens: 1 });
+      cached.push(usage.prompt_tokens_details.cached_tokens);
+      expect(usage.prompt_tokens).toBe((await model.tokenize(long)).length);
+    }
+    expect(cached).toEqual([0, (await model.tokenize(long)).length]);
   });
 
   test('of an empty prompt starts a text', async () => {

@@ -83,6 +83,26 @@ describe('a load', () => {
     expect(await store.has(tokenizer)).toBe(true);
   });
 
+  test('keeps initial states of its sessions, and lives on where one cannot be had', async () => {
+    const expected = await write(model);
+    const loaded = await RWKV.load(model, { tokenizer: 'bytes' });
+    const session = await loaded.createSession();
+    await session.append('In a');
+    const url = serve({ body: Buffer.from(await session.save()) }, '/state');
+    for (let i = 0; i < 2; i++) {
+      const restored = await loaded.createSession({ seed: 3, state: url });
+      expect(await textOf(restored.complete('', { maxTokens: 12, topP: 1 }))).toBe(expected);
+    }
+    expect(server.asked).toHaveLength(1);
+    await refuses(loaded.createSession({ state: `${server.site}/none` }), 'read-failed', /404/);
+    await (await loaded.createSession()).append('In a');
+    await loaded.dispose();
+    const offline = await RWKV.load(model, { tokenizer: 'bytes', allowNetwork: false });
+    await offline.createSession({ state: url });
+    await refuses(offline.createSession({ state: `${server.site}/none` }), 'not-stored', /allowNetwork/);
+    await offline.dispose();
+  });
+
   test("keeps nothing that is the package's own, a path, a Blob or bytes", async () => {
     const path = fileURLToPath(new URL('../fixtures/oracle/v7-bf16.pth', import.meta.url));
     await (await RWKV.load()).dispose();

@@ -172,8 +172,8 @@ function endOf({ finishReason, usage, timings }: CompletionResult, hasThought: b
     usage: {
       inputTokens: {
         total: usage.promptTokens,
-        noCache: usage.promptTokens,
-        cacheRead: undefined,
+        noCache: usage.promptTokens - usage.cachedTokens,
+        cacheRead: usage.cachedTokens,
         cacheWrite: undefined,
       },
       outputTokens: {

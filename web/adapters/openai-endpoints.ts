@@ -3,16 +3,10 @@ import { type ChatFormat, renderChat } from '../chat.js';
 import { unexpected } from '../errors.js';
 import type { RWKV } from '../load.js';
 import type { Model } from '../model.js';
-import {
-  checkGenerateOptions,
-  checkLoadOptions,
-  type GenerateOptions,
-  type LoadOptions,
-  type ModelSource,
-} from '../options.js';
+import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../options.js';
 import { integer } from '../rules.js';
+import { LazyModel, type ModelOrSource } from './lazy-model.js';
 import { invalidRequest, toOpenAIError } from './openai-errors.js';
-import { ModelHolder, seconds } from './openai-model.js';
 import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './openai-replies.js';
 import { chatJob, completionJob, type Job, type ReadyJob } from './openai-requests.js';
 import { type Happening, run } from './openai-run.js';
@@ -70,7 +64,7 @@ const parallels = integer(1, 1024);
 /** @throws RwkvError `invalid-argument` */
 export function createEndpoints(
   load: RWKV['load'],
-  source: Model | ModelSource | undefined,
+  source: ModelOrSource,
   options: OpenAIOptions,
 ): Endpoints {
   const { name, chat: format = {}, defaults = {}, parallel = 64, ...loadOptions } = options;
@@ -79,14 +73,14 @@ export function createEndpoints(
     throw unexpected('option name', 'a text that is not empty', name);
   if (!parallels.accepts(parallel)) throw unexpected('option parallel', parallels.expected, parallel);
   renderChat([{ role: 'user', content: '' }], format); // checks it
-  checkLoadOptions(loadOptions);
   const slots = new Slots(parallel);
-  const holder = new ModelHolder(load, source, loadOptions);
+  const lazy = new LazyModel(load, source, loadOptions);
+  const since = seconds();
 
   const described = ({ info }: Model): OpenAIModel => ({
     id: name ?? info.name.replace(/\.\w+$/, ''),
     object: 'model',
-    created: holder.since,
+    created: since,
     owned_by: 'rwkv-wasm',
   });
   const formatFor = ({ info }: Model): ChatFormat => ({
@@ -112,11 +106,11 @@ export function createEndpoints(
     const forget = () => signal?.removeEventListener('abort', abort);
     let model: Model | undefined;
     const failure = (error: unknown) => {
-      if (model) holder.failed(model, error);
+      if (model) lazy.failed(model, error);
       return toOpenAIError(error);
     };
     try {
-      model = await holder.get(controller.signal);
+      model = await lazy.get(controller.signal);
       const job = ready(formatFor(model));
       const head = headOf(model, style.prefix);
       const happenings = run(model, job, slots, controller.signal);
@@ -153,16 +147,16 @@ export function createEndpoints(
         options,
       ),
     async list({ signal } = {}) {
-      return { object: 'list', data: [described(await holder.get(signal))] };
+      return { object: 'list', data: [described(await lazy.get(signal ?? undefined))] };
     },
     async retrieve(wanted, { signal } = {}) {
-      const model = described(await holder.get(signal));
+      const model = described(await lazy.get(signal ?? undefined));
       if (model.id === wanted) return model;
       const message = `the model '${wanted}' does not exist: there is '${model.id}'`;
       throw invalidRequest(message, 'model', 'model_not_found', 404);
     },
-    load: () => holder.get(undefined),
-    dispose: () => holder.dispose(),
+    load: () => lazy.get(),
+    dispose: () => lazy.dispose(),
   };
 }
 
@@ -208,6 +202,11 @@ function checked(job: () => ReadyJob): ReadyJob {
   } catch (error) {
     throw toOpenAIError(error);
   }
+}
+
+// The time, in seconds since 1970.
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
 }
 
 // 24 letters and digits; crypto.randomUUID is not in every page.

@@ -13,7 +13,9 @@ export interface OpenAIErrorBody {
 
 /** An RwkvError that also is what OpenAI's API answers: `status` of HTTP, and `error` as its body. */
 export class OpenAIError extends RwkvError {
+  /** Of HTTP. */
   readonly status: number;
+  /** The body. */
   readonly error: OpenAIErrorBody;
 
   constructor(
@@ -27,9 +29,11 @@ export class OpenAIError extends RwkvError {
     this.error = error;
   }
 
+  /** Whose fault it is. */
   get type(): OpenAIErrorBody['type'] {
     return this.error.type;
   }
+  /** The parameter that is wrong. */
   get param(): string | null {
     return this.error.param;
   }

@@ -121,7 +121,7 @@ export async function gather(
   happenings: AsyncIterable<Happening>,
 ): Promise<{ choices: Choice[]; usage: Usage }> {
   const choices: Choice[] = [];
-  let usage: Usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+  let usage: Usage | undefined;
   for await (const happening of happenings) {
     if (happening.kind === 'usage') {
       usage = happening.usage;
@@ -136,6 +136,7 @@ export async function gather(
       choice.tokens.push(...happening.tokens);
     }
   }
+  if (!usage) throw new Error('a request ended without its usage');
   return { choices, usage };
 }
 

@@ -56,7 +56,8 @@ export async function* run(
       const ids = typeof prompt === 'string' ? await idsOf(model, prompt) : prompt;
       roots.push({ session: keep(await model.createSession()), ids, prompt });
     }
-    await Promise.all(roots.map(({ session, ids }) => session.append(ids, { signal })));
+    const read = await Promise.all(roots.map(({ session, ids }) => session.append(ids, { signal })));
+    const cachedTokens = read.reduce((sum, usage) => sum + usage.cachedTokens, 0);
 
     const choices: AsyncGenerator<Happening, void, undefined>[] = [];
     let promptTokens = 0;
@@ -81,6 +82,7 @@ export async function* run(
         prompt_tokens: promptTokens,
         completion_tokens: completionTokens,
         total_tokens: promptTokens + completionTokens,
+        prompt_tokens_details: { cached_tokens: cachedTokens },
       },
     };
   } finally {

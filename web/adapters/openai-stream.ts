@@ -3,6 +3,7 @@
  * worker; an aborted stream just ends. One that is not looped over has to be aborted: its text waits to be fetched.
  */
 export class OpenAIStream<Chunk> implements AsyncIterable<Chunk> {
+  /** Ends the work. */
   readonly controller: AbortController;
   readonly #chunks: AsyncGenerator<Chunk, void, undefined>;
 
@@ -17,6 +18,7 @@ export class OpenAIStream<Chunk> implements AsyncIterable<Chunk> {
     controller.signal.addEventListener('abort', () => void leave());
   }
 
+  /** The chunks that are still to come. */
   [Symbol.asyncIterator](): AsyncGenerator<Chunk, void, undefined> {
     return this.#chunks;
   }

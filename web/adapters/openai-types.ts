@@ -5,6 +5,8 @@ export interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
+  /** Tokens of the prompt that had been read before, for another request. */
+  prompt_tokens_details: { cached_tokens: number };
 }
 
 /** Why a text ended: `'stop'` at a stop text or where the model ended it, `'length'` after the most tokens it may have. */
@@ -98,6 +100,7 @@ export interface ChatToken {
   bytes: number[] | null;
 }
 
+/** Log probabilities of a chat's reply, token by token. */
 export interface ChatLogprobs {
   content: (ChatToken & { top_logprobs: ChatToken[] })[] | null;
   refusal: null;
@@ -122,6 +125,7 @@ interface Head<Kind extends string> {
   system_fingerprint: string;
 }
 
+/** What `chat.completions.create` answers. */
 export interface ChatCompletion extends Head<'chat.completion'> {
   choices: {
     index: number;
@@ -132,6 +136,7 @@ export interface ChatCompletion extends Head<'chat.completion'> {
   usage: Usage;
 }
 
+/** What a stream of `chat.completions.create` consists of: each adds to the replies. */
 export interface ChatCompletionChunk extends Head<'chat.completion.chunk'> {
   choices: {
     index: number;
@@ -143,6 +148,7 @@ export interface ChatCompletionChunk extends Head<'chat.completion.chunk'> {
   usage?: Usage | null;
 }
 
+/** What `completions.create` answers. */
 export interface TextCompletion extends Head<'text_completion'> {
   choices: {
     index: number;
@@ -153,6 +159,7 @@ export interface TextCompletion extends Head<'text_completion'> {
   usage: Usage;
 }
 
+/** What a stream of `completions.create` consists of: each adds to the texts. */
 export interface TextCompletionChunk extends Head<'text_completion'> {
   choices: {
     index: number;
@@ -164,13 +171,16 @@ export interface TextCompletionChunk extends Head<'text_completion'> {
   usage?: Usage | null;
 }
 
+/** The model, as `models.retrieve` tells it. */
 export interface OpenAIModel {
   id: string;
   object: 'model';
+  /** When the client was made, in seconds since 1970. */
   created: number;
   owned_by: string;
 }
 
+/** What `models.list` answers: the one model that there is. */
 export interface OpenAIModelList {
   object: 'list';
   data: OpenAIModel[];

@@ -1,7 +1,9 @@
 // The shapes of the Prompt API (webmachinelearning.github.io/prompt-api), as far as a text model has a use for them.
 
+/** Whether a model is there, or what must come first. */
 export type Availability = 'unavailable' | 'downloadable' | 'downloading' | 'available';
 
+/** Who speaks. */
 export type LanguageModelMessageRole = 'system' | 'user' | 'assistant';
 
 /** A part of a message. Others than texts are refused with `NotSupportedError`. */
@@ -10,6 +12,7 @@ export interface LanguageModelMessageContent {
   readonly value: unknown;
 }
 
+/** One message of a conversation. */
 export interface LanguageModelMessage {
   readonly role: LanguageModelMessageRole;
   readonly content: string | readonly LanguageModelMessageContent[];
@@ -37,6 +40,7 @@ export type LanguageModelSamplingMode =
   | 'creative'
   | 'most-creative';
 
+/** What `availability` asks after, and `create` too. */
 export interface LanguageModelCreateCoreOptions {
   /** 1 and up; more than `maxTopK` is `maxTopK`, which is no limit. */
   readonly topK?: number | undefined;
@@ -50,14 +54,17 @@ export interface LanguageModelCreateCoreOptions {
   readonly tools?: readonly object[] | undefined;
 }
 
+/** What `create` takes. */
 export interface LanguageModelCreateOptions extends LanguageModelCreateCoreOptions {
   /** Ends the creation, and later the session. */
   readonly signal?: AbortSignal | undefined;
   /** Gets an EventTarget that fires `downloadprogress`. */
   readonly monitor?: ((monitor: CreateMonitor) => void) | undefined;
+  /** What the session has read before its first prompt. */
   readonly initialPrompts?: readonly LanguageModelMessage[] | undefined;
 }
 
+/** What `prompt` takes. */
 export interface LanguageModelPromptOptions {
   /** A JSON schema, or a regular expression, that the reply must keep. */
   readonly responseConstraint?: object | undefined;
@@ -67,10 +74,12 @@ export interface LanguageModelPromptOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What ends a call. */
 export interface LanguageModelSignalOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What `topK` and `temperature` are where `create` does not get them, and their limits. */
 export interface LanguageModelParams {
   readonly defaultTopK: number;
   readonly maxTopK: number;
@@ -85,6 +94,7 @@ type ListenerOptions = Parameters<EventTarget['addEventListener']>[2];
 
 /** What `monitor` gets. */
 export interface CreateMonitor extends EventTarget {
+  /** Hears `downloadprogress`. */
   ondownloadprogress: ((event: DownloadProgressEvent) => void) | null;
   addEventListener(
     type: 'downloadprogress',
@@ -150,8 +160,10 @@ export interface LanguageModelFactory {
    * `OperationError` where it cannot be loaded, `AbortError` or the reason of `signal`; TypeError and RangeError for options
    */
   create(options?: LanguageModelCreateOptions): Promise<LanguageModelSession>;
+  /** The sampling that sessions start from. */
   params(): Promise<LanguageModelParams | null>;
   /** Not the API's: ends the worker of a model that was loaded here; one that was passed stays. */
   dispose(): Promise<void>;
+  /** Whether a value is one of its sessions. */
   [Symbol.hasInstance](value: unknown): boolean;
 }
