@@ -27,7 +27,7 @@ export interface Call {
   readonly reply: ReplyView | undefined;
   /** Back to where the text was this beginning of it. */
   goBack(text: string): Promise<unknown>;
-  /** Back to before `begin`. */
+  /** Back to before `begin`, if it did anything. */
   rewind(): Promise<unknown>;
   textOf(tokens: Int32Array<ArrayBuffer>): Promise<string>;
 }
@@ -111,9 +111,9 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
   } finally {
     matcher?.dispose();
     try {
-      // A prompt that was refused has changed nothing; one that was cut short by the signal has.
-      const hasChanged = hasBegun || (hasAsked && signal?.aborted);
-      if (hasChanged && !books.hasEnded && !call.keepPartial) await call.rewind();
+      // A prompt that was refused has changed nothing; one that was cut short by the signal may have.
+      const mayHaveChanged = hasBegun || (hasAsked && signal?.aborted);
+      if (mayHaveChanged && !books.hasEnded && !call.keepPartial) await call.rewind();
       else if (hasBegun && reply) await call.goBack(reply.generated(said));
     } finally {
       leave();

@@ -269,17 +269,21 @@ export interface Operations {
   save: { request: { readonly session: number; readonly asHalves: boolean }; reply: Uint8Array<ArrayBuffer> };
   /** Back to before the first token. */
   reset: { request: { readonly session: number }; reply: null };
-  /** Back to before the last `append` or `begin`; `false`: there was none since the last such step back. */
-  rewind: { request: { readonly session: number }; reply: boolean };
+  /**
+   * Back to before the last `append` or `begin`; `false`: there was none since the last such step back. `call`: only where
+   * it was the `begin` of this number, which may have been refused before anybody heard of it.
+   */
+  rewind: { request: { readonly session: number; readonly call: number | null }; reply: boolean };
   /** Reads the prompt; answers when all of it is read. */
   append: { request: { readonly session: number; readonly prompt: Prompt }; reply: ReadCounts };
   /**
    * As `append`, to generate after it: an empty prompt on a fresh session starts from token 0. `border` comes before a text
-   * where the session has read something already.
+   * where the session has read something already. `call` numbers those of a session.
    */
   begin: {
     request: {
       readonly session: number;
+      readonly call: number;
       readonly prompt: Prompt;
       readonly border: string;
       readonly drawing: Drawing;

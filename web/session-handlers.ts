@@ -12,6 +12,7 @@ interface Past {
   readonly session: WasmSession;
   readonly text: number[] | undefined;
   readonly length: number;
+  readonly call: number | null;
 }
 
 /** A model that is ready. */
@@ -100,11 +101,11 @@ export function sessionHandlers(
     }
   }
   // A fresh session goes on from what another has read of the same prompt.
-  async function read(id: number, prompt: Int32Array): Promise<ReadCounts> {
+  async function read(id: number, prompt: Int32Array, call: number | null): Promise<ReadCounts> {
     const session = find(id);
     const { turns, prefixes } = there();
     const text = texts.get(id);
-    const past = { session: session.fork(), text, length: text?.length ?? 0 };
+    const past = { session: session.fork(), text, length: text?.length ?? 0, call };
     const isFresh = text?.length === 0;
     const kept = isFresh ? prefixes.find(prompt) : undefined;
     if (kept) session.adopt(kept.session);
@@ -180,10 +181,10 @@ export function sessionHandlers(
       forget(id);
       return null;
     },
-    rewind({ session: id }) {
+    rewind({ session: id, call }) {
       const session = find(id);
       const past = before.get(id);
-      if (!past) return false;
+      if (!past || (call !== null && call !== past.call)) return false;
       leaveTrail(id);
       there().turns.stop(session);
       session.delete();
@@ -196,14 +197,14 @@ export function sessionHandlers(
     async append({ session: id, prompt }) {
       find(id);
       const ids = tokens(prompt);
-      return ids.length > 0 ? read(id, ids) : { tokens: 0, cached: 0 };
+      return ids.length > 0 ? read(id, ids, null) : { tokens: 0, cached: 0 };
     },
-    async begin({ session: id, prompt, border, drawing }) {
+    async begin({ session: id, call, prompt, border, drawing }) {
       const session = find(id);
       const isUsed = border !== '' && (session.pending() > 0 || session.logits() !== null);
       const ids = tokens(isUsed && typeof prompt === 'string' ? border + prompt : prompt);
       const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
-      const counts = read(id, ids);
+      const counts = read(id, ids, call);
       session.configure(sampling, biasedTokens, biases, topLogprobs);
       if (seed !== undefined) session.reseed(...seedWords(seed));
       return counts;

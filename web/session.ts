@@ -37,6 +37,7 @@ export class Session implements AsyncDisposable {
   readonly #id: number;
   readonly #info: ModelInfo;
   readonly #queue = new Queue();
+  #calls = 0;
   #disposed = false;
 
   /** @internal Made by `model.createSession`. */
@@ -197,7 +198,9 @@ export class Session implements AsyncDisposable {
    * @throws RwkvError `invalid-argument` where there is no such call; `disposed`, `worker-crashed`
    */
   async rewind(): Promise<void> {
-    const went = await this.#inTurn(undefined, () => this.#call('rewind', { session: this.#id }, undefined));
+    const went = await this.#inTurn(undefined, () =>
+      this.#call('rewind', { session: this.#id, call: null }, undefined),
+    );
     if (!went) throw new RwkvError('invalid-argument', 'rewind: there is no call to go back before');
   }
 
@@ -250,6 +253,7 @@ export class Session implements AsyncDisposable {
   // `border` divides the prompt from what the session has read before; a `reply` is shown as a chat shows it.
   #callOf(checked: CheckedOptions, prompt: Prompt, border: string, reply: ReplyView | undefined): Call {
     const session = this.#id;
+    const call = ++this.#calls;
     const { signal, structure } = checked;
     return {
       ...checked,
@@ -258,11 +262,11 @@ export class Session implements AsyncDisposable {
       enter: () => this.#queue.enter(signal),
       match: async () =>
         structure && startMatcher(this.#client, this.#info.vocabulary, structure, reply !== undefined),
-      begin: (prompt, drawing) => this.#call('begin', { session, prompt, border, drawing }, signal),
+      begin: (prompt, drawing) => this.#call('begin', { session, call, prompt, border, drawing }, signal),
       // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
       next: (allowed, isDelivered) => this.#call('next', { session, allowed, isDelivered }, undefined),
       goBack: (text) => this.#call('goBack', { session, text }, undefined),
-      rewind: () => this.#call('rewind', { session }, undefined),
+      rewind: () => this.#call('rewind', { session, call }, undefined),
       textOf: (tokens) => this.#client.call('detokenize', { tokens }),
     };
   }

@@ -163,6 +163,15 @@ test('a prompt that the vocabulary refuses rewinds nothing, with keepPartial: fa
   ])
     expect(await failure(call())).toMatchObject({ name: 'RwkvError', code: 'bad-vocabulary' });
   expect(await reader.logits()).toEqual(before);
+  for (let ticks = 0; ticks < 40; ticks++) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const failed = failure(textOf(reader.complete('x\0', { signal, keepPartial: false })));
+    for (let tick = 0; tick < ticks; tick++) await null;
+    controller.abort();
+    await failed;
+    expect([ticks, await reader.logits()]).toEqual([ticks, before]);
+  }
   await reader.rewind(); // before 'cd', not before 'ab'
   await reader.append('cd');
   expect(await reader.logits()).toEqual(before);
@@ -190,7 +199,7 @@ test('calls of every kind on one session run in the order in which they start, p
   );
   expect(told).toEqual([
     ...['invalid-argument', 'invalid-argument', 'undefined', 'string', 'string', 'undefined'],
-    ...['invalid-argument', 'invalid-argument', 'undefined', 'object'], // fresh: nothing to go back to, no logits
+    ...['invalid-argument', 'invalid-argument', 'object', 'object'], // fresh: nothing to go back to, no logits
   ]);
   expect(rest[3]).toEqual({ status: 'fulfilled', value: expected });
   expect(rest[4]).toEqual({ status: 'fulfilled', value: expected });
