@@ -1,20 +1,10 @@
 // Requests that are given up, or wait: they end, and leave nothing behind.
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type OpenAIClient, openai } from '../../dist/adapters/openai-node.js';
-import { type Model, RWKV } from '../../dist/node.js';
+import { describe, expect, test, vi } from 'vitest';
+import { openai } from '../../dist/adapters/openai-node.js';
 import { Session } from '../../dist/session.js';
+import { client, model, prompt } from './embedded-client.js';
 import { failure } from './streams.js';
 
-let model: Model;
-let client: OpenAIClient;
-
-beforeAll(async () => {
-  model = await RWKV.load();
-  client = openai(model);
-});
-afterAll(() => model.dispose());
-
-const prompt = 'Once upon a time';
 const endless = { prompt, max_tokens: 1e9, logit_bias: { 0: -100 } };
 
 describe('a request that is given up', () => {

@@ -1,20 +1,9 @@
 // Requests that are wrong: each is told by the name of what is wrong with it.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type OpenAIClient, OpenAIError, openai } from '../../dist/adapters/openai-node.js';
-import { type Model, RWKV, RwkvError } from '../../dist/node.js';
+import { describe, expect, test } from 'vitest';
+import { OpenAIError, openai } from '../../dist/adapters/openai-node.js';
+import { RwkvError } from '../../dist/node.js';
+import { client, messages, prompt } from './embedded-client.js';
 import { failure } from './streams.js';
-
-let model: Model;
-let client: OpenAIClient;
-
-beforeAll(async () => {
-  model = await RWKV.load();
-  client = openai(model);
-});
-afterAll(() => model.dispose());
-
-const prompt = 'Once upon a time';
-const messages = [{ role: 'user', content: 'Tell me of a wolf.' }] as const;
 
 describe('what is wrong', () => {
   const chat = { messages };

@@ -1,17 +1,8 @@
 // Replies that keep a schema, asked for as OpenAI's clients do.
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type OpenAIClient, openai } from '../../dist/adapters/openai-node.js';
-import { type Model, RWKV } from '../../dist/node.js';
+import { expect, test } from 'vitest';
+import { openai } from '../../dist/adapters/openai-node.js';
+import { client, model } from './embedded-client.js';
 import { failure } from './streams.js';
-
-let model: Model;
-let client: OpenAIClient;
-
-beforeAll(async () => {
-  model = await RWKV.load();
-  client = openai(model);
-});
-afterAll(() => model.dispose());
 
 const schema = {
   type: 'object',

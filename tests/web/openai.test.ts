@@ -5,24 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type OpenAIClient, openai } from '../../dist/adapters/openai-node.js';
+import { describe, expect, test, vi } from 'vitest';
+import { openai } from '../../dist/adapters/openai-node.js';
 import { renderChat } from '../../dist/chat.js';
-import { type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
+import type { GenerateOptions } from '../../dist/node.js';
+import { client, messages, model, prompt } from './embedded-client.js';
 import { fakeModel, fakePackage } from './fake/package.js';
 import { collect, failure } from './streams.js';
-
-let model: Model;
-let client: OpenAIClient;
-
-beforeAll(async () => {
-  model = await RWKV.load();
-  client = openai(model);
-});
-afterAll(() => model.dispose());
-
-const prompt = 'Once upon a time';
-const messages = [{ role: 'user', content: 'Tell me of a wolf.' }] as const;
 
 async function resultOf(prompt: string, options: GenerateOptions) {
   const session = await model.createSession();

@@ -1,32 +1,14 @@
 // Downloads over a bad network, in Node: what is kept, what is asked again, what is refused.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readdirSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import { type DownloadOptions, type LoadProgress, RwkvError, store } from '../../dist/node.js';
-import { type ModelServer, modelServer, noise, type ServedFile, sha256 } from './model-server.js';
+import { noise, type ServedFile, sha256 } from './model-server.js';
+import { folder, server } from './store-room.js';
 import { failure } from './streams.js';
 
 const body = noise(1_000_000);
 const sum = sha256(body);
 const forGood = [300_000, 0, 0, 0, 0]; // bytes after which the line drops, until nobody tries again
-
-let server: ModelServer;
-let folder: string;
-beforeAll(async () => {
-  server = await modelServer();
-});
-afterAll(() => server.close());
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'rwkv-wasm-store-test-'));
-  vi.stubEnv('RWKV_WASM_CACHE', folder);
-  server.files.clear();
-  server.asked.length = 0;
-});
-afterEach(() => {
-  vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true });
-});
 
 /** Serves a file; its URL. */
 function serve(file: Partial<ServedFile> = {}): string {

@@ -1,12 +1,12 @@
 // The store behind RWKV.load in Node: what is kept, what serves without the network, who may be there at once.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   type LoadOptions,
   type LoadProgress,
@@ -15,28 +15,12 @@ import {
   RwkvError,
   store,
 } from '../../dist/node.js';
-import { type ModelServer, modelServer, noise, type ServedFile, sha256 } from './model-server.js';
+import { noise, type ServedFile, sha256 } from './model-server.js';
+import { folder, server } from './store-room.js';
 import { failure, textOf } from './streams.js';
 
 const model = readFileSync(new URL('../fixtures/oracle/v7-bf16.pth', import.meta.url));
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-
-let server: ModelServer;
-let folder: string;
-beforeAll(async () => {
-  server = await modelServer();
-});
-afterAll(() => server.close());
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'rwkv-wasm-store-test-'));
-  vi.stubEnv('RWKV_WASM_CACHE', folder);
-  server.files.clear();
-  server.asked.length = 0;
-});
-afterEach(() => {
-  vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true, force: true });
-});
 
 /** Serves a file; its URL. */
 function serve(file: Partial<ServedFile> = {}, path = '/model.pth'): string {
