@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+
+#include "softmax.h"
 
 namespace rwkv {
 namespace {
 
 // log softmax(logits)[i] is logit - max - log_sum: the difference first, so that large logits lose nothing.
 struct Softmax {
-  explicit Softmax(std::span<const float> logits) : max(*std::max_element(logits.begin(), logits.end())) {
-    double sum = 0;
-    for (const float logit : logits) sum += std::exp(logit - max);
-    log_sum = std::log(sum);
-  }
+  explicit Softmax(std::span<const float> logits)
+      : max(largest(logits)), log_sum(std::log(sum_of_weights(logits, float(max)))) {}
   float operator()(float logit) const { return float(logit - max - log_sum); }
   double max, log_sum;
 };
@@ -25,18 +23,17 @@ float log_probability(std::span<const float> logits, int32_t token) {
 }
 
 std::vector<LogProbability> top_log_probabilities(std::span<const float> logits, int count) {
-  std::vector<int32_t> ids(logits.size());
-  std::iota(ids.begin(), ids.end(), 0);
-  const auto end = ids.begin() + std::min<ptrdiff_t>(count, ptrdiff_t(ids.size()));
-  // NaN counts as the least: the order stays an order.
-  const auto key = [&](int32_t id) {
-    return std::isnan(logits[size_t(id)]) ? -INFINITY : logits[size_t(id)];
-  };
-  std::partial_sort(ids.begin(), end, ids.end(),
-                    [&](int32_t a, int32_t b) { return key(a) != key(b) ? key(a) > key(b) : a < b; });
+  const size_t most = std::min(size_t(std::max(count, 0)), logits.size());
+  std::vector<LogProbability> top;  // with logits for values, and one place more
+  const auto higher = [](float logit, const LogProbability& other) { return logit > other.value; };
+  for (size_t i = 0; i < logits.size() && most > 0; ++i) {
+    const float logit = std::isnan(logits[i]) ? -INFINITY : logits[i];
+    if (top.size() == most && logit <= top.back().value) continue;
+    top.insert(std::upper_bound(top.begin(), top.end(), logit, higher), {int32_t(i), logit});
+    if (top.size() > most) top.pop_back();
+  }
   const Softmax log_probability(logits);
-  std::vector<LogProbability> top;
-  for (auto id = ids.begin(); id != end; ++id) top.push_back({*id, log_probability(logits[size_t(*id)])});
+  for (LogProbability& each : top) each.value = log_probability(each.value);
   return top;
 }
 

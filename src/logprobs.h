@@ -12,7 +12,8 @@ struct LogProbability {
   float value;  // natural logarithm, at most 0
 };
 
-// log softmax(logits)[token]. REQUIRES: 0 <= token < logits.size(). NaN where a logit is NaN.
+// log softmax(logits)[token]. REQUIRES: 0 <= token < logits.size(). Other tokens whose logit is
+// NaN count as impossible.
 float log_probability(std::span<const float> logits, int32_t token);
 
 // The `count` likeliest tokens, the likeliest first, of equals the lower id first; all where there are fewer.

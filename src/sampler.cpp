@@ -1,68 +1,103 @@
 #include "sampler.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "softmax.h"
 
 namespace rwkv {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// e^x for x <= 0, within 1.1e-7 of its size; 0 below e^-87 and for -infinity. The same bits on every machine,
-// which no libm promises of its exp and drawn tokens depend on: only + - * and exponent bits. No branches, so
-// that compilers make vectors of it.
-float exp_negative(float x) {
-  const float bounded = x > -87.0f ? x : -87.0f;
-  const int n = int(bounded * 1.44269504f - 0.5f);  // the nearest to x / ln 2, as x is negative
-  // e^x = 2^n e^r with r = x - n ln 2, |r| <= ln 2 / 2. Of ln 2 a part so short that n times it is exact.
-  const float r = (bounded - float(n) * 0.693359375f) + float(n) * 2.12194440e-4f;
-  float sum = 1.0f / 5040;  // 1/7!: what is left out of the series is below 6e-9
-  for (const float term : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
-    sum = sum * r + term;
-  return x > -87.0f ? sum * std::bit_cast<float>(uint32_t(127 + n) << 23) : 0.0f;
-}
+// A float close to v, not above it.
+float at_most(double v) { return std::nextafter(float(v), -kInfinity); }
 
-// The sum of e^(logit - max). By blocks: a sum in order cannot become vectors, but the exponentials can.
-double sum_of_weights(std::span<const float> logits, float max) {
-  std::array<float, 64> weights;
-  double sum = 0;
-  for (size_t begin = 0; begin < logits.size(); begin += weights.size()) {
-    const size_t count = std::min(weights.size(), logits.size() - begin);
-    for (size_t i = 0; i < count; ++i) weights[i] = exp_negative(logits[begin + i] - max);
-    for (size_t i = 0; i < count; ++i) sum += weights[i];
-  }
-  return sum;
-}
-
+// A token by how far it is from the first choice, 0 or more.
 struct Candidate {
-  float logit;
+  double distance;
+  float weight;
   int32_t id;
 };
 
-// The order in which tokens are kept: the likelier first, of equals the lower id.
-bool precedes(Candidate a, Candidate b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
+bool precedes(const Candidate& a, const Candidate& b) {
+  return a.distance != b.distance ? a.distance < b.distance : a.id < b.id;
+}
 
-// The last candidate that top_p and top_k keep. The likeliest are taken off a heap one by one, so there is no
-// full sort; and what is certain not to be kept never enters the heap, so that it is small.
-Candidate last_kept(std::span<const float> logits, float max, const SamplingOptions& options) {
+// In units of 2^-40 of the largest weight: sums are exact in whatever order they are added.
+uint64_t mass(float weight) { return uint64_t(weight * 0x1p40f); }
+
+constexpr uint64_t kAnyMass = std::numeric_limits<uint64_t>::max();
+
+// The last candidate that is kept: as many of the nearest as weigh `needed`, and all that are as near as the
+// last of them, but no more than `limit`. They are not sorted, but thrown into bins by their distance; a heap
+// gives those of the bin that is not kept whole. REQUIRES: some candidates; limit > 0.
+Candidate last_kept(const std::vector<Candidate>& candidates, uint64_t needed, size_t limit) {
+  constexpr int kBins = 2048, kBinsPerUnit = 64;
+  const auto bin_of = [](const Candidate& c) {
+    return int(std::min(c.distance * kBinsPerUnit, kBins - 1.0));
+  };
+  struct Bin {
+    uint64_t mass = 0;
+    size_t count = 0;
+  };
+  std::vector<Bin> bins(kBins);
+  for (const Candidate& c : candidates) {
+    Bin& bin = bins[size_t(bin_of(c))];
+    bin.mass += mass(c.weight), ++bin.count;
+  }
+  uint64_t sum = 0;
+  size_t kept = 0;
+  int cut = 0;
+  for (; cut < kBins - 1; ++cut) {
+    const Bin& bin = bins[size_t(cut)];
+    if (sum + bin.mass >= needed || kept + bin.count >= limit) break;
+    sum += bin.mass, kept += bin.count;
+  }
+  std::vector<Candidate> heap;
+  for (const Candidate& c : candidates)
+    if (bin_of(c) == cut) heap.push_back(c);
+  const auto later = [](const Candidate& a, const Candidate& b) { return precedes(b, a); };
+  std::make_heap(heap.begin(), heap.end(), later);
+  Candidate last = {kInfinity, 0, 0};
+  for (; kept < limit && !heap.empty(); ++kept) {
+    if (sum >= needed && heap.front().distance > last.distance) break;
+    last = heap.front();
+    sum += mass(last.weight);
+    std::pop_heap(heap.begin(), heap.end(), later);
+    heap.pop_back();
+  }
+  return last;
+}
+
+// The last token that top_p and top_k keep: as many as reach top_p and all that equal the last of them (p >=
+// cutoff), but no more than top_k. What is certain not to be kept never becomes a candidate.
+Candidate last_by_rank(std::span<const float> logits, const Summits& summits, float max,
+                       const SamplingOptions& options) {
   const size_t limit = options.top_k ? std::min(size_t(options.top_k), logits.size()) : logits.size();
-  if (limit == logits.size() && options.top_p >= 1) return {-kInfinity, std::numeric_limits<int32_t>::max()};
+  if (limit == logits.size() && options.top_p >= 1)
+    return {kInfinity, 0, std::numeric_limits<int32_t>::max()};
 
-  double needed = kInfinity, floor = -kInfinity;
+  std::vector<float> weights(logits.begin(), logits.end());
+  uint64_t needed = kAnyMass;
+  double floor = -kInfinity;
   if (options.top_p < 1) {
-    const double total = sum_of_weights(logits, max);  // in units of the largest p
-    needed = options.top_p * total;
+    weigh(weights, max, 1);
+    uint64_t total = 0;
+    for (const float weight : weights) total += mass(weight);
+    needed = uint64_t(options.top_p * double(total));
     // Tokens below an equal share of the (1 - top_p) that may be left out make up less than it even together,
     // so the sum is reached without them. The floor is ln 2^(exponent - 1): a quarter to a half of that
     // share.
-    const double share = (1.0 - options.top_p) * total / double(logits.size());
+    const double share = (1.0 - options.top_p) * double(total) * 0x1p-40 / double(logits.size());
     const int exponent = int(std::bit_cast<uint64_t>(share) >> 52) - 1023;
     floor = max + (exponent - 1) * 0.6931471805599453;
   }
@@ -70,57 +105,62 @@ Candidate last_kept(std::span<const float> logits, float max, const SamplingOpti
     // Of top_k blocks each has a largest; the smallest of these has top_k - 1 others that are no smaller.
     const size_t block = logits.size() / limit;
     double smallest = kInfinity;
-    for (size_t i = 0; i < limit; ++i) {
-      const auto part = logits.subspan(i * block, block);
-      smallest = std::min<double>(smallest, *std::max_element(part.begin(), part.end()));
-    }
+    for (size_t i = 0; i < limit; ++i)
+      smallest = std::min<double>(smallest, largest(logits.subspan(i * block, block)));
     floor = std::max(floor, smallest);
   }
-
-  std::vector<Candidate> heap;
-  for (size_t i = 0; i < logits.size(); ++i)
-    if (logits[i] >= floor) heap.push_back({logits[i], int32_t(i)});
-  const auto later = [](Candidate a, Candidate b) { return precedes(b, a); };
-  std::make_heap(heap.begin(), heap.end(), later);
-
-  // As many as reach top_p and all that equal the last of them, p >= cutoff; and no more than top_k.
-  Candidate last = heap.front();
-  double sum = 0;
-  for (size_t kept = 0; kept < limit && !heap.empty(); ++kept) {
-    if (sum >= needed && heap.front().logit != last.logit) break;
-    last = heap.front();
-    sum += exp_negative(last.logit - max);
-    std::pop_heap(heap.begin(), heap.end(), later);
-    heap.pop_back();
-  }
-  return last;
+  std::vector<Candidate> candidates;
+  candidates.reserve(logits.size());
+  summits.reach(at_most(floor), [&](size_t i) {
+    candidates.push_back({double(max) - logits[i], weights[i], int32_t(i)});
+  });
+  return last_kept(candidates, needed, limit);
 }
 
-// How far from the mean surprise a token may be, given all tokens' weights in units of the largest (0: not
-// kept). With l = log weight and m = mean of l: -log p - H = m - l.
+// The tokens that may be drawn, by ascending id.
+class Kept {
+ public:
+  explicit Kept(size_t most)
+      : logits_(std::make_unique_for_overwrite<float[]>(most)),
+        ids_(std::make_unique_for_overwrite<int32_t[]>(most)) {}
+
+  std::span<float> logits() { return {logits_.get(), count_}; }
+  int32_t id(size_t i) const { return ids_[i]; }
+
+  void add(float logit, int32_t id) { logits_[count_] = logit, ids_[count_++] = id; }
+  template <class F>
+  void keep_if(F keeps) {
+    const size_t count = std::exchange(count_, 0);
+    for (size_t i = 0; i < count; ++i)
+      if (keeps(logits_[i])) add(logits_[i], ids_[i]);
+  }
+
+ private:
+  std::unique_ptr<float[]> logits_;
+  std::unique_ptr<int32_t[]> ids_;
+  size_t count_ = 0;
+};
+
+// How far from the mean surprise a token may be. With l = log weight, in units of the largest, and m = mean
+// of l: -log p - H = m - l.
 class Typical {
  public:
-  Typical(std::span<const float> logits, std::span<const float> weights, float max, float typical_p)
-      : max_(max) {
-    double total = 0, sum = 0;
+  Typical(std::span<const float> logits, float max, float typical_p) : max_(max) {
+    std::vector<float> weights(logits.begin(), logits.end());
+    weigh(weights, max, 1);
+    double sum = 0, total = 0;
     for (size_t i = 0; i < logits.size(); ++i)
       if (weights[i] > 0) total += weights[i], sum += double(weights[i]) * (logits[i] - max);
     mean_ = sum / total;
-    struct Kept {
-      double distance;
-      float weight;
-    };
-    std::vector<Kept> kept;
+    std::vector<Candidate> candidates;
+    candidates.reserve(logits.size());
+    uint64_t whole = 0;
     for (size_t i = 0; i < logits.size(); ++i)
-      if (weights[i] > 0) kept.push_back({distance(logits[i]), weights[i]});
-    // A heap gives the nearest first.
-    const auto farther = [](const Kept& a, const Kept& b) { return a.distance > b.distance; };
-    std::make_heap(kept.begin(), kept.end(), farther);
-    for (double reached = 0; !kept.empty() && reached < typical_p * total; kept.pop_back()) {
-      std::pop_heap(kept.begin(), kept.end(), farther);
-      farthest_ = kept.back().distance;
-      reached += kept.back().weight;
-    }
+      if (weights[i] > 0) {
+        candidates.push_back({distance(logits[i]), weights[i], int32_t(i)});
+        whole += mass(weights[i]);
+      }
+    farthest_ = last_kept(candidates, uint64_t(typical_p * double(whole)), logits.size()).distance;
   }
   bool keeps(float logit) const { return distance(logit) <= farthest_; }
 
@@ -199,40 +239,37 @@ int32_t Sampler::sample(std::span<float> logits, const SamplingOptions& options)
   for (const auto& [id, count] : occurrence_)
     if (size_t(id) < logits.size())
       logits[id] -= options.presence_penalty + options.frequency_penalty * count;
-  for (float& logit : logits)
-    if (std::isnan(logit)) logit = -kInfinity;
-
-  const auto best = std::max_element(logits.begin(), logits.end());  // the first of equals
-  const float max = *best;
+  const Summits summits(logits);
+  const float max = summits.max();
   if (max == -kInfinity) return 0;  // the end of text
   if (max == kInfinity || options.temperature == 0 || options.top_p == 0)
-    return int32_t(best - logits.begin());
+    return int32_t(std::find(logits.begin(), logits.end(), max) - logits.begin());
 
-  const Candidate last = last_kept(logits, max, options);
-  const auto keeps = [&](size_t i) {
-    return !precedes(last, {logits[i], int32_t(i)}) &&
-           (options.min_p == 0 || exp_negative(logits[i] - max) >= options.min_p);
-  };
-  std::optional<Typical> typical;
+  const Candidate last = last_by_rank(logits, summits, max, options);
+  // Far below min_p nothing needs to be looked at, far above it is certain; only close to it e^x is asked.
+  const double bound = options.min_p > 0 ? max + std::log(double(options.min_p)) : -kInfinity, margin = 0.001;
+  Kept kept(logits.size());
+  summits.reach(at_most(std::max(max - last.distance, bound - margin)), [&](size_t i) {
+    if (!precedes(last, {double(max) - logits[i], 0, int32_t(i)})) kept.add(logits[i], int32_t(i));
+  });
+  if (options.min_p > 0)
+    kept.keep_if(
+        [&](float logit) { return logit > bound + margin || exp_negative(logit - max) >= options.min_p; });
   if (options.typical_p < 1) {
-    std::vector<float> weights(logits.size());
-    for (size_t i = 0; i < logits.size(); ++i) weights[i] = keeps(i) ? exp_negative(logits[i] - max) : 0.0f;
-    typical.emplace(logits, weights, max, options.typical_p);
+    const Typical typical(kept.logits(), max, options.typical_p);
+    kept.keep_if([&](float logit) { return typical.keeps(logit); });
   }
-  // The logits make room for p^(1/temperature), in units of the largest, and 0 for what is not kept.
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const bool kept = keeps(i) && (!typical || typical->keeps(logits[i]));
-    logits[i] = kept ? exp_negative((logits[i] - max) / options.temperature) : 0.0f;
-  }
+  const std::span<float> weights = kept.logits();  // p^(1/temperature), in units of the largest
+  weigh(weights, max, options.temperature);
   double total = 0;
-  for (const float weight : logits) total += weight;
+  for (const float weight : weights) total += weight;
 
   // The same sums once more: the last of them is `total`, which the target is below.
   const double target = random_.uniform() * total;
   double sum = 0;
   size_t drawn = 0;
-  while ((sum += logits[drawn]) <= target) ++drawn;
-  return int32_t(drawn);
+  while ((sum += weights[drawn]) <= target) ++drawn;
+  return kept.id(drawn);
 }
 
 void Sampler::accept(int32_t token, std::string_view text, const SamplingOptions& options) {

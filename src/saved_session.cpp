@@ -94,7 +94,7 @@ std::vector<std::byte> Session::save(SavedAs format) const {
   out.number(uint32_t(unfinished.size()));
   out.text(unfinished);
   out.text(std::string(4 - unfinished.size(), '\0'));
-  for (const size_t count : {queue_.size(), memory.occurrence.size(), logits.size(), state_.values().size()})
+  for (const size_t count : {queue_.size(), memory.occurrence.size(), logits.size(), state_.size()})
     out.number(uint32_t(count));
   out.bytes(std::as_bytes(std::span(queue_)));
   for (const auto& [id, count] : memory.occurrence) out.number(id), out.number(count);
@@ -154,7 +154,7 @@ Result<Session> Session::restore(const Model& model, const Tokenizer* tokenizer,
 
   Session session(model, tokenizer, 0);
   const auto V = uint64_t(model.config.vocabulary);
-  if (print != fingerprint(model) || floats != session.state_.values().size() || (logits && logits != V))
+  if (print != fingerprint(model) || floats != session.state_.size() || (logits && logits != V))
     return bad(ErrorKind::kBadModel, "a session of another model");
   const std::byte* at = read->as<std::byte>() + kHeaderBytes;
   const auto take = [&](auto value) {
@@ -177,7 +177,9 @@ Result<Session> Session::restore(const Model& model, const Tokenizer* tokenizer,
   }
   session.logits_.resize(size_t(logits));
   decode(dtype, at, session.logits_);
-  decode(dtype, at + logits * float_bytes, session.state_.values());
+  std::vector<float> state(session.state_.size());
+  decode(dtype, at + logits * float_bytes, state);
+  session.state_.set_values(state);
   session.sampler_ = Sampler(std::move(memory));
   const std::string_view waiting(unfinished.data(), std::min<size_t>(unfinished_bytes, 4));
   if (!session.text_.push(waiting).empty() || session.text_.pending() != waiting || waiting.size() > 3)

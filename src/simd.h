@@ -3,6 +3,7 @@
 // is here.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -71,27 +72,6 @@ inline f32x4 from_bits(i32x4 v) { return xsimd::bitwise_cast<float>(v); }
 
 // rows[i][j] <-> rows[j][i]
 inline void transpose(f32x4 (&rows)[kLanes]) { xsimd::transpose(rows, rows + kLanes); }
-
-// e^v, relative error below 2e-7 for -87.3 <= v <= 88.3; clamped outside, so it never overflows, and 0 is
-// 1e-38. Of NaN it is anything. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 / 2, e^r by its Taylor
-// polynomial of degree 7.
-inline f32x4 exp(f32x4 v) {
-  v = xsimd::min(xsimd::max(v, splat(-87.3f)), splat(88.3f));
-  const f32x4 shifted = v * splat(1.44269504f) + splat(kRoundingMagic);
-  const f32x4 n = shifted - splat(kRoundingMagic);
-  // ln 2 in two parts: n times the first is exact, the second carries the rest.
-  const f32x4 r = (v - n * splat(0.693359375f)) + n * splat(2.12194440e-4f);
-  f32x4 p = splat(1.0f / 5040);
-  p = p * r + splat(1.0f / 720);
-  p = p * r + splat(1.0f / 120);
-  p = p * r + splat(1.0f / 24);
-  p = p * r + splat(1.0f / 6);
-  p = p * r + splat(0.5f);
-  p = p * r + splat(1.0f);
-  p = p * r + splat(1.0f);
-  const u32x4 exponent = (xsimd::bitwise_cast<uint32_t>(shifted) - u32x4(kRoundingMagicBits)) << 23;
-  return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<uint32_t>(p) + exponent);
-}
 
 inline i16x8 pairs(i32x4 v) { return xsimd::bitwise_cast<int16_t>(v); }
 inline i32x4 lanes(i16x8 v) { return xsimd::bitwise_cast<int32_t>(v); }
@@ -194,11 +174,39 @@ inline void keep_order([[maybe_unused]] Vector& v) {
 #endif
 
 // V8 builds a constant vector anew at each use; what came out of memory it keeps in a register. (Products
-// with q4 weights gain an eighth, those with f16 weights are twice as fast.)
+// with q4 weights gain an eighth, those with f16 weights are twice as fast, so is e^v.)
 inline i32x4 splat_from_memory(int32_t v) {
   volatile int32_t in_memory = v;
   return i32x4(in_memory);
 }
+inline f32x4 splat_from_memory(float v) { return from_bits(splat_from_memory(std::bit_cast<int32_t>(v))); }
+
+// e^v, relative error below 2e-7 for -87.3 <= v <= 88.3; clamped outside, so it never overflows, and 0 is
+// 1e-38. Of NaN it is anything. Made once for a loop. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 /
+// 2, e^r by its Taylor polynomial of degree 7, its terms in pairs, so that fewer wait for others.
+class Exp {
+ public:
+  f32x4 operator()(f32x4 v) const {
+    v = xsimd::min(xsimd::max(v, low_), high_);
+    const f32x4 shifted = v * per_ln2_ + magic_;
+    const f32x4 n = shifted - magic_;
+    const f32x4 r = (v - n * ln2_[0]) + n * ln2_[1], r2 = r * r;
+    const f32x4 p = ((c_[0] + r) + (c_[1] + c_[2] * r) * r2) +
+                    ((c_[3] + c_[4] * r) + (c_[5] + c_[6] * r) * r2) * (r2 * r2);
+    // The low bits of `shifted` are n: they become the exponent.
+    return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<uint32_t>(p) +
+                                      (xsimd::bitwise_cast<uint32_t>(shifted) << 23));
+  }
+
+ private:
+  f32x4 low_ = splat_from_memory(-87.3f), high_ = splat_from_memory(88.3f);
+  f32x4 per_ln2_ = splat_from_memory(1.44269504f), magic_ = splat_from_memory(kRoundingMagic);
+  // ln 2 in two parts: n times the first is exact, the second carries the rest.
+  f32x4 ln2_[2] = {splat_from_memory(0.693359375f), splat_from_memory(2.12194440e-4f)};
+  f32x4 c_[7] = {splat_from_memory(1.0f),       splat_from_memory(0.5f),       splat_from_memory(1.0f / 6),
+                 splat_from_memory(1.0f / 24),  splat_from_memory(1.0f / 120), splat_from_memory(1.0f / 720),
+                 splat_from_memory(1.0f / 5040)};
+};
 
 // Eight halves as two vectors, stored so that 32-bit lane i holds element i below and element 4 + i above.
 // A half's bits moved to a float's places are the float times 2^-112, subnormals included: kHalfScale makes

@@ -27,7 +27,7 @@ val info(const LoadedModel& loaded) {
   const Model& model = loaded.model;
   val result = describe(model.config, loaded.format, model.parameters);
   result.set("bytes", double(model.bytes));
-  result.set("stateBytes", double(State(model.config).values().size_bytes()));
+  result.set("stateBytes", double(State(model.config).size() * sizeof(float)));
   result.set("quantization", std::string(quantization_name(model.quantization)));
   result.set("tokenizer", or_null(loaded.tokenizer_kind));
   result.set("kernels", loaded.kernels);

@@ -64,7 +64,15 @@ void normalize_heads(Rows x, int heads);
 //   time_first (C)
 void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state, Rows y);
 
-// RWKV-5 and 6, for each head, S (N, N) as [key][value], state (H, N, N). r, k, v, w, y (T, C), u (C):
+// In the other versions a head's S (N, N) is kept in blocks of 16 values, what is left of N in blocks of 4,
+// as [block][key][value]: a recurrence walks through one block after the other, and memory that is read in
+// order comes twice as fast. The place of S[key][value] in there:
+inline size_t state_index(int N, int key, int value) {
+  const int width = value < N / 16 * 16 ? 16 : 4, first = value / width * width;
+  return size_t(first) * N + size_t(key) * width + (value - first);
+}
+
+// RWKV-5 and 6, for each head, S as above, state (H, N, N). r, k, v, w, y (T, C), u (C):
 //   y = r (u k v^T + S); S = w S + k v^T. w and u act along the key axis.
 void wkv6(Rows r, Rows k, Rows v, Rows w, const Vector& u, int heads, float* state, Rows y);
 

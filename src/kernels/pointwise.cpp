@@ -4,7 +4,7 @@
 namespace rwkv {
 namespace {
 
-f32x4 sigmoid(f32x4 x) { return splat(1) / (splat(1) + exp(-x)); }
+f32x4 sigmoid(f32x4 x, const Exp& exp) { return splat(1) / (splat(1) + exp(-x)); }
 
 template <class F>
 void each(Rows x, F f) {
@@ -51,13 +51,13 @@ void multiply(Rows x, const Vector& scale, Rows out) {
 }
 
 void sigmoid(Rows x) {
-  each(x, [](f32x4 v) { return sigmoid(v); });
+  each(x, [exp = Exp()](f32x4 v) { return sigmoid(v, exp); });
 }
 void tanh(Rows x) {
-  each(x, [](f32x4 v) { return splat(1) - splat(2) / (exp(v + v) + splat(1)); });
+  each(x, [exp = Exp()](f32x4 v) { return splat(1) - splat(2) / (exp(v + v) + splat(1)); });
 }
 void silu(Rows x) {
-  each(x, [](f32x4 v) { return v * sigmoid(v); });
+  each(x, [exp = Exp()](f32x4 v) { return v * sigmoid(v, exp); });
 }
 void relu_squared(Rows x) {
   each(x, [](f32x4 v) {
@@ -66,10 +66,10 @@ void relu_squared(Rows x) {
   });
 }
 void decay6(Rows x) {
-  each(x, [](f32x4 v) { return exp(-exp(v)); });
+  each(x, [exp = Exp()](f32x4 v) { return exp(-exp(v)); });
 }
 void decay7(Rows x) {
-  each(x, [](f32x4 v) { return exp(splat(-0.60653066f) * sigmoid(v)); });
+  each(x, [exp = Exp()](f32x4 v) { return exp(splat(-0.60653066f) * sigmoid(v, exp)); });
 }
 
 void scale_key7(Rows a, const Vector& k_a, Rows k) {

@@ -14,6 +14,7 @@ void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state
   const int C = r.width;
   float *aa = state, *bb = state + C, *pp = state + 2 * C;
   const auto channels = [=, &w, &u](int first, int last) {
+    const Exp exp;
     for (int t = 0; t < r.count; ++t)
       for (int c = first; c < last; c += kLanes) {
         const int n = std::min(C - c, kLanes);
@@ -37,13 +38,13 @@ void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state
 
 namespace {
 
-// Calls f<W>(j) so that W * kLanes values at j cover [0, N): four vectors at once while there are, then
-// single ones.
+// Calls f<W>(j, block) for the blocks of a head's state: W * kLanes values at j, where block is
+// [key][W * kLanes].
 template <class F>
-void over_values(int N, F f) {
+void over_blocks(float* state, int N, F f) {
   int j = 0;
-  for (; j + 4 * kLanes <= N; j += 4 * kLanes) f.template operator()<4>(j);
-  for (; j < N; j += kLanes) f.template operator()<1>(j);
+  for (; j + 4 * kLanes <= N; j += 4 * kLanes) f.template operator()<4>(j, state + size_t(j) * N);
+  for (; j < N; j += kLanes) f.template operator()<1>(j, state + size_t(j) * N);
 }
 
 // Calls f(t, h) for each head's first channel h and each of T tokens, of a head in order.
@@ -61,12 +62,11 @@ void wkv6(Rows r, Rows k, Rows v, Rows w, const Vector& u, int heads, float* sta
   const int C = r.width, N = C / heads;
   assert(N % kLanes == 0);
   over_heads(r.count, C, N, [=, &u](int t, int h) {
-    over_values(N, [&]<int W>(int j) {
+    over_blocks(state + size_t(h) * N, N, [&]<int W>(int j, float* S) {
       const float *rt = r.row(t) + h, *kt = k.row(t) + h, *wt = w.row(t) + h, *ut = u.data() + h;
       f32x4 vj[W], sum[W];
       for (int i = 0; i < W; ++i) vj[i] = load(v.row(t) + h + j + i * kLanes), sum[i] = splat(0);
       for (int key = 0; key < N; ++key) {
-        float* S = state + size_t(h + key) * N + j;
         const f32x4 r_k = splat(rt[key]), k_k = splat(kt[key]), w_k = splat(wt[key]), u_k = splat(ut[key]);
         for (int i = 0; i < W; ++i, S += kLanes) {
           const f32x4 kv = k_k * vj[i], s = load(S);
@@ -92,14 +92,13 @@ void wkv7(Rows r, Rows w, Rows k, Rows v, Rows kk, Rows a, int heads, float* sta
     const f32x4 r_k = splat(sum_of(N, product, rt, kt));
     const f32x4 r_b = splat(-sum_of(
         N, [](f32x4 r, f32x4 kk, f32x4 a) { return r * kk * a; }, rt, kkt, at));
-    over_values(N, [&]<int W>(int j) {
-      float* S = state + size_t(h) * N + j;  // column j of the head's S
-      f32x4 vj[W], removed[W], kept[W];      // v, kk S, (r w) S
+    over_blocks(state + size_t(h) * N, N, [&]<int W>(int j, float* S) {
+      f32x4 vj[W], removed[W], kept[W];  // v, kk S, (r w) S
       for (int i = 0; i < W; ++i) removed[i] = kept[i] = splat(0);
       for (int key = 0; key < N; ++key) {
         const f32x4 kk_k = splat(kkt[key]), rw_k = splat(rt[key] * wt[key]);
         for (int i = 0; i < W; ++i) {
-          const f32x4 s = load(S + size_t(key) * N + i * kLanes);
+          const f32x4 s = load(S + (key * W + i) * kLanes);
           removed[i] = madd(kk_k, s, removed[i]);
           kept[i] = madd(rw_k, s, kept[i]);
         }
@@ -111,7 +110,7 @@ void wkv7(Rows r, Rows w, Rows k, Rows v, Rows kk, Rows a, int heads, float* sta
       for (int key = 0; key < N; ++key) {
         const f32x4 w_k = splat(wt[key]), k_k = splat(kt[key]), b_k = splat(-kkt[key] * at[key]);
         for (int i = 0; i < W; ++i) {
-          float* s = S + size_t(key) * N + i * kLanes;
+          float* s = S + (key * W + i) * kLanes;
           store(s, madd(w_k, load(s), madd(b_k, removed[i], k_k * vj[i])));
         }
       }

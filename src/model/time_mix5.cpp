@@ -1,5 +1,7 @@
 #include "model/layer.h"
 
+#include <algorithm>
+
 namespace rwkv {
 
 // RWKV-5 (Peng et al. 2024, "Eagle"; RWKV_v5_demo.py): version 6's recurrence with a decay that does not

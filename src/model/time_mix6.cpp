@@ -1,5 +1,7 @@
 #include "model/layer.h"
 
+#include <algorithm>
+
 namespace rwkv {
 namespace {
 

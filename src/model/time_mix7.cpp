@@ -1,5 +1,7 @@
 #include "model/layer.h"
 
+#include <algorithm>
+
 namespace rwkv {
 
 // RWKV-7 (Peng et al. 2025, "Goose"; rwkv_v7_numpy.py).

@@ -121,6 +121,23 @@ TEST_CASE("a fresh session starts from the model's state, or from the one it is 
   CHECK(read(Session(tuned, nullptr, 1, InitialState())) == read(Session(oracle.model, nullptr, 1)));
 }
 
+TEST_CASE("a state tells its values as files keep them, whatever their order in memory") {
+  for (const char* name : kTunable) {
+    const Config config = load_oracle(name).model.config;
+    const File file(states_for(config));
+    const InitialState initial = require(load_initial_state(file.checkpoint, config));
+    State state(config, initial), other(config);
+    const std::vector<float> values = state.values();
+    REQUIRE(values.size() == state.size());
+    const size_t C = size_t(config.channels), stride = values.size() / size_t(config.layers);
+    for (size_t layer = 0; layer < initial.size(); ++layer)
+      CHECK(std::equal(initial[layer].begin(), initial[layer].end(), &values[layer * stride + 2 * C]));
+    other.set_values(values);
+    CHECK(other.values() == values);
+    CHECK(std::equal(state.wkv(0), state.wkv(0) + initial[0].size(), other.wkv(0)));
+  }
+}
+
 TEST_CASE("states come in any type of floats") {
   const Config config = load_oracle("v7-bf16").model.config;
   Parts states = states_for(config);

@@ -23,7 +23,7 @@ const rooms: Readonly<Record<string, Room>> = {
   kernels: { files: /^src\/kernels\//, sees: ['choice', 'pool', 'simd', 'quant', 'dtype', 'tensor'] },
   formats: { files: /^src\/formats\//, sees: ['quant', 'dtype', 'tensor', 'result'] },
   tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
-  sampler: { files: /^src\/(sampler|logprobs)\.(h|cpp)$/, sees: ['result'] },
+  sampler: { files: /^src\/(sampler|logprobs|softmax)\.(h|cpp)$/, sees: ['simd', 'result'] },
   // Weights and config are the part of the model that sees files.
   loading: {
     files: /^src\/model\/(weights|weight_reader|tensor_reader|config|conversion|initial_state)\.(h|cpp)$/,
