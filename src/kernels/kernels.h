@@ -67,8 +67,9 @@ void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state
 // In the other versions a head's S (N, N) is kept in blocks of 16 values, what is left of N in blocks of 4,
 // as [block][key][value]: a recurrence walks through one block after the other, and memory that is read in
 // order comes twice as fast. The place of S[key][value] in there:
+inline int state_width(int N, int value) { return value < N / 16 * 16 ? 16 : 4; }  // of its block
 inline size_t state_index(int N, int key, int value) {
-  const int width = value < N / 16 * 16 ? 16 : 4, first = value / width * width;
+  const int width = state_width(N, value), first = value / width * width;
   return size_t(first) * N + size_t(key) * width + (value - first);
 }
 

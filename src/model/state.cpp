@@ -15,32 +15,39 @@ State::State(const Config& config, const InitialState& initial)
     for (int layer = 0; layer < config.layers; ++layer)
       std::fill_n(wkv(layer) + 2 * channels_, channels_, -1e30f);
   for (size_t layer = 0; layer < initial.size(); ++layer)
-    over_heads([&, from = initial[layer].data()](size_t plain, size_t kept) {
-      wkv(int(layer))[kept] = from[plain];
+    over_heads([&](size_t plain, size_t kept, int count) {
+      std::copy_n(&initial[layer][plain], count, wkv(int(layer)) + kept);
     });
 }
 
 std::vector<float> State::values() const {
   std::vector<float> values = values_;
   for (size_t at = 2 * size_t(channels_); at < size(); at += size_t(stride_))
-    over_heads([&](size_t plain, size_t kept) { values[at + plain] = values_[at + kept]; });
+    over_heads([&](size_t plain, size_t kept, int count) {
+      std::copy_n(&values_[at + kept], count, &values[at + plain]);
+    });
   return values;
 }
 
 void State::set_values(std::span<const float> values) {
   std::copy(values.begin(), values.end(), values_.begin());
   for (size_t at = 2 * size_t(channels_); at < size(); at += size_t(stride_))
-    over_heads([&](size_t plain, size_t kept) { values_[at + kept] = values[at + plain]; });
+    over_heads([&](size_t plain, size_t kept, int count) {
+      std::copy_n(&values[at + plain], count, &values_[at + kept]);
+    });
 }
 
 template <class F>
 void State::over_heads(F f) const {
-  for (int c = 0; c < channels_ && head_size_ > 0; c += head_size_)
-    for (int key = 0; key < head_size_; ++key)
-      for (int value = 0; value < head_size_; ++value) {
-        const size_t head = size_t(c) * head_size_;
-        f(head + size_t(key) * head_size_ + value, head + state_index(head_size_, key, value));
+  const int N = head_size_;
+  for (int c = 0; c < channels_ && N > 0; c += N)
+    for (int value = 0, width; value < N; value += width) {
+      width = state_width(N, value);
+      for (int key = 0; key < N; ++key) {
+        const size_t head = size_t(c) * N;
+        f(head + size_t(key) * N + value, head + state_index(N, key, value), width);
       }
+    }
 }
 
 }  // namespace rwkv

@@ -32,7 +32,8 @@ class State {
   void set_values(std::span<const float> values);
 
  private:
-  // Calls f(plain, kept) for the places of each float of a layer's heads: in values(), and in here.
+  // Calls f(plain, kept, count) for the runs of floats of a layer's heads: where they are in values(), and in
+  // here.
   template <class F>
   void over_heads(F f) const;
 
