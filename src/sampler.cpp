@@ -35,8 +35,6 @@ bool precedes(const Candidate& a, const Candidate& b) {
 // In units of 2^-40 of the largest weight: sums are exact in whatever order they are added.
 uint64_t mass(float weight) { return uint64_t(weight * 0x1p40f); }
 
-constexpr uint64_t kAnyMass = std::numeric_limits<uint64_t>::max();
-
 // The last candidate that is kept: as many of the nearest as weigh `needed`, and all that are as near as the
 // last of them, but no more than `limit`. They are not sorted, but thrown into bins by their distance; a heap
 // gives those of the bin that is not kept whole. REQUIRES: some candidates; limit > 0.
@@ -54,6 +52,7 @@ Candidate last_kept(const std::vector<Candidate>& candidates, uint64_t needed, s
     Bin& bin = bins[size_t(bin_of(c))];
     bin.mass += mass(c.weight), ++bin.count;
   }
+  needed = std::max(needed, uint64_t{1});  // one is always kept
   uint64_t sum = 0;
   size_t kept = 0;
   int cut = 0;
@@ -87,7 +86,7 @@ Candidate last_by_rank(std::span<const float> logits, const Summits& summits, fl
     return {kInfinity, 0, std::numeric_limits<int32_t>::max()};
 
   std::vector<float> weights(logits.begin(), logits.end());
-  uint64_t needed = kAnyMass;
+  uint64_t needed = std::numeric_limits<uint64_t>::max();
   double floor = -kInfinity;
   if (options.top_p < 1) {
     weigh(weights, max, 1);

@@ -210,6 +210,16 @@ TEST_CASE("top_p keeps the token with which the sum reaches it, and top_k the la
   CHECK(draw_many({0, 1, 1, 1}, {.top_k = 2}, 200) == Ids{1, 2});           // top_k does not
 }
 
+TEST_CASE("the smallest top_p keeps the likeliest and its equals, whatever the size of logits") {
+  using Ids = std::set<int32_t>;
+  for (const float scale : {1e-30f, 1.0f, 1e30f}) {
+    const Logits logits = {2 * scale, 3 * scale, -scale, 3 * scale, -kInfinity};
+    CHECK(draw_many(logits, {.top_p = 1e-30f}, 100) == Ids{1, 3});
+    CHECK(draw_many(logits, {.top_p = 1e-30f, .top_k = 1}, 100) == Ids{1});
+  }
+  CHECK(draw_many({3e30f, -3e30f, -kInfinity}, {.top_p = 0.99f}, 100) == Ids{0});
+}
+
 TEST_CASE("min_p is a share of the likeliest; typical_p can leave the likeliest out") {
   using Ids = std::set<int32_t>;
   const Logits logits = {std::log(0.1f), std::log(0.5f), std::log(0.15f), std::log(0.25f)};
@@ -217,7 +227,8 @@ TEST_CASE("min_p is a share of the likeliest; typical_p can leave the likeliest 
   CHECK(draw_many(logits, {.min_p = 1}, 200) == Ids{1});
   CHECK(draw_many({2, 2, 1}, {.min_p = 1}, 200) == Ids{0, 1});
   // H = 1.21; -log p = 2.3, 0.69, 1.9, 1.39: nearest are 3, then 1, then 2.
-  CHECK(draw_many(logits, {.typical_p = 0.2f}, 200) == Ids{3});
+  for (const float typical_p : {1e-30f, 0.2f})
+    CHECK(draw_many(logits, {.typical_p = typical_p}, 200) == Ids{3});
   CHECK(draw_many(logits, {.typical_p = 0.7f}, 200) == Ids{1, 3});
   CHECK(draw_many(logits, {.typical_p = 0.8f}, 200) == Ids{1, 2, 3});
   CHECK(draw_many(logits, {.top_k = 1, .typical_p = 0.2f}, 200) == Ids{1});
