@@ -85,10 +85,11 @@ Candidate last_by_rank(std::span<const float> logits, const Summits& summits, fl
   if (limit == logits.size() && options.top_p >= 1)
     return {kInfinity, 0, std::numeric_limits<int32_t>::max()};
 
-  std::vector<float> weights(logits.begin(), logits.end());
+  std::vector<float> weights;  // top_p's
   uint64_t needed = std::numeric_limits<uint64_t>::max();
   double floor = -kInfinity;
   if (options.top_p < 1) {
+    weights.assign(logits.begin(), logits.end());
     weigh(weights, max, 1);
     uint64_t total = 0;
     for (const float weight : weights) total += mass(weight);
@@ -111,7 +112,7 @@ Candidate last_by_rank(std::span<const float> logits, const Summits& summits, fl
   std::vector<Candidate> candidates;
   candidates.reserve(logits.size());
   summits.reach(at_most(floor), [&](size_t i) {
-    candidates.push_back({double(max) - logits[i], weights[i], int32_t(i)});
+    candidates.push_back({double(max) - logits[i], weights.empty() ? 0 : weights[i], int32_t(i)});
   });
   return last_kept(candidates, needed, limit);
 }

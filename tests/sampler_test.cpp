@@ -216,8 +216,12 @@ TEST_CASE("the smallest top_p keeps the likeliest and its equals, whatever the s
     const Logits logits = {2 * scale, 3 * scale, -scale, 3 * scale, -kInfinity};
     CHECK(draw_many(logits, {.top_p = 1e-30f}, 100) == Ids{1, 3});
     CHECK(draw_many(logits, {.top_p = 1e-30f, .top_k = 1}, 100) == Ids{1});
+    CHECK(draw_many(logits, {.top_p = 1, .top_k = 2}, 100) == Ids{1, 3});
   }
   CHECK(draw_many({3e30f, -3e30f, -kInfinity}, {.top_p = 0.99f}, 100) == Ids{0});
+  const float large = 0x1p25f;  // neighbours are 4 apart
+  CHECK(draw_many({large, large - 4, large - 8, large - 12}, {.temperature = 10, .top_p = 1, .top_k = 3},
+                  300) == Ids{0, 1, 2});
 }
 
 TEST_CASE("min_p is a share of the likeliest; typical_p can leave the likeliest out") {
