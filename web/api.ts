@@ -1,5 +1,5 @@
 // What both doors offer besides `RWKV`.
-export type { AssetOptions } from './assets.js';
+export type { AssetOptions } from './page/assets.js';
 export {
   type ChatFormat,
   type ChatMessage,
@@ -11,10 +11,10 @@ export {
   type SplitReply,
   splitThinking,
   type ThinkMode,
-} from './chat.js';
-export type { Completion, CompletionResult, FinishReason, PromptUsage } from './completion.js';
-export { RwkvError, type RwkvErrorCode } from './errors.js';
-export type { Model } from './model.js';
+} from './page/chat/chat.js';
+export type { Completion, CompletionResult, FinishReason, PromptUsage } from './page/completion.js';
+export { RwkvError, type RwkvErrorCode } from './shared/errors.js';
+export type { Model } from './page/model.js';
 export type {
   ConvertOptions,
   DownloadOptions,
@@ -27,8 +27,8 @@ export type {
   SaveOptions,
   SessionOptions,
   StoreOptions,
-} from './options.js';
-export { type Preset, presets } from './presets.js';
+} from './page/options.js';
+export { type Preset, presets } from './page/presets.js';
 export type {
   Build,
   LoadProgress,
@@ -39,7 +39,7 @@ export type {
   Step,
   TokenizerKind,
   TokenLogprob,
-} from './protocol.js';
-export type { Score, ScoredToken } from './score.js';
-export type { Session } from './session.js';
-export type { Store, StoredFile, StoreUsage } from './store.js';
+} from './shared/protocol.js';
+export type { Score, ScoredToken } from './page/score.js';
+export type { Session } from './page/session.js';
+export type { Store, StoredFile, StoreUsage } from './page/store.js';

@@ -12,7 +12,7 @@ import { modelsCommand } from './cli/models.js';
 import { perplexityCommand } from './cli/perplexity.js';
 import { serveCommand } from './cli/serve.js';
 import { interruptCode, paint } from './cli/terminal.js';
-import { RwkvError, sentence } from './errors.js';
+import { RwkvError, sentence } from './shared/errors.js';
 
 const exitFailed = 1;
 const exitUsage = 2;

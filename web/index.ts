@@ -3,11 +3,11 @@
  *
  * @packageDocumentation
  */
-import { RwkvError, sentence } from './errors.js';
-import { createRWKV, fileName, type Host } from './load.js';
-import { startFromElsewhere, startModuleWorker } from './module-worker.js';
+import { RwkvError, sentence } from './shared/errors.js';
+import { createRWKV, fileName, type Host } from './page/load.js';
+import { startFromElsewhere, startModuleWorker } from './shared/module-worker.js';
 import { webStore } from './store/web-host.js';
-import { createStore } from './store.js';
+import { createStore } from './page/store.js';
 
 export * from './api.js';
 

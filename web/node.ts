@@ -9,11 +9,11 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { RwkvError, sentence } from './errors.js';
-import { createRWKV, fileName, type Host } from './load.js';
-import type { Place } from './protocol.js';
-import { nodeStore } from './store/node-host.js';
-import { createStore } from './store.js';
+import { RwkvError, sentence } from './shared/errors.js';
+import { createRWKV, fileName, type Host } from './page/load.js';
+import type { Place } from './shared/protocol.js';
+import { nodeStore } from './store/node/host.js';
+import { createStore } from './page/store.js';
 
 export * from './api.js';
 

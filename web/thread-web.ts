@@ -1,4 +1,4 @@
-import { prepareThread, type ThreadStart } from './thread.js';
+import { prepareThread, type ThreadStart } from './worker/thread.js';
 
 declare const self: DedicatedWorkerGlobalScope;
 

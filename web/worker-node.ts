@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { parentPort, Worker } from 'node:worker_threads';
-import { nodeIo } from './node-files.js';
-import type { ThreadHost } from './thread.js';
-import { serve } from './worker.js';
+import { nodeIo } from './store/node/files.js';
+import type { ThreadHost } from './worker/thread.js';
+import { serve } from './worker/worker.js';
 
 if (!parentPort) throw new Error('worker-node.js runs as a worker only');
 const port = parentPort;

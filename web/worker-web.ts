@@ -1,7 +1,7 @@
-import { webIo } from './model-store.js';
-import { startFromElsewhere } from './module-worker.js';
-import type { ThreadHost } from './thread.js';
-import { serve } from './worker.js';
+import { webIo } from './worker/host.js';
+import { startFromElsewhere } from './shared/module-worker.js';
+import type { ThreadHost } from './worker/thread.js';
+import { serve } from './worker/worker.js';
 
 declare const self: DedicatedWorkerGlobalScope;
 

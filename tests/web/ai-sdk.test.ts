@@ -14,7 +14,7 @@ import {
 } from 'ai';
 import { rwkv, rwkvFetch, rwkvTransport } from 'rwkv-wasm/ai-sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { renderChat } from '../../dist/chat.js';
+import { renderChat } from '../../dist/page/chat/chat.js';
 import { type CompletionResult, type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
 import { type FakePackage, fakeModel, fakePackage } from './fake/package.js';
 import { hasSchemas } from './features.js';

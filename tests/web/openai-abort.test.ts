@@ -1,7 +1,7 @@
 // Requests that are given up, or wait: they end, and leave nothing behind.
 import { describe, expect, test, vi } from 'vitest';
 import { openai } from '../../dist/adapters/openai-node.js';
-import { Session } from '../../dist/session.js';
+import { Session } from '../../dist/page/session.js';
 import { client, model, prompt } from './embedded-client.js';
 import { failure } from './streams.js';
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type OpenAI from 'openai';
 import { describe, expect, test, vi } from 'vitest';
 import { openai } from '../../dist/adapters/openai-node.js';
-import { renderChat } from '../../dist/chat.js';
+import { renderChat } from '../../dist/page/chat/chat.js';
 import type { GenerateOptions } from '../../dist/node.js';
 import { client, messages, model, prompt } from './embedded-client.js';
 import { fakeModel, fakePackage } from './fake/package.js';

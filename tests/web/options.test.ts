@@ -5,7 +5,7 @@ import {
   checkReadOptions,
   checkSessionOptions,
   checkTokens,
-} from '../../dist/options.js';
+} from '../../dist/page/options.js';
 
 function refusal(work: () => unknown): string {
   try {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type DownloadProgressEvent, type LanguageModelFactory, languageModel } from 'rwkv-wasm/prompt-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { renderChat } from '../../dist/chat.js';
+import { renderChat } from '../../dist/page/chat/chat.js';
 import { type Model, RWKV } from '../../dist/node.js';
 import { storyteller } from '../../dist/storyteller.js';
 import { fakeModel, fakePackage } from './fake/package.js';
@@ -357,7 +357,7 @@ describe('create', () => {
 test('a model whose worker died is loaded anew by the next create', async () => {
   const fake = await fakePackage();
   // Of the same copy of the package, whose errors it knows.
-  const maker: typeof import('../../dist/adapters/prompt-api-maker.js') = await import(
+  const maker: typeof import('../../dist/adapters/prompt-api/maker.js') = await import(
     join(fake.folder, 'dist/adapters/prompt-api-maker.js')
   );
   const own = maker.languageModelMaker(fake.RWKV.load)(fakeModel(), { tokenizer: 'bytes', template: 'none' });

@@ -1,6 +1,6 @@
 // Regular expressions as grammars: the library that reads them accepts what the expression matches as a whole.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { grammarOf } from '../../dist/adapters/regex-grammar.js';
+import { grammarOf } from '../../dist/adapters/prompt-api/regex-grammar.js';
 
 interface Library {
   readonly Grammar: { fromEBNF(text: string): Promise<{ dispose(): void }> };

@@ -1,7 +1,7 @@
 // States as values: fork, save, restore, rewind, reset, with the embedded model. And what a completion tells of itself.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Model, presets, RWKV, type Session } from '../../dist/node.js';
-import { StopTexts } from '../../dist/stop-texts.js';
+import { StopTexts } from '../../dist/page/stop-texts.js';
 import { collect, failure, textOf } from './streams.js';
 
 let model: Model;

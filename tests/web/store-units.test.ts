@@ -4,7 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createMeter } from '../../dist/store/meter.js';
-import { cacheFolder, openFolder } from '../../dist/store/node-shelf.js';
+import { cacheFolder, openFolder } from '../../dist/store/node/shelf.js';
 import { expandShorthand } from '../../dist/store/shorthand.js';
 
 test.each([

@@ -1,8 +1,8 @@
 // Conversations in pieces, and replies as they come.
 import { describe, expect, test } from 'vitest';
-import { ReplyReader } from '../../dist/adapters/reply.js';
-import { Transcript, type Turn } from '../../dist/adapters/transcript.js';
-import { renderChat } from '../../dist/chat.js';
+import { ReplyReader } from '../../dist/adapters/shared/reply.js';
+import { Transcript, type Turn } from '../../dist/adapters/shared/transcript.js';
+import { renderChat } from '../../dist/page/chat/chat.js';
 
 const turns: Turn[] = [
   { role: 'system', content: 'You are brief.' },

@@ -1,13 +1,13 @@
 // The small parts by themselves.
 import { describe, expect, test, vi } from 'vitest';
-import { chooseBuild, chooseThreads, seedWords, unwrap } from '../../dist/engine.js';
-import { hasRelaxedSimd, hasSharedMemory, hasSimd } from '../../dist/features.js';
-import { fileName } from '../../dist/load.js';
-import { openPath } from '../../dist/node-files.js';
-import { PrefixCache } from '../../dist/prefix-cache.js';
-import { Queue } from '../../dist/queue.js';
+import { chooseBuild, chooseThreads, seedWords, unwrap } from '../../dist/worker/engine.js';
+import { hasRelaxedSimd, hasSharedMemory, hasSimd } from '../../dist/worker/features.js';
+import { fileName } from '../../dist/page/load.js';
+import { openPath } from '../../dist/store/node/files.js';
+import { PrefixCache } from '../../dist/worker/prefix-cache.js';
+import { Queue } from '../../dist/page/queue.js';
 import { memorySource } from '../../dist/store/sources.js';
-import { Turns } from '../../dist/turns.js';
+import { Turns } from '../../dist/worker/turns.js';
 import { failure } from './streams.js';
 
 describe('features', () => {

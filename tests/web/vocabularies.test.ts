@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type LoadOptions, type Model, RWKV } from '../../dist/node.js';
-import { openVocabulary } from '../../dist/vocabulary.js';
+import { openVocabulary } from '../../dist/worker/vocabulary/vocabulary.js';
 import { reciter } from './reciter.js';
 import { sharedFile, sharedPath } from './shared.js';
 import { collect, failure, textOf } from './streams.js';

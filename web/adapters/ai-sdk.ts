@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 import { RWKV } from '../index.js';
-import { rwkvMaker } from './ai-sdk-maker.js';
+import { rwkvMaker } from './ai-sdk/maker.js';
 
-export type { ChatTemplate, ThinkMode } from '../chat.js';
-export type { RwkvMaker, RwkvSettings } from './ai-sdk-maker.js';
-export type { RwkvLanguageModel } from './ai-sdk-model.js';
-export * from './ai-sdk-transport.js';
-export type { ModelOrSource } from './lazy-model.js';
+export type { ChatTemplate, ThinkMode } from '../page/chat/chat.js';
+export type { RwkvMaker, RwkvSettings } from './ai-sdk/maker.js';
+export type { RwkvLanguageModel } from './ai-sdk/model.js';
+export * from './ai-sdk/transport.js';
+export type { ModelOrSource } from './shared/lazy-model.js';
 
 /**
  * A language model for `streamText`, `generateText` and all else of the AI SDK:

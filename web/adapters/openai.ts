@@ -4,9 +4,9 @@
  * @packageDocumentation
  */
 import { RWKV } from '../index.js';
-import { clientMaker } from './openai-client.js';
+import { clientMaker } from './openai/client.js';
 
-export * from './openai-api.js';
+export * from './openai/api.js';
 
 /**
  * Makes a client. The model is one that was loaded, or whatever `RWKV.load` takes, which is loaded when it is first needed; nothing

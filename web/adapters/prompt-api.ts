@@ -4,12 +4,12 @@
  * @packageDocumentation
  */
 import { RWKV } from '../index.js';
-import { languageModelMaker } from './prompt-api-maker.js';
+import { languageModelMaker } from './prompt-api/maker.js';
 
-export type { ChatTemplate, ThinkMode } from '../chat.js';
-export type { ModelOrSource } from './lazy-model.js';
-export type { LanguageModelMaker, LanguageModelSettings } from './prompt-api-maker.js';
-export type * from './prompt-api-types.js';
+export type { ChatTemplate, ThinkMode } from '../page/chat/chat.js';
+export type { ModelOrSource } from './shared/lazy-model.js';
+export type { LanguageModelMaker, LanguageModelSettings } from './prompt-api/maker.js';
+export type * from './prompt-api/types.js';
 
 /**
  * An object of the shape of the global `LanguageModel`:

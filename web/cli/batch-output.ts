@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { CompletionResult } from '../api.js';
-import { RwkvError } from '../errors.js';
+import { RwkvError } from '../shared/errors.js';
 import { isOurs, type Line, linesOf, objectOf, type Shard } from './batch-input.js';
 
 /** What each line begins with: by it a line that was cut off is known from a file of somebody else. */

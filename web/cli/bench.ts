@@ -1,7 +1,7 @@
 // rwkv-wasm bench: how fast a model runs on this machine.
 import type { Command } from 'commander';
 import type { Model } from '../api.js';
-import { RwkvError } from '../errors.js';
+import { RwkvError } from '../shared/errors.js';
 import { addModelFlags, loadModel, type ModelFlags, toNumber } from './flags.js';
 import { interruptSignal, paint, statusLine } from './terminal.js';
 

@@ -1,8 +1,8 @@
 // rwkv-wasm complete: a prompt in, its continuation out, as it comes.
 import type { Command } from 'commander';
 import type { CompletionResult } from '../api.js';
-import { checkGenerateOptions, randomSeed } from '../options.js';
-import type { ModelInfo } from '../protocol.js';
+import { checkGenerateOptions, randomSeed } from '../page/options.js';
+import type { ModelInfo } from '../shared/protocol.js';
 import { writeWhole } from './files.js';
 import {
   addModelFlags,

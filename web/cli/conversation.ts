@@ -1,6 +1,6 @@
 // A conversation as the chat command holds one: in a recurrent state, so its memory does not grow with its length.
 import type { ChatFormat, ChatMessage, GenerateOptions, Model, Session } from '../api.js';
-import { RwkvError } from '../errors.js';
+import { RwkvError } from '../shared/errors.js';
 import { writeWhole } from './files.js';
 
 /** So many turns can be taken back: each is kept as a state of some megabytes at most. */

@@ -2,7 +2,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type Quantization, RWKV } from '../node.js';
-import { checkConvertOptions } from '../options.js';
+import { checkConvertOptions } from '../page/options.js';
 import { quantizationHelp } from './flags.js';
 import { interruptSignal, megabytes, progressLine } from './terminal.js';
 

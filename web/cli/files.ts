@@ -1,7 +1,7 @@
 // Files that commands read and write whole.
 import { readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
-import { RwkvError, sentence } from '../errors.js';
+import { RwkvError, sentence } from '../shared/errors.js';
 
 /** The text of a file in UTF-8. @throws RwkvError `read-failed` */
 export function readText(file: string): string {

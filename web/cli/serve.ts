@@ -1,9 +1,9 @@
 // rwkv-wasm serve: a model behind OpenAI's HTTP API.
 import { once } from 'node:events';
 import { type Command, Option } from 'commander';
-import { createEndpoints } from '../adapters/openai-endpoints.js';
-import type { ChatTemplate } from '../chat.js';
-import { unexpected } from '../errors.js';
+import { createEndpoints } from '../adapters/openai/endpoints.js';
+import type { ChatTemplate } from '../page/chat/chat.js';
+import { unexpected } from '../shared/errors.js';
 import { RWKV } from '../node.js';
 import type { Listening } from '../serve/listen.js';
 import {

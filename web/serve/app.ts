@@ -3,9 +3,9 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Context, type Handler, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
-import type { Endpoints } from '../adapters/openai-endpoints.js';
-import { invalidRequest, OpenAIError, toOpenAIError } from '../adapters/openai-errors.js';
-import { OpenAIStream } from '../adapters/openai-stream.js';
+import type { Endpoints } from '../adapters/openai/endpoints.js';
+import { invalidRequest, OpenAIError, toOpenAIError } from '../adapters/openai/errors.js';
+import { OpenAIStream } from '../adapters/openai/stream.js';
 import { eventStream } from './stream.js';
 
 export interface AppOptions {

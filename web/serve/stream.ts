@@ -1,4 +1,4 @@
-import type { OpenAIStream } from '../adapters/openai-stream.js';
+import type { OpenAIStream } from '../adapters/openai/stream.js';
 
 /** What a stream of events has to know. */
 export interface EventOptions {

@@ -1,6 +1,6 @@
 // The shelf in the Cache API, for browsers whose origin private file system does not serve. A file is a row of pieces, for
 // nothing can be added to an answer that is kept; an entry beside them says that they are all.
-import { RwkvError, sentence } from '../errors.js';
+import { RwkvError, sentence } from '../shared/errors.js';
 import { parseRecord, type StoredRecord } from './record.js';
 import type { Found, Shelf, Sink } from './shelf.js';
 import { blobSource } from './sources.js';

@@ -1,5 +1,5 @@
 // A download: bytes from the network into a sink, resumed where they broke off, checked while they pass.
-import { RwkvError } from '../errors.js';
+import { RwkvError } from '../shared/errors.js';
 import { type Answer, canResume, Dropped, request, Unreached, type Validators } from './http.js';
 import type { Hasher, Sha256, Sink } from './shelf.js';
 

@@ -1,5 +1,5 @@
 // One request for a file or for the rest of it, and what its answer tells.
-import { RwkvError, sentence } from '../errors.js';
+import { RwkvError, sentence } from '../shared/errors.js';
 
 /** What tells one content of a URL from the next. */
 export interface Validators {

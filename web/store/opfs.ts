@@ -1,6 +1,6 @@
 // The shelf in the origin private file system: KEY.part becomes KEY.bin when it is whole; KEY.json is its record. A file
 // that has its last name is whole, whatever else was lost.
-import { RwkvError, sentence } from '../errors.js';
+import { RwkvError, sentence } from '../shared/errors.js';
 import { parseRecord, type StoredRecord } from './record.js';
 import type { ByteSource, Found, Shelf, Sink } from './shelf.js';
 import { blobSource } from './sources.js';

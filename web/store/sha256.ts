@@ -1,5 +1,5 @@
 // SHA-256 while bytes stream by, which the Web Crypto API cannot do.
-import { RwkvError } from '../errors.js';
+import { RwkvError } from '../shared/errors.js';
 import { hexadecimal } from './record.js';
 import type { Hasher, Sha256 } from './shelf.js';
 

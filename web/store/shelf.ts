@@ -1,5 +1,5 @@
 // What the store is made of: shelves that keep files by their keys, each file with a record of what is known of it.
-import type { ShelfPlace } from '../protocol.js';
+import type { ShelfPlace } from '../shared/protocol.js';
 import type { StoredRecord } from './record.js';
 
 /** A file as a synchronous range reader. */

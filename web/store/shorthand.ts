@@ -1,5 +1,5 @@
 // hf:owner/repository/path/to/file@revision, the way people name files of Hugging Face.
-import { RwkvError } from '../errors.js';
+import { RwkvError } from '../shared/errors.js';
 
 const hub = 'https://huggingface.co';
 const form = 'hf:owner/repository/file or hf:owner/repository/file@revision';

@@ -1,5 +1,5 @@
 // Files that lie in memory or in a Blob, as synchronous range readers.
-import { RwkvError, sentence } from '../errors.js';
+import { RwkvError, sentence } from '../shared/errors.js';
 import type { ByteSource, Sink } from './shelf.js';
 
 /** A file that lies in memory, in pieces as they came. */

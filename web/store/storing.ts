@@ -1,7 +1,7 @@
 // The worker's half of storing: files come onto a shelf from the network, or packed from another one.
-import { RwkvError, sentence } from '../errors.js';
-import { type Io, noteUse, type Report, shelfOf, startSum, sumOf } from '../model-store.js';
-import type { Request, ShelfPlace, StoredPlace } from '../protocol.js';
+import { RwkvError, sentence } from '../shared/errors.js';
+import { type Io, noteUse, type Report, shelfOf, startSum, sumOf } from '../worker/host.js';
+import type { Request, ShelfPlace, StoredPlace } from '../shared/protocol.js';
 import { assertRoom, fill, quotaExceeded } from './download.js';
 import { createMeter } from './meter.js';
 import type { StoredRecord } from './record.js';

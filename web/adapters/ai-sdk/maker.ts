@@ -1,0 +1,50 @@
+// Makes language models of the AI SDK.
+
+import { unexpected } from '../../shared/errors.js';
+import { fileName, type RWKV } from '../../page/load.js';
+import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
+import { storyteller } from '../../storyteller.js';
+import { RwkvLanguageModel } from './model.js';
+import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
+import { Transcript, type TranscriptFormat } from '../shared/transcript.js';
+
+/** Options of `rwkv`; those of `RWKV.load` are for a model that it loads. */
+export interface RwkvSettings extends LoadOptions, TranscriptFormat {
+  /** The model's name, `modelId`. Default: its file's. */
+  name?: string | undefined;
+  /** Options of `session.complete` that requests start from. Default: `{ maxTokens: 1024 }`. */
+  defaults?:
+    | Omit<GenerateOptions, 'signal' | 'echo' | 'logprobs' | 'topLogprobs' | 'keepPartial'>
+    | undefined;
+}
+
+/** `rwkv` of a host. */
+export type RwkvMaker = (model?: ModelOrSource, settings?: RwkvSettings) => RwkvLanguageModel;
+
+export function rwkvMaker(load: RWKV['load']): RwkvMaker {
+  return (model, settings = {}) => makeModel(load, model, settings);
+}
+
+function makeModel(load: RWKV['load'], model: ModelOrSource, settings: RwkvSettings): RwkvLanguageModel {
+  const { template, think, name, defaults: given = {}, ...loadOptions } = settings;
+  const format: TranscriptFormat = { template, think };
+  const defaults: GenerateOptions = { maxTokens: 1024, ...given };
+  checkGenerateOptions(defaults);
+  if (name !== undefined && (typeof name !== 'string' || name === ''))
+    throw unexpected('option name', 'a text that is not empty', name);
+  new Transcript(format);
+  return new RwkvLanguageModel(
+    name ?? nameOf(model),
+    new LazyModel(load, model, loadOptions),
+    format,
+    defaults,
+  );
+}
+
+function nameOf(model: ModelOrSource): string {
+  if (model === undefined) return fileName(storyteller.model.href);
+  if (typeof model === 'string' || model instanceof URL)
+    return /^data:/i.test(String(model)) ? 'data' : fileName(String(model));
+  if ('info' in model) return model.info.name;
+  return 'name' in model && typeof model.name === 'string' ? model.name : 'rwkv';
+}

@@ -1,0 +1,216 @@
+// The endpoints of OpenAI's API: bodies in, whole answers or streams of chunks out.
+import { type ChatFormat, renderChat } from '../../page/chat/chat.js';
+import { unexpected } from '../../shared/errors.js';
+import type { RWKV } from '../../page/load.js';
+import type { Model } from '../../page/model.js';
+import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
+import { integer } from '../../page/rules.js';
+import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
+import { invalidRequest, toOpenAIError } from './errors.js';
+import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './replies.js';
+import { chatJob, completionJob, type Job, type ReadyJob } from './requests.js';
+import { type Happening, run } from './run.js';
+import { Slots } from './slots.js';
+import { OpenAIStream } from './stream.js';
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  OpenAIModel,
+  OpenAIModelList,
+  TextCompletion,
+  TextCompletionChunk,
+} from './types.js';
+
+/** Options of `openai`; those of `RWKV.load` are for a model that it loads. */
+export interface OpenAIOptions extends LoadOptions {
+  /** The model's name in answers. Default: its file's name, less the ending. */
+  name?: string | undefined;
+  /**
+   * How conversations are written, as for `session.chat`. Default: with the template `'g1'` where the name of the model's file has
+   * it, else `'world'`.
+   */
+  chat?: ChatFormat | undefined;
+  /** Options of `session.complete` that requests start from, such as `{ maxTokens: 1000, topP: 0.5 }`. */
+  defaults?: GenerateOptions | undefined;
+  /** How many texts are generated at once, 1 to 1024; more wait for their turn. Default 64. */
+  parallel?: number | undefined;
+}
+
+/** What may go with a request. */
+export interface RequestOptions {
+  /** Ends the request: `create` rejects with the signal's reason; a stream that has begun just ends. */
+  signal?: AbortSignal | null | undefined;
+}
+
+/** Answers a body, which is not checked yet. @throws OpenAIError; the reason of the signal */
+export type Answer<Whole, Chunk> = (
+  body: unknown,
+  options?: RequestOptions,
+) => Promise<Whole | OpenAIStream<Chunk>>;
+
+/** The endpoints of one model. */
+export interface Endpoints {
+  readonly chat: Answer<ChatCompletion, ChatCompletionChunk>;
+  readonly completions: Answer<TextCompletion, TextCompletionChunk>;
+  list(options?: RequestOptions): Promise<OpenAIModelList>;
+  retrieve(name: string, options?: RequestOptions): Promise<OpenAIModel>;
+  /** Loads the model if it is not there. @throws RwkvError as `RWKV.load` */
+  load(): Promise<Model>;
+  dispose(): Promise<void>;
+}
+
+const parallels = integer(1, 1024);
+
+/** @throws RwkvError `invalid-argument` */
+export function createEndpoints(
+  load: RWKV['load'],
+  source: ModelOrSource,
+  options: OpenAIOptions,
+): Endpoints {
+  const { name, chat: format = {}, defaults = {}, parallel = 64, ...loadOptions } = options;
+  checkGenerateOptions(defaults);
+  if (name !== undefined && (typeof name !== 'string' || name === ''))
+    throw unexpected('option name', 'a text that is not empty', name);
+  if (!parallels.accepts(parallel)) throw unexpected('option parallel', parallels.expected, parallel);
+  renderChat([{ role: 'user', content: '' }], format); // checks it
+  const slots = new Slots(parallel);
+  const lazy = new LazyModel(load, source, loadOptions);
+  const since = seconds();
+
+  const described = ({ info }: Model): OpenAIModel => ({
+    id: name ?? info.name.replace(/\.\w+$/, ''),
+    object: 'model',
+    created: since,
+    owned_by: 'rwkv-wasm',
+  });
+  const formatFor = ({ info }: Model): ChatFormat => ({
+    template: /g1/i.test(info.name) ? 'g1' : 'world',
+    ...format,
+  });
+  const headOf = (model: Model, prefix: string): ReplyHead => ({
+    id: prefix + randomId(),
+    created: seconds(),
+    model: described(model).id,
+    system_fingerprint: `rwkv-wasm-${model.info.quantization}-${model.info.build}`,
+  });
+
+  async function answer<Whole, Chunk>(
+    style: Style<Whole, Chunk>,
+    ready: ReadyJob,
+    { signal }: RequestOptions,
+  ): Promise<Whole | OpenAIStream<Chunk>> {
+    signal?.throwIfAborted();
+    const controller = new AbortController();
+    const abort = () => controller.abort(signal?.reason);
+    signal?.addEventListener('abort', abort);
+    const forget = () => signal?.removeEventListener('abort', abort);
+    let model: Model | undefined;
+    const failure = (error: unknown) => {
+      if (model) lazy.failed(model, error);
+      return toOpenAIError(error);
+    };
+    try {
+      model = await lazy.get(controller.signal);
+      const job = ready(formatFor(model));
+      const head = headOf(model, style.prefix);
+      const happenings = run(model, job, slots, controller.signal);
+      if (!job.stream) {
+        const { choices, usage } = await gather(happenings);
+        forget();
+        return style.whole(head, choices, usage, job.topLogprobs >= 0);
+      }
+      // The first is waited for: until then it shows what is wrong with a request.
+      const first = await happenings.next();
+      const leave = async () => {
+        forget();
+        await happenings.return();
+      };
+      const chunks = chunksOf(style, head, job, first, happenings);
+      return new OpenAIStream(told(chunks, controller.signal, leave, failure), controller, leave);
+    } catch (error) {
+      forget();
+      throw signal?.aborted ? signal.reason : failure(error);
+    }
+  }
+
+  return {
+    chat: async (body, options = {}) =>
+      answer(
+        chatStyle,
+        checked(() => chatJob(body, defaults)),
+        options,
+      ),
+    completions: async (body, options = {}) =>
+      answer(
+        completionStyle,
+        checked(() => completionJob(body, defaults)),
+        options,
+      ),
+    async list({ signal } = {}) {
+      return { object: 'list', data: [described(await lazy.get(signal ?? undefined))] };
+    },
+    async retrieve(wanted, { signal } = {}) {
+      const model = described(await lazy.get(signal ?? undefined));
+      if (model.id === wanted) return model;
+      const message = `the model '${wanted}' does not exist: there is '${model.id}'`;
+      throw invalidRequest(message, 'model', 'model_not_found', 404);
+    },
+    load: () => lazy.get(),
+    dispose: () => lazy.dispose(),
+  };
+}
+
+async function* chunksOf<Whole, Chunk>(
+  style: Style<Whole, Chunk>,
+  head: ReplyHead,
+  job: Job,
+  first: IteratorResult<Happening, void>,
+  rest: AsyncIterable<Happening>,
+): AsyncGenerator<Chunk, void, undefined> {
+  const toChunks = style.chunks(head, job.topLogprobs >= 0);
+  async function* all() {
+    if (!first.done) yield first.value;
+    yield* rest;
+  }
+  for await (const happening of all()) {
+    const isUsage = happening.kind === 'usage';
+    if (!job.includesUsage) yield* isUsage ? [] : toChunks(happening);
+    else
+      for (const chunk of toChunks(happening)) yield style.withUsage(chunk, isUsage ? happening.usage : null);
+  }
+}
+
+// The chunks as a caller gets them: they just end when the signal ends them, and fail with errors that OpenAI's API knows.
+async function* told<Chunk>(
+  chunks: AsyncIterable<Chunk>,
+  signal: AbortSignal,
+  leave: () => Promise<void>,
+  failure: (error: unknown) => Error,
+): AsyncGenerator<Chunk, void, undefined> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    if (!signal.aborted) throw failure(error);
+  } finally {
+    await leave();
+  }
+}
+
+function checked(job: () => ReadyJob): ReadyJob {
+  try {
+    return job();
+  } catch (error) {
+    throw toOpenAIError(error);
+  }
+}
+
+// The time, in seconds since 1970.
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+// 24 letters and digits; crypto.randomUUID is not in every page.
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}

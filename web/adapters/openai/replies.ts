@@ -1,0 +1,177 @@
+// What happens on the model -> the answers of OpenAI's API, whole or chunk by chunk.
+import type { Happening, Token } from './run.js';
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatLogprobs,
+  ChatToken,
+  CompletionLogprobs,
+  OpenAIFinishReason,
+  TextCompletion,
+  TextCompletionChunk,
+  Usage,
+} from './types.js';
+
+/** What all answers to one request say of it. */
+export interface ReplyHead {
+  readonly id: string;
+  readonly created: number;
+  readonly model: string;
+  readonly system_fingerprint: string;
+}
+
+/** How the answers of an endpoint look. */
+export interface Style<Whole, Chunk> {
+  /** The beginning of ids. */
+  readonly prefix: string;
+  /** Makes the chunks of one request. */
+  chunks(head: ReplyHead, tellsLogprobs: boolean): (happening: Happening) => Chunk[];
+  /** The last chunk, of those who asked for the usage, and `null` for the others before it. */
+  withUsage(chunk: Chunk, usage: Usage | null): Chunk;
+  whole(head: ReplyHead, choices: readonly Choice[], usage: Usage, tellsLogprobs: boolean): Whole;
+}
+
+/** A choice that has ended. */
+export interface Choice {
+  text: string;
+  readonly tokens: Token[];
+  reason: OpenAIFinishReason;
+}
+
+export const chatStyle: Style<ChatCompletion, ChatCompletionChunk> = {
+  prefix: 'chatcmpl-',
+  chunks(head, tellsLogprobs) {
+    const begun = new Set<number>();
+    type Part = ChatCompletionChunk['choices'][number];
+    const chunk = (...choices: Part[]): ChatCompletionChunk => ({
+      ...head,
+      object: 'chat.completion.chunk',
+      choices,
+    });
+    return (happening) => {
+      if (happening.kind === 'usage') return [chunk()];
+      const { choice: index } = happening;
+      const chunks: ChatCompletionChunk[] = [];
+      if (!begun.has(index)) {
+        begun.add(index);
+        const delta = { role: 'assistant', content: '', refusal: null } as const;
+        chunks.push(chunk({ index, delta, logprobs: null, finish_reason: null }));
+      }
+      if (happening.kind === 'end')
+        chunks.push(chunk({ index, delta: {}, logprobs: null, finish_reason: happening.reason }));
+      else {
+        const logprobs = tellsLogprobs ? chatLogprobs(happening.tokens) : null;
+        chunks.push(chunk({ index, delta: { content: happening.text }, logprobs, finish_reason: null }));
+      }
+      return chunks;
+    };
+  },
+  withUsage: (chunk, usage) => ({ ...chunk, usage }),
+  whole: (head, choices, usage, tellsLogprobs) => ({
+    ...head,
+    object: 'chat.completion',
+    choices: choices.map(({ text, tokens, reason }, index) => ({
+      index,
+      message: { role: 'assistant', content: text, refusal: null },
+      logprobs: tellsLogprobs ? chatLogprobs(tokens) : null,
+      finish_reason: reason,
+    })),
+    usage,
+  }),
+};
+
+export const completionStyle: Style<TextCompletion, TextCompletionChunk> = {
+  prefix: 'cmpl-',
+  chunks(head, tellsLogprobs) {
+    const lengths = new Map<number, number>(); // of what each choice has told
+    type Part = TextCompletionChunk['choices'][number];
+    const chunk = (...choices: Part[]): TextCompletionChunk => ({
+      ...head,
+      object: 'text_completion',
+      choices,
+    });
+    return (happening) => {
+      if (happening.kind === 'usage') return [chunk()];
+      const { choice: index } = happening;
+      if (happening.kind === 'end')
+        return [chunk({ index, text: '', logprobs: null, finish_reason: happening.reason })];
+      const { text, tokens } = happening;
+      const length = lengths.get(index) ?? 0;
+      lengths.set(index, length + lengthOf(tokens));
+      const logprobs = tellsLogprobs ? completionLogprobs(tokens, length) : null;
+      return [chunk({ index, text, logprobs, finish_reason: null })];
+    };
+  },
+  withUsage: (chunk, usage) => ({ ...chunk, usage }),
+  whole: (head, choices, usage, tellsLogprobs) => ({
+    ...head,
+    object: 'text_completion',
+    choices: choices.map(({ text, tokens, reason }, index) => ({
+      index,
+      text,
+      logprobs: tellsLogprobs ? completionLogprobs(tokens, 0) : null,
+      finish_reason: reason,
+    })),
+    usage,
+  }),
+};
+
+/** All that happens, gathered: the choices in their order, and the usage. */
+export async function gather(
+  happenings: AsyncIterable<Happening>,
+): Promise<{ choices: Choice[]; usage: Usage }> {
+  const choices: Choice[] = [];
+  let usage: Usage | undefined;
+  for await (const happening of happenings) {
+    if (happening.kind === 'usage') {
+      usage = happening.usage;
+      continue;
+    }
+    const { choice: index } = happening;
+    const choice = choices[index] ?? { text: '', tokens: [], reason: 'stop' };
+    choices[index] = choice;
+    if (happening.kind === 'end') choice.reason = happening.reason;
+    else {
+      choice.text += happening.text;
+      choice.tokens.push(...happening.tokens);
+    }
+  }
+  if (!usage) throw new Error('a request ended without its usage');
+  return { choices, usage };
+}
+
+function chatLogprobs(tokens: readonly Token[]): ChatLogprobs {
+  const told = (text: string, logprob: number): ChatToken => ({ token: text, logprob, bytes: bytesOf(text) });
+  return {
+    content: tokens.map(({ text, logprob, top }) => ({
+      ...told(text, logprob ?? 0),
+      top_logprobs: (top ?? []).map((other) => told(other.text, other.logprob)),
+    })),
+    refusal: null,
+  };
+}
+
+function completionLogprobs(tokens: readonly Token[], start: number): CompletionLogprobs {
+  const offsets: number[] = [];
+  for (let i = 0, offset = start; i < tokens.length; i++) {
+    offsets.push(offset);
+    offset += tokens[i]?.text.length ?? 0;
+  }
+  return {
+    tokens: tokens.map(({ text }) => text),
+    token_logprobs: tokens.map(({ logprob }) => logprob),
+    top_logprobs: tokens.map(
+      ({ top }) => top && Object.fromEntries(top.map(({ text, logprob }) => [text, logprob])),
+    ),
+    text_offset: offsets,
+  };
+}
+
+function lengthOf(tokens: readonly Token[]): number {
+  return tokens.reduce((sum, { text }) => sum + text.length, 0);
+}
+
+// A part of a character decodes to U+FFFD, which does not tell its bytes.
+function bytesOf(text: string): number[] | null {
+  return text.includes('\ufffd') ? null : [...new TextEncoder().encode(text)];
+}

@@ -1,0 +1,158 @@
+// The page half of the conversation: owns the worker, numbers the calls, hears aborts, delivers answers.
+import { RwkvError } from '../shared/errors.js';
+import type {
+  LoadProgress,
+  Op,
+  Reply,
+  ReplyMessage,
+  Request,
+  RequestMessage,
+  WorkerMessage,
+} from '../shared/protocol.js';
+
+/** What a host must let us do with a worker. */
+export interface WorkerLike {
+  postMessage<K extends Op>(message: RequestMessage<K>, transfer: ArrayBuffer[]): void;
+  terminate(): unknown;
+  /** Node: says whether a call is under way, which keeps the process alive. */
+  hold?(busy: boolean): void;
+}
+
+/** What a host must tell us of a worker. */
+export interface WorkerEvents {
+  message(message: WorkerMessage): void;
+  /** The worker died or never started. */
+  crash(reason: string): void;
+}
+
+/** What may go with a call. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Buffers that go with the request and are ours no more. */
+  readonly transfer?: ArrayBuffer[];
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+interface Waiting<K extends Op> {
+  readonly resolve: (value: Reply<K>) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly onProgress: ((progress: LoadProgress) => void) | undefined;
+}
+
+type WaitingTable = { readonly [K in Op]: Map<number, Waiting<K>> };
+
+export class Client {
+  readonly #worker: WorkerLike;
+  readonly #waiting: WaitingTable = {
+    load: new Map(),
+    inspect: new Map(),
+    convert: new Map(),
+    download: new Map(),
+    verify: new Map(),
+    pack: new Map(),
+    nextPiece: new Map(),
+    tokenize: new Map(),
+    detokenize: new Map(),
+    tokenBytes: new Map(),
+    createSession: new Map(),
+    score: new Map(),
+    embed: new Map(),
+    fork: new Map(),
+    save: new Map(),
+    reset: new Map(),
+    rewind: new Map(),
+    append: new Map(),
+    begin: new Map(),
+    next: new Map(),
+    goBack: new Map(),
+    logits: new Map(),
+    pause: new Map(),
+    disposeSession: new Map(),
+  };
+  #lastId = 0;
+  #underWay = 0;
+  #ended: RwkvError | undefined;
+
+  constructor(spawn: (events: WorkerEvents) => WorkerLike) {
+    this.#worker = spawn({
+      message: (message) => this.#receive(message),
+      crash: (reason) => this.#crash(reason),
+    });
+  }
+
+  /**
+   * Asks the worker for `op`. Rejects with the RwkvError that the worker answers, with the reason of `signal`
+   * (at once; what the worker still answers is dropped), or with what ended the worker.
+   */
+  async call<K extends Op>(op: K, body: Request<K>, options: CallOptions = {}): Promise<Reply<K>> {
+    const { signal, transfer = [], onProgress } = options;
+    signal?.throwIfAborted();
+    if (this.#ended) throw this.#ended;
+    const id = ++this.#lastId;
+    const waiting: Map<number, Waiting<K>> = this.#waiting[op];
+    let abort = () => {};
+    this.#count(+1);
+    try {
+      return await new Promise<Reply<K>>((resolve, reject) => {
+        waiting.set(id, { resolve, reject, onProgress });
+        abort = () => reject(signal?.reason);
+        signal?.addEventListener('abort', abort);
+        this.#worker.postMessage<K>({ id, op, body }, transfer);
+      });
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      waiting.delete(id);
+      this.#count(-1);
+    }
+  }
+
+  /** Whether the worker is gone. */
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Ends the worker, and with it every call under way: they reject with `disposed`. All its memory is given back. */
+  async close(): Promise<void> {
+    this.#end(new RwkvError('disposed', 'the model was disposed'));
+    await this.#worker.terminate();
+  }
+
+  #receive(message: WorkerMessage): void {
+    if (message.kind === 'reply') this.#settle(message);
+    else if (message.kind === 'crash') this.#crash(message.reason);
+    else {
+      const waiting = this.#waiting[message.op].get(message.id);
+      if (message.kind === 'error') waiting?.reject(new RwkvError(message.code, message.message));
+      else {
+        try {
+          waiting?.onProgress?.(message.progress);
+        } catch (error) {
+          waiting?.reject(error);
+        }
+      }
+    }
+  }
+
+  #settle<K extends Op>(reply: ReplyMessage<K>): void {
+    const waiting: Map<number, Waiting<K>> = this.#waiting[reply.op];
+    waiting.get(reply.id)?.resolve(reply.value);
+  }
+
+  #crash(reason: string): void {
+    this.#end(new RwkvError('worker-crashed', `the worker crashed: ${reason}`));
+    this.#worker.terminate();
+  }
+
+  #end(error: RwkvError): void {
+    if (this.#ended) return;
+    this.#ended = error;
+    for (const table of Object.values(this.#waiting)) {
+      for (const waiting of table.values()) waiting.reject(error);
+    }
+  }
+
+  #count(change: 1 | -1): void {
+    this.#underWay += change;
+    this.#worker.hold?.(this.#underWay > 0);
+  }
+}

@@ -1,0 +1,100 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { Client } from './client.js';
+import { unexpected } from '../shared/errors.js';
+import {
+  checkReadOptions,
+  checkSessionOptions,
+  checkTokens,
+  type ModelSource,
+  type ReadOptions,
+  randomSeed,
+  type SessionOptions,
+} from './options.js';
+import type { ModelInfo, Place } from '../shared/protocol.js';
+import { requireTokenizer, Session } from './session.js';
+
+type WithPlace = (
+  state: ModelSource,
+  use: (place: Place, transfer: ArrayBuffer[]) => Promise<number>,
+) => Promise<number>;
+
+/** A model, loaded into a worker of its own. Nothing here computes on the calling thread. */
+export class Model implements AsyncDisposable {
+  /** `await using` gives the model back; where the engine has no `Symbol.asyncDispose`, call `dispose`. */
+  declare [Symbol.asyncDispose]: () => Promise<void>;
+
+  /** What was loaded, and how. */
+  readonly info: ModelInfo;
+  readonly #client: Client;
+  readonly #withPlace: WithPlace;
+
+  /** @internal Made by `RWKV.load`. `withPlace` tells where a state's file is. */
+  constructor(client: Client, info: ModelInfo, withPlace: WithPlace) {
+    this.#client = client;
+    this.#withPlace = withPlace;
+    this.info = info;
+  }
+
+  /**
+   * Starts a text of its own. A session holds a few hundred kilobytes to some megabytes, however long its text grows.
+   *
+   * @throws RwkvError `invalid-argument`, `disposed`, `out-of-memory`, `worker-crashed`; of the option `state` also
+   * `bad-file`, `bad-model` where it is no state or none for this model, `unsupported`,
+   * `read-failed`, `not-stored`, `quota-exceeded`, `in-use`. The model stays usable.
+   */
+  async createSession(options: SessionOptions = {}): Promise<Session> {
+    const { seed = randomSeed(), state: source } = checkSessionOptions(options);
+    const isSeeded = options.seed !== undefined;
+    const create = (state: Place | null, transfer: ArrayBuffer[]) =>
+      this.#client.call('createSession', { seed, isSeeded, state }, { transfer });
+    const id = await (source === undefined ? create(null, []) : this.#withPlace(source, create));
+    return new Session(this.#client, id, this.info);
+  }
+
+  /**
+   * The token ids of a text.
+   *
+   * @throws RwkvError `no-tokenizer`, `invalid-argument`, `bad-vocabulary` where the vocabulary has no token for a
+   * part of the text, `disposed`, `worker-crashed`
+   */
+  async tokenize(text: string): Promise<number[]> {
+    if (typeof text !== 'string') throw unexpected('text', 'a string', text);
+    requireTokenizer(this.info, 'tokenize');
+    return [...(await this.#client.call('tokenize', { text }))];
+  }
+
+  /**
+   * The text of token ids (0 to V - 1). Bytes that make no character become U+FFFD.
+   *
+   * @throws RwkvError `no-tokenizer`, `invalid-argument`, `disposed`, `worker-crashed`
+   */
+  async detokenize(tokens: ArrayLike<number>): Promise<string> {
+    requireTokenizer(this.info, 'detokenize');
+    return this.#client.call('detokenize', { tokens: checkTokens('tokens', tokens, this.info.vocabulary) });
+  }
+
+  /**
+   * A vector of C numbers for a text: the mean over its tokens of what the model's head gets, from a fresh state. Texts on
+   * the same matter tend to have a high cosine similarity, good enough to sort or group notes on the spot; models that
+   * were trained for embeddings are better at it.
+   *
+   * @param text - text or token ids (0 to V - 1), at least one token
+   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`; the reason of
+   * `signal`
+   */
+  async embed(text: string | ArrayLike<number>, options: ReadOptions = {}): Promise<Float32Array> {
+    const { signal } = checkReadOptions(options);
+    if (typeof text === 'string') requireTokenizer(this.info, 'embed');
+    const prompt = typeof text === 'string' ? text : checkTokens('text', text, this.info.vocabulary);
+    return this.#client.call('embed', { prompt }, { signal });
+  }
+
+  /** Ends the worker: all memory is given back, calls under way reject with `disposed`. */
+  async dispose(): Promise<void> {
+    await this.#client.close();
+  }
+
+  static {
+    if (Symbol.asyncDispose) Model.prototype[Symbol.asyncDispose] = Model.prototype.dispose;
+  }
+}

@@ -1,0 +1,387 @@
+// Every option that a caller may pass: its type, its range, its default. Checked here, by name, before anything is
+// computed; nothing after this file checks an option again.
+import type { AssetOptions } from './assets.js';
+import { RwkvError, sentence, unexpected } from '../shared/errors.js';
+import type { Build, Drawing, LoadProgress, Quantization } from '../shared/protocol.js';
+import {
+  abortSignal,
+  above,
+  address,
+  anything,
+  biases,
+  boolean,
+  callback,
+  check,
+  either,
+  entriesOf,
+  file,
+  type Get,
+  integer,
+  isArrayLike,
+  list,
+  never,
+  number,
+  oneOf,
+  schema,
+  sha256,
+  stops,
+  text,
+  vocabulary,
+} from './rules.js';
+
+/**
+ * Where a file comes from: a URL (in Node also a path), `hf:owner/repository/file@revision` of Hugging Face (default:
+ * revision `main`), a file that the user chose or that lies in OPFS, or bytes.
+ */
+export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
+
+/** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
+export interface FileHandle {
+  /** The name of the file. */
+  readonly name: string;
+  /** The file as it is at the time. */
+  getFile(): Promise<Blob>;
+}
+
+/** What is asked of the store where a file comes from the network. */
+export interface StoreOptions {
+  /**
+   * Whether the file is kept, so that it is downloaded once: `true`, error `unsupported` where nothing can be kept;
+   * `false`: it is held in memory while it is loaded. A stored file is used without asking the network. Default `'auto'`:
+   * kept where that is possible. Files that are not of http or https are never kept.
+   */
+  cache?: 'auto' | boolean | undefined;
+  /** The SHA-256 of the model's file in hexadecimal: error `hash-mismatch` for other bytes, wherever they come from. */
+  sha256?: string | undefined;
+  /** `false`: from the store alone; error `not-stored` for a file that it does not hold. Default true. */
+  allowNetwork?: boolean | undefined;
+}
+
+/** Options of `RWKV.load`. */
+export interface LoadOptions extends StoreOptions, AssetOptions {
+  /**
+   * The store keeps the model packed, as `RWKV.convert` makes it for this quantization, instead of the file that was
+   * downloaded: later loads are faster, and need this quantization. Default false.
+   */
+  keepPacked?: boolean | undefined;
+  /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
+  quantization?: Quantization | undefined;
+  /**
+   * The vocabulary: the URL, path or bytes of a trie file, such as rwkv_vocab_v20230424.txt of the World models, or of a
+   * tokenizer.json of Hugging Face's byte-level BPE kind, such as 20B_tokenizer.json of the Pile models; `'bytes'` for
+   * models whose tokens are bytes; `false` for token ids only. Default: the storyteller's own for the embedded model,
+   * the vocabulary inside a GGUF file, else none.
+   */
+  tokenizer?: string | URL | Blob | ArrayBuffer | Uint8Array | false | undefined;
+  /** Aborts the load; nothing is left of it but what was downloaded, which the next load does not download again. */
+  signal?: AbortSignal | undefined;
+  /** Hears how the load is getting on. What it throws ends the load. */
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /**
+   * Threads to compute with, 1 to 16; `model.info.threads` tells how many do. More than one need shared memory, which Node
+   * has and pages that are cross-origin isolated: error `unsupported` elsewhere. Results do not depend on it. Default
+   * `'auto'`: as many as there are cores, at most 4; one for a small model, and where there is no more.
+   */
+  threads?: 'auto' | number | undefined;
+  /**
+   * Which kernels multiply, as `model.info.kernels` names them, for measurements: they give the same results. Default: the
+   * fastest, which loading finds out within 50 ms.
+   */
+  kernels?: string | undefined;
+  /**
+   * Bytes that states of prompts that were read before may take: a fresh session whose prompt begins like one of them does
+   * not read that part again, with the same result. `false`: none. Default: 64 MiB.
+   */
+  prefixCache?: number | false | undefined;
+  /** Which build of the core to use. Default `'auto'`: the fastest that runs here. */
+  build?: 'auto' | Build | undefined;
+}
+
+/** Options of `RWKV.inspect`. */
+export type InspectOptions = Pick<
+  LoadOptions,
+  'signal' | 'build' | 'onProgress' | keyof StoreOptions | keyof AssetOptions
+>;
+
+/** Options of `RWKV.convert`. */
+export type ConvertOptions = Pick<
+  LoadOptions,
+  'quantization' | 'signal' | 'onProgress' | 'build' | keyof StoreOptions | keyof AssetOptions
+>;
+
+/** Options of `store.download`. */
+export type DownloadOptions = Pick<LoadOptions, 'signal' | 'onProgress' | 'sha256' | keyof AssetOptions>;
+
+/** Options of `model.createSession`. */
+export interface SessionOptions {
+  /** Where chance begins: the same seed gives the same text. 0 to 2^53 - 1; default: a random one, or a saved session's. */
+  seed?: number | undefined;
+  /**
+   * What the session starts from: a file that state tuning made for this model (`.pth` or `.safetensors` with
+   * `blocks.N.att.time_state`) or what `session.save` gave, wherever `RWKV.load` takes a file from, kept in the
+   * store as the model is. Default: the state that is merged into the model's file, else zeros.
+   */
+  state?: ModelSource | undefined;
+}
+
+/** Options of `session.append` and `session.logits`. */
+export interface ReadOptions {
+  /** Stops the reading. What is not read yet is read by the next call on the session. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of `session.complete`, `session.generate` and `session.stream`. */
+export interface GenerateOptions extends ReadOptions {
+  /** At most so many tokens. 0 only reads the prompt. Default 256. */
+  maxTokens?: number | undefined;
+  /** Flattens (above 1) or sharpens (below 1) the choice; 0 always takes the likeliest token. 0 to 100, default 1. */
+  temperature?: number | undefined;
+  /** Chooses among the likeliest tokens that together have this probability. 0 to 1, default 0.7. */
+  topP?: number | undefined;
+  /** Chooses among so many of the likeliest tokens; 0: no such limit. Default 0. */
+  topK?: number | undefined;
+  /** Leaves out tokens that are less likely than this share of the likeliest's probability. 0 to 1, default 0. */
+  minP?: number | undefined;
+  /**
+   * Chooses among the tokens whose surprise is nearest to what is to be expected, of this probability together; 1: no such
+   * limit. Above 0, up to 1, default 1.
+   */
+  typicalP?: number | undefined;
+  /** Taken off the logit of each token that this session has generated. -100 to 100, default 0. */
+  presencePenalty?: number | undefined;
+  /** The same, once for each time that it was generated. -100 to 100, default 0. */
+  frequencyPenalty?: number | undefined;
+  /** What those counts are multiplied by at each token: old ones fade. 0 to 1, default 0.996. */
+  penaltyDecay?: number | undefined;
+  /** The same said in tokens: after so many a count is half of what it was. Above 0; 200 is a decay of 0.9965. */
+  penaltyHalfLife?: number | undefined;
+  /** What is added to the logits of tokens, by their ids. -100 to 100. */
+  logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
+  /** Tokens that are never generated. Token 0 among them: the text does not end by itself. */
+  ban?: ArrayLike<number> | undefined;
+  /** The text ends before any of these texts, which may come in several tokens and are never delivered. */
+  stop?: string | readonly string[] | undefined;
+  /** Delivers the prompt before the text. Default false. */
+  echo?: boolean | undefined;
+  /** Tells the log probability of each token. Default false. */
+  logprobs?: boolean | undefined;
+  /** Tells so many of the likeliest tokens in each place too. 0 to 20. */
+  topLogprobs?: number | undefined;
+  /** `false`: a call that is aborted or left leaves the session as it was before. Default true. */
+  keepPartial?: boolean | undefined;
+  /**
+   * The text obeys this grammar, in xgrammar's EBNF with the rule `root`: `'root ::= "yes" | "no"'`. It ends where the grammar
+   * does, or earlier by `maxTokens`, a `stop` text or an abort. Needs the optional package `@mlc-ai/web-xgrammar`: error
+   * `unsupported` without it.
+   */
+  grammar?: string | undefined;
+  /**
+   * The text is JSON, on one line, that obeys this JSON schema; `true` or `{}`: any JSON. Objects have the properties that it
+   * names, in its order, and no others, unless it allows them. What xgrammar does not know does not bind, such as `not` and
+   * `multipleOf`; patterns that it cannot keep are refused: error `unsupported`. Needs the same package as `grammar`.
+   */
+  jsonSchema?: object | true | undefined;
+  /** Starts chance anew from this seed. Default: it goes on where the session's last call left it. */
+  seed?: number | undefined;
+}
+
+const assets = (get: Get): AssetOptions => ({
+  assetBase: get('assetBase', address),
+  workerUrl: get('workerUrl', address),
+  wasmUrl: get('wasmUrl', address),
+});
+const seed = integer(0, Number.MAX_SAFE_INTEGER);
+const usualPrefixCache = 64 * 2 ** 20;
+
+const quantization = oneOf('f32', 'f16', 'q8', 'q4');
+const build = oneOf('auto', 'baseline', 'relaxed');
+
+/** @throws RwkvError `invalid-argument` */
+export function checkLoadOptions(options: LoadOptions) {
+  return check(options, (get) => ({
+    quantization: get('quantization', quantization) ?? null,
+    tokenizer: get('tokenizer', vocabulary),
+    signal: get('signal', abortSignal),
+    onProgress: get('onProgress', callback),
+    threads: get('threads', either(oneOf('auto'), integer(1, 16))) ?? 'auto',
+    kernels: get('kernels', text) ?? null,
+    prefixCache: (get('prefixCache', either(integer(0, 2 ** 32), never)) ?? usualPrefixCache) || 0,
+    build: get('build', build) ?? 'auto',
+    ...takeStoreOptions(get),
+    keepPacked: takeKeepPacked(get),
+    assets: assets(get),
+  }));
+}
+
+function takeStoreOptions(get: Get) {
+  const cache = get('cache', either(boolean, oneOf('auto'))) ?? 'auto';
+  const allowNetwork = get('allowNetwork', boolean) ?? true;
+  if (cache === false && !allowNetwork)
+    throw unexpected('option allowNetwork', "not to be false with 'cache: false'", allowNetwork);
+  return { cache, allowNetwork, sha256: get('sha256', sha256)?.toLowerCase() ?? null };
+}
+
+function takeKeepPacked(get: Get): boolean {
+  const keepPacked = get('keepPacked', boolean) ?? false;
+  if (keepPacked && get('cache', either(boolean, oneOf('auto'))) === false)
+    throw unexpected('option keepPacked', "not to come with 'cache: false'", keepPacked);
+  return keepPacked;
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkInspectOptions(options: InspectOptions) {
+  return check(options, (get) => ({
+    signal: get('signal', abortSignal),
+    onProgress: get('onProgress', callback),
+    build: get('build', build) ?? 'auto',
+    ...takeStoreOptions(get),
+    assets: assets(get),
+  }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkConvertOptions(options: ConvertOptions) {
+  return check(options, (get) => ({
+    quantization: get('quantization', quantization) ?? null,
+    signal: get('signal', abortSignal),
+    onProgress: get('onProgress', callback),
+    build: get('build', build) ?? 'auto',
+    ...takeStoreOptions(get),
+    assets: assets(get),
+  }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkDownloadOptions(options: DownloadOptions) {
+  return check(options, (get) => ({
+    signal: get('signal', abortSignal),
+    onProgress: get('onProgress', callback),
+    sha256: get('sha256', sha256)?.toLowerCase() ?? null,
+    assets: assets(get),
+  }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkEvictOptions(options: { readonly bytes: number }): number {
+  return check(options, (get) => {
+    const bytes = get('bytes', integer(0, Number.MAX_SAFE_INTEGER));
+    if (bytes === undefined) throw unexpected('option bytes', 'an integer', bytes);
+    return bytes;
+  });
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkSessionOptions(options: SessionOptions) {
+  return check(options, (get) => ({
+    seed: get('seed', seed),
+    state: get('state', file),
+  }));
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkReadOptions(options: ReadOptions) {
+  return check(options, (get) => ({ signal: get('signal', abortSignal) }));
+}
+
+/** What a text must obey: a grammar in EBNF or a JSON schema as JSON. */
+export interface Structure {
+  readonly option: 'grammar' | 'jsonSchema';
+  readonly text: string;
+}
+
+/**
+ * @param others - names of options that are checked elsewhere
+ * @throws RwkvError `invalid-argument`
+ */
+export function checkGenerateOptions(
+  options: GenerateOptions,
+  vocabulary: number = 2 ** 31,
+  others: readonly string[] = [],
+) {
+  return check(options, (get) => {
+    for (const name of others) get(name, anything);
+    const maxTokens = get('maxTokens', integer(0, Number.MAX_SAFE_INTEGER)) ?? 256;
+    const stop = get('stop', stops) ?? [];
+    const halfLife = get('penaltyHalfLife', above(0, Infinity));
+    const decay = get('penaltyDecay', number(0, 1));
+    if (halfLife !== undefined && decay !== undefined)
+      throw unexpected('option penaltyHalfLife', 'not to come with penaltyDecay', halfLife);
+    const bias = new Map<number, number>();
+    for (const [id, value] of entriesOf(get('logitBias', biases) ?? {}))
+      bias.set(checkToken('option logitBias', id, vocabulary), value);
+    for (const id of checkTokens('option ban', get('ban', list) ?? [], vocabulary)) bias.set(id, -Infinity);
+    const logprobs = get('logprobs', boolean) ?? false;
+    const seedGiven = get('seed', seed);
+    return {
+      maxTokens,
+      signal: get('signal', abortSignal),
+      stop: typeof stop === 'string' ? [stop] : stop,
+      echo: get('echo', boolean) ?? false,
+      keepPartial: get('keepPartial', boolean) ?? true,
+      structure: structureOf(get('grammar', text), get('jsonSchema', schema)),
+      drawing: {
+        sampling: {
+          temperature: get('temperature', number(0, 100)) ?? 1,
+          topP: get('topP', number(0, 1)) ?? 0.7,
+          topK: get('topK', integer(0, 2 ** 31 - 1)) ?? 0,
+          minP: get('minP', number(0, 1)) ?? 0,
+          typicalP: get('typicalP', above(0, 1)) ?? 1,
+          presencePenalty: get('presencePenalty', number(-100, 100)) ?? 0,
+          frequencyPenalty: get('frequencyPenalty', number(-100, 100)) ?? 0,
+          penaltyDecay: halfLife === undefined ? (decay ?? 0.996) : 0.5 ** (1 / halfLife),
+        },
+        biasedTokens: Int32Array.from(bias.keys()),
+        biases: Float32Array.from(bias.values()),
+        topLogprobs: get('topLogprobs', integer(0, 20)) ?? (logprobs ? 0 : -1),
+        ...(seedGiven !== undefined && { seed: seedGiven }),
+      } satisfies Drawing,
+    };
+  });
+}
+
+function structureOf(grammar?: string, schema?: object | true): Structure | undefined {
+  if (schema === undefined) return grammar === undefined ? undefined : { option: 'grammar', text: grammar };
+  if (grammar !== undefined) throw unexpected('option grammar', 'not to come with jsonSchema', grammar);
+  try {
+    return { option: 'jsonSchema', text: JSON.stringify(schema) };
+  } catch (cause) {
+    throw new RwkvError('invalid-argument', `option jsonSchema: ${sentence(cause)}`, { cause });
+  }
+}
+
+/** Options of `session.save`. */
+export interface SaveOptions {
+  /** Keeps the state in 16-bit floats: half the size, and the text goes on a little differently. Default false. */
+  half?: boolean | undefined;
+}
+
+/** @throws RwkvError `invalid-argument` */
+export function checkSaveOptions(options: SaveOptions) {
+  return check(options, (get) => ({ asHalves: get('half', boolean) ?? false }));
+}
+
+/**
+ * Token ids as the worker wants them: checked, copied.
+ *
+ * @throws RwkvError `invalid-argument` naming the place, the range and what was found.
+ */
+export function checkTokens(name: string, tokens: unknown, vocabulary: number): Int32Array<ArrayBuffer> {
+  if (!isArrayLike(tokens)) throw unexpected(name, 'text or token ids', tokens);
+  const id = integer(0, vocabulary - 1);
+  return Int32Array.from({ length: tokens.length }, (_, i) => {
+    const token = tokens[i];
+    if (!id.accepts(token)) throw unexpected(`${name}[${i}]`, `a token id, ${id.expected}`, token);
+    return token;
+  });
+}
+
+function checkToken(name: string, token: number, vocabulary: number): number {
+  const id = integer(0, vocabulary - 1);
+  if (id.accepts(token)) return token;
+  throw unexpected(name, `token ids, ${id.expected}`, token);
+}
+
+/** A seed for those who do not choose one: short enough to be read out. */
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}

@@ -1,0 +1,302 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat/chat.js';
+import type { Client } from './client.js';
+import { Completion, type PromptUsage } from './completion.js';
+import { RwkvError, unexpected } from '../shared/errors.js';
+import { type Call, generating } from './generating.js';
+import { startMatcher } from './grammar/grammar.js';
+import {
+  checkGenerateOptions,
+  checkReadOptions,
+  checkSaveOptions,
+  checkTokens,
+  type GenerateOptions,
+  type ReadOptions,
+  type SaveOptions,
+} from './options.js';
+import type { ModelInfo, Prompt, Reply, Request, Step } from '../shared/protocol.js';
+import { Queue } from './queue.js';
+import type { ReplyView } from './chat/reply-view.js';
+import { type Score, scoreOf } from './score.js';
+
+type CheckedOptions = ReturnType<typeof checkGenerateOptions>;
+type SessionOp = 'append' | 'begin' | 'next' | 'goBack' | 'logits' | 'save' | 'fork' | 'reset' | 'rewind';
+
+/**
+ * One text: a recurrent state in the worker that stands after all that it has read and generated so far.
+ *
+ * Every call goes on from there. Calls on one session run one after another in the order in which they start; a
+ * generating loop holds its turn until it ends or is left. Sessions of one model that generate at the same time share
+ * each pass over the weights.
+ */
+export class Session implements AsyncDisposable {
+  /** `await using` gives the session back; where the engine has no `Symbol.asyncDispose`, call `dispose`. */
+  declare [Symbol.asyncDispose]: () => Promise<void>;
+
+  readonly #client: Client;
+  readonly #id: number;
+  readonly #info: ModelInfo;
+  readonly #queue = new Queue();
+  #calls = 0;
+  #disposed = false;
+
+  /** @internal Made by `model.createSession`. */
+  constructor(client: Client, id: number, info: ModelInfo) {
+    this.#client = client;
+    this.#id = id;
+    this.#info = info;
+  }
+
+  /**
+   * Reads `prompt`, then generates text, piece by piece as it comes. Pieces are never empty and hold whole characters.
+   * The text ends after `maxTokens`, before a `stop` text or where the model ends it. Leaving the loop stops generating:
+   * nothing is generated that was not delivered. `result` of what is returned tells why and how fast.
+   *
+   * An empty prompt goes on where the session stands; on a fresh session it starts a text.
+   *
+   * @param prompt - text or token ids (0 to V - 1)
+   * @throws RwkvError out of the loop: `invalid-argument`, `no-tokenizer`, `disposed`, `worker-crashed`; the reason of
+   * `signal` when it aborts: what was delivered then counts, and of the prompt all of it, unless `keepPartial` is `false`.
+   */
+  complete(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Completion {
+    const { steps, result } = this.#generating(prompt, options, 'text');
+    return new Completion(textsOf(steps), result);
+  }
+
+  /**
+   * Adds messages to the conversation and generates the assistant's reply, as `complete` does. It goes on where the session
+   * stands: a fresh session takes the whole conversation, later calls what is added to it. The reply comes without the blank
+   * before it, and with `<think>` in front where the model was told to think (see `splitThinking`).
+   *
+   * Afterwards the session stands exactly behind the reply that was delivered, whatever ended it. The template's stop texts end the
+   * reply besides those of the option `stop`, but not with `grammar` or `jsonSchema`, which end it themselves. They are looked for
+   * in what is shown: blank lines before it do not end it.
+   *
+   * @throws RwkvError out of the loop, as `complete`; `invalid-argument` names the message
+   */
+  chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Completion {
+    const { steps, result } = generating(() => {
+      const { template, think } = options;
+      const checked = this.#check(options, 'chat', ['template', 'think']);
+      const { structure } = checked;
+      const chat = askForReply(messages, { template, think }, structure !== undefined);
+      const stop = structure ? checked.stop : [...checked.stop, ...chat.stop];
+      return this.#callOf({ ...checked, stop }, this.#checkPrompt(chat.prompt), turnBorder, chat.reply);
+    });
+    return new Completion(textsOf(steps), result);
+  }
+
+  /** As `complete`, as a stream of the web: cancelling it stops generating. */
+  stream(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): ReadableStream<string> {
+    const pieces = this.complete(prompt, options);
+    return new ReadableStream<string>(
+      {
+        async pull(controller) {
+          const { done, value } = await pieces.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        async cancel() {
+          await pieces.return();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /**
+   * As `complete`, token by token and also without a tokenizer. `text` is what the token adds to the text: whole
+   * characters, empty while one is unfinished, while it may become a `stop` text, or where there is no tokenizer. Token 0
+   * ends the text and is not delivered, but where it brings text that was held back. `result` settles when the loop has
+   * ended.
+   */
+  generate(
+    prompt: string | ArrayLike<number>,
+    options: GenerateOptions = {},
+  ): AsyncGenerator<Step, void, undefined> & {
+    /** What it came to, when the loop has ended. */
+    readonly result: Completion['result'];
+  } {
+    const { steps, result } = this.#generating(prompt, { ...options, echo: undefined }, undefined);
+    return Object.assign(steps, { result });
+  }
+
+  /**
+   * Reads text or token ids (0 to V - 1) without generating. Reading a text in pieces that end where tokens end is
+   * the same as reading it whole. Answers how many tokens that were.
+   *
+   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `disposed`, `worker-crashed`; the reason of `signal` when it
+   * aborts: what is not read yet is read by the next call.
+   */
+  async append(textOrTokens: string | ArrayLike<number>, options: ReadOptions = {}): Promise<PromptUsage> {
+    const { signal } = checkReadOptions(options);
+    const prompt = this.#checkPrompt(textOrTokens);
+    const read = () => this.#call('append', { session: this.#id, prompt }, signal);
+    const { tokens, cached } = await this.#inTurn(signal, read);
+    return { promptTokens: tokens, cachedTokens: cached };
+  }
+
+  /**
+   * The logits of the next token: V numbers, a copy.
+   *
+   * @throws RwkvError `invalid-argument` when the session has not read anything yet; `disposed`, `worker-crashed`.
+   */
+  async logits(options: ReadOptions = {}): Promise<Float32Array> {
+    const { signal } = checkReadOptions(options);
+    return this.#inTurn(signal, () => this.#call('logits', { session: this.#id }, signal));
+  }
+
+  /**
+   * How likely a text is to the model, from a fresh state behind an end of text: the session is not touched and waits for
+   * nobody.
+   *
+   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`; the reason of
+   * `signal`
+   */
+  async score(text: string, options: ReadOptions = {}): Promise<Score> {
+    const { signal } = checkReadOptions(options);
+    if (typeof text !== 'string') throw unexpected('text', 'a string', text);
+    requireTokenizer(this.#info, 'score');
+    const prompt = this.#checkPrompt(text);
+    const bytes = new TextEncoder().encode(text).length;
+    return scoreOf(await this.#client.call('score', { prompt }, { signal }), bytes);
+  }
+
+  /**
+   * A session that goes on from here by itself: the state, chance and all else is copied, in a millisecond or so.
+   *
+   * @throws RwkvError `disposed`, `worker-crashed`
+   */
+  async fork(): Promise<Session> {
+    const id = await this.#inTurn(undefined, () => this.#call('fork', { session: this.#id }, undefined));
+    return new Session(this.#client, id, this.#info);
+  }
+
+  /**
+   * All that goes on from here, as bytes to keep: `model.createSession({ state: bytes })` goes on letter for letter, in this
+   * model and quantization, also in another page or process.
+   *
+   * @throws RwkvError `invalid-argument`, `disposed`, `worker-crashed`
+   */
+  async save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    const { asHalves } = checkSaveOptions(options);
+    return this.#inTurn(undefined, () => this.#call('save', { session: this.#id, asHalves }, undefined));
+  }
+
+  /**
+   * Forgets all that was read and generated: as a fresh session, but for chance, which goes on.
+   *
+   * @throws RwkvError `disposed`, `worker-crashed`
+   */
+  async reset(): Promise<void> {
+    await this.#inTurn(undefined, () => this.#call('reset', { session: this.#id }, undefined));
+  }
+
+  /**
+   * Goes back to before the last `append`, `complete`, `generate` or `stream`, once: chance too.
+   *
+   * @throws RwkvError `invalid-argument` where there is no such call; `disposed`, `worker-crashed`
+   */
+  async rewind(): Promise<void> {
+    const went = await this.#inTurn(undefined, () =>
+      this.#call('rewind', { session: this.#id, call: null }, undefined),
+    );
+    if (!went) throw new RwkvError('invalid-argument', 'rewind: there is no call to go back before');
+  }
+
+  /** Gives the state back. Calls under way reject with `disposed`. Disposing twice does nothing. */
+  async dispose(): Promise<void> {
+    if (this.#disposed || this.#client.ended) return;
+    this.#disposed = true;
+    await this.#client.call('disposeSession', { session: this.#id });
+  }
+
+  // Calls and, when aborted, stops the worker's reading before anything else of this session can follow.
+  async #call<K extends SessionOp>(
+    op: K,
+    body: Request<K>,
+    signal: AbortSignal | undefined,
+  ): Promise<Reply<K>> {
+    try {
+      return await this.#client.call(op, body, { signal });
+    } catch (error) {
+      if (signal?.aborted && !this.#disposed)
+        this.#client.call('pause', { session: this.#id }).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const leave = await this.#queue.enter(signal);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
+  // Options and prompt are checked when the first step is asked for: out of the loop, as everything else is thrown.
+  #generating(prompt: string | ArrayLike<number>, options: GenerateOptions, needs: string | undefined) {
+    return generating(() =>
+      this.#callOf(this.#check(options, needs), this.#checkPrompt(prompt), '', undefined),
+    );
+  }
+
+  #check(options: GenerateOptions, needs: string | undefined, others: readonly string[] = []) {
+    if (needs !== undefined) requireTokenizer(this.#info, needs);
+    const checked = checkGenerateOptions(options, this.#info.vocabulary, others);
+    if (checked.stop.length > 0) requireTokenizer(this.#info, 'option stop');
+    if (checked.structure) requireTokenizer(this.#info, `option ${checked.structure.option}`);
+    return checked;
+  }
+
+  // `border` divides the prompt from what the session has read before; a `reply` is shown as a chat shows it.
+  #callOf(checked: CheckedOptions, prompt: Prompt, border: string, reply: ReplyView | undefined): Call {
+    const session = this.#id;
+    const call = ++this.#calls;
+    const { signal, structure } = checked;
+    return {
+      ...checked,
+      prompt,
+      reply,
+      enter: () => this.#queue.enter(signal),
+      match: async () =>
+        structure && startMatcher(this.#client, this.#info.vocabulary, structure, reply !== undefined),
+      begin: (prompt, drawing) => this.#call('begin', { session, call, prompt, border, drawing }, signal),
+      // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
+      next: (allowed, isDelivered) => this.#call('next', { session, allowed, isDelivered }, undefined),
+      goBack: (text) => this.#call('goBack', { session, text }, undefined),
+      rewind: () => this.#call('rewind', { session, call }, undefined),
+      textOf: (tokens) => this.#client.call('detokenize', { tokens }),
+    };
+  }
+
+  #checkPrompt(prompt: string | ArrayLike<number>): Prompt {
+    if (this.#disposed) throw new RwkvError('disposed', 'the session was disposed');
+    if (typeof prompt !== 'string') return checkTokens('prompt', prompt, this.#info.vocabulary);
+    if (prompt !== '') requireTokenizer(this.#info, 'a text prompt');
+    return prompt;
+  }
+
+  static {
+    if (Symbol.asyncDispose) Session.prototype[Symbol.asyncDispose] = Session.prototype.dispose;
+  }
+}
+
+async function* textsOf(
+  steps: AsyncGenerator<Step, void, undefined>,
+): AsyncGenerator<string, void, undefined> {
+  for await (const { text } of steps) {
+    if (text !== '') yield text;
+  }
+}
+
+/** @throws RwkvError `no-tokenizer` */
+export function requireTokenizer(info: ModelInfo, what: string): void {
+  if (info.tokenizer !== null) return;
+  throw new RwkvError(
+    'no-tokenizer',
+    `${what} needs a tokenizer, and ${info.name} was loaded without one: use token ids, or load it with the option ` +
+      "tokenizer (a vocabulary's URL, path or bytes, or 'bytes')",
+  );
+}

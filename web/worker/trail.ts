@@ -1,0 +1,61 @@
+// How a generated text grew, so that it can go back to where it was a little shorter.
+import type { WasmModel, WasmSession } from './engine.js';
+import type { Step } from '../shared/protocol.js';
+
+/** Copies of the session are so many tokens apart: what is read again is short, and copies cost little. */
+const pace = 32;
+
+export class Trail {
+  readonly #model: WasmModel;
+  /** The session as it was at some time when all its text was delivered; the text's length then. */
+  #copy: WasmSession;
+  #length = 0;
+  /** What was drawn since. */
+  #tokens: number[] = [];
+  #text = '';
+
+  constructor(model: WasmModel, start: WasmSession) {
+    this.#model = model;
+    this.#copy = start.fork();
+  }
+
+  /** Before a token is drawn, when all that came before it is delivered. */
+  pass(session: WasmSession): void {
+    if (this.#tokens.length < pace || this.#textOf(this.#tokens) !== this.#text) return;
+    this.#copy.delete();
+    this.#copy = session.fork();
+    this.#length += this.#text.length;
+    this.#tokens = [];
+    this.#text = '';
+  }
+
+  add({ token, text }: Step): void {
+    this.#text += text;
+    if (token !== 0) this.#tokens.push(token);
+  }
+
+  /**
+   * The session as it would be had `session` stopped where its text was `text`: the tokens that lie in it whole, then what is
+   * left of it. `null`: it stands there. Not to be used again where it gives a session.
+   */
+  back(session: WasmSession, text: string, encode: (text: string) => Int32Array): WasmSession | null {
+    const rest = text.slice(this.#length);
+    if (rest === this.#textOf(this.#tokens)) return null;
+    let kept = this.#tokens.length;
+    while (!rest.startsWith(this.#textOf(this.#tokens.slice(0, kept)))) kept--;
+    const whole = this.#tokens.slice(0, kept);
+    const broken = rest.slice(this.#textOf(whole).length);
+    const tokens = broken === '' ? whole : [...whole, ...encode(broken)];
+    this.#copy.repeat(Int32Array.from(tokens), session);
+    return this.#copy;
+  }
+
+  delete(): void {
+    this.#copy.delete();
+  }
+
+  // Half a character at the end becomes U+FFFD, so that it is no beginning of the text that is to be.
+  #textOf(tokens: readonly number[]): string {
+    return this.#model.detokenize(Int32Array.from(tokens));
+  }
+}

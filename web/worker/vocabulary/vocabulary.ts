@@ -1,0 +1,63 @@
+// The vocabulary that a load asks for: its bytes, its kind, and who encodes text with it.
+import type { WasmVocabulary } from '../engine.js';
+import { RwkvError } from '../../shared/errors.js';
+import { openTokenizerJson } from './huggingface.js';
+import { type Io, openSource } from '../host.js';
+import type { Place, VocabularyChoice } from '../../shared/protocol.js';
+
+/** A vocabulary, ready for the core. */
+export interface Vocabulary {
+  readonly core: WasmVocabulary;
+  /** Text -> ids, where the core only decodes. Throws RwkvError `bad-vocabulary`. */
+  readonly encode?: (text: string) => Int32Array;
+}
+
+/** What is larger is no vocabulary: the largest known have a tenth of it. Also the core's own bound. */
+const mostBytes = 16 * 2 ** 20;
+
+/** Of rwkv_vocab_v20230424.txt, as all repositories of the authors have it. */
+const worldSha256 = 'e6dee3d4e31b4d5c40ac99508ac6c701ceef4bed681bf2167ce9a908552bca89';
+
+/**
+ * Reads the vocabulary; a file's kind is told by its first bytes.
+ *
+ * @throws RwkvError `bad-vocabulary`, `unsupported`, `read-failed`
+ */
+export async function openVocabulary(choice: VocabularyChoice, io: Io): Promise<Vocabulary> {
+  if (choice === null || typeof choice === 'string') return { core: choice };
+  const { name, bytes } = await readWhole(choice, io);
+  if (looksLikeJson(bytes)) return openTokenizerJson(name, bytes);
+  const kind = (await sha256(bytes)) === worldSha256 ? 'world' : 'trie';
+  return { core: { kind, name, bytes } };
+}
+
+async function readWhole(place: Place, io: Io) {
+  const source = await openSource(place, io);
+  try {
+    if (source.size > mostBytes) {
+      throw new RwkvError(
+        'bad-vocabulary',
+        `${source.name}: ${source.size} bytes is too much for a vocabulary`,
+      );
+    }
+    const bytes = new Uint8Array(source.size);
+    source.read(0, bytes);
+    return { name: source.name, bytes };
+  } finally {
+    source.close();
+  }
+}
+
+// An object: what other vocabularies begin with are digits.
+function looksLikeJson(bytes: Uint8Array): boolean {
+  const blanks: readonly number[] = [0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf]; // the last three: a byte order mark
+  return bytes.find((byte) => !blanks.includes(byte)) === 0x7b;
+}
+
+// In hexadecimal; `undefined` where the engine has none to offer, as in pages that came over plain http.
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
+  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle;
+  if (!subtle) return undefined;
+  const digest = new Uint8Array(await subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
