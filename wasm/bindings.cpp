@@ -1,4 +1,4 @@
-// Models and sessions as JavaScript sees them (web/engine.ts has the types). Translates, does not think.
+// Models and sessions as JavaScript sees them (web/worker/module.ts has the types). Translates, does not think.
 #include "./js.h"
 #include "formats/checkpoint.h"
 #include "logprobs.h"

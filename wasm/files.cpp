@@ -1,4 +1,4 @@
-// Files as JavaScript sees them (web/engine.ts has the types): inspecting, converting and loading.
+// Files as JavaScript sees them (web/worker/module.ts has the types): inspecting, converting and loading.
 #include <map>
 #include <optional>
 

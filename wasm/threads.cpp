@@ -1,5 +1,5 @@
 // What a thread needs that JavaScript lends to the pool: it makes an instance of its own of this module on
-// the shared memory (web/thread.ts), sets the stack pointer, and enters. The glue exists on the first thread
+// the shared memory (web/worker/thread.ts), sets the stack pointer, and enters. The glue exists on the first thread
 // only, so that nothing here may call JavaScript or allocate, and neither does a loop of the pool.
 #include <emscripten/bind.h>
 

@@ -13,22 +13,24 @@ export {
   type ThinkMode,
 } from './page/chat/chat.js';
 export type { Completion, CompletionResult, FinishReason, PromptUsage } from './page/completion.js';
-export { RwkvError, type RwkvErrorCode } from './shared/errors.js';
 export type { Model } from './page/model.js';
 export type {
   ConvertOptions,
   DownloadOptions,
-  FileHandle,
   GenerateOptions,
   InspectOptions,
   LoadOptions,
-  ModelSource,
   ReadOptions,
   SaveOptions,
   SessionOptions,
   StoreOptions,
 } from './page/options.js';
+export type { FileHandle, ModelSource } from './page/places.js';
 export { type Preset, presets } from './page/presets.js';
+export type { Score, ScoredToken } from './page/score.js';
+export type { Session } from './page/session.js';
+export type { Store, StoredFile, StoreUsage } from './page/store.js';
+export { RwkvError, type RwkvErrorCode } from './shared/errors.js';
 export type {
   Build,
   LoadProgress,
@@ -39,7 +41,4 @@ export type {
   Step,
   TokenizerKind,
   TokenLogprob,
-} from './shared/protocol.js';
-export type { Score, ScoredToken } from './page/score.js';
-export type { Session } from './page/session.js';
-export type { Store, StoredFile, StoreUsage } from './page/store.js';
+} from './shared/types.js';

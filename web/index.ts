@@ -3,11 +3,14 @@
  *
  * @packageDocumentation
  */
+
+import type { Host } from './page/host.js';
+import { createRWKV } from './page/load.js';
+import { fileName } from './page/places.js';
+import { createStore } from './page/store.js';
 import { RwkvError, sentence } from './shared/errors.js';
-import { createRWKV, fileName, type Host } from './page/load.js';
 import { startFromElsewhere, startModuleWorker } from './shared/module-worker.js';
 import { webStore } from './store/web-host.js';
-import { createStore } from './page/store.js';
 
 export * from './api.js';
 

@@ -9,11 +9,13 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { Host } from './page/host.js';
+import { createRWKV } from './page/load.js';
+import { fileName } from './page/places.js';
+import { createStore } from './page/store.js';
 import { RwkvError, sentence } from './shared/errors.js';
-import { createRWKV, fileName, type Host } from './page/load.js';
 import type { Place } from './shared/protocol.js';
 import { nodeStore } from './store/node/host.js';
-import { createStore } from './page/store.js';
 
 export * from './api.js';
 

@@ -1,7 +1,12 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { parentPort, Worker } from 'node:worker_threads';
-import { nodeIo } from './store/node/files.js';
+import { RwkvError, sentence } from './shared/errors.js';
+import { openPath } from './store/node/files.js';
+import { openFolder } from './store/node/shelf.js';
+import type { WorkerHost } from './worker/host.js';
 import type { ThreadHost } from './worker/thread.js';
 import { serve } from './worker/worker.js';
 
@@ -20,11 +25,29 @@ const threads: ThreadHost = {
     }),
 };
 
+/** All from disk. */
+const host: WorkerHost = {
+  openPath,
+  async fetchWasm(url) {
+    try {
+      return new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } });
+    } catch (cause) {
+      throw new RwkvError('read-failed', `${url.href}: ${sentence(cause)}`, { cause });
+    }
+  },
+  openShelf: async (place) => (place.kind === 'folder' ? openFolder(place.path) : undefined),
+  sha256() {
+    const sum = createHash('sha256');
+    return { update: (bytes) => void sum.update(bytes), digest: () => sum.digest('hex') };
+  },
+  threads,
+};
+
 serve(
   {
     postMessage: (message, transfer = []) => port.postMessage(message, transfer),
     listen: (handle) => port.on('message', handle),
     breathe: setImmediate, // a MessageChannel of Node delivers up to 1000 messages before the event loop goes on
   },
-  { ...nodeIo, threads },
+  host,
 );

@@ -1,5 +1,8 @@
-import { webIo } from './worker/host.js';
 import { startFromElsewhere } from './shared/module-worker.js';
+import { openCache } from './store/cache-shelf.js';
+import { getFile } from './store/http.js';
+import { canWriteOpfs, openOpfs } from './store/opfs.js';
+import type { WorkerHost } from './worker/host.js';
 import type { ThreadHost } from './worker/thread.js';
 import { serve } from './worker/worker.js';
 
@@ -28,6 +31,18 @@ const threads: ThreadHost = {
   },
 };
 
+/** All by fetch and from the storage of the origin. */
+const host: WorkerHost = {
+  fetchWasm: (url) => getFile(url.href),
+  async openShelf(place, discard) {
+    if (place.kind === 'opfs') return canWriteOpfs() ? openOpfs(discard) : undefined;
+    return place.kind === 'cache' ? openCache(discard) : undefined;
+  },
+  threads,
+  // A buffer that is sent to a closed port is gone. (126 MB of slices at most become 99; `transfer(0)` makes 370 of them.)
+  discard: (buffer) => nowhere.postMessage(null, [buffer]),
+};
+
 serve(
   {
     postMessage: (message, transfer = []) => self.postMessage(message, transfer),
@@ -40,6 +55,5 @@ serve(
         port2.postMessage(null);
       }),
   },
-  // A buffer that is sent to a closed port is gone. (126 MB of slices at most become 99; `transfer(0)` makes 370 of them.)
-  { ...webIo, threads, discard: (buffer) => nowhere.postMessage(null, [buffer]) },
+  host,
 );

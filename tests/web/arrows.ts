@@ -43,69 +43,62 @@ const rooms: Readonly<Record<string, Room>> = {
 
   threadBindings: { files: /^wasm\/threads\.cpp$/, sees: ['pool'] },
 
-  // The web half: index -> client -> protocol <- worker -> engine -> wasm module.
-  errors: { files: /^web\/errors\.ts$/, sees: [] },
-  protocol: { files: /^web\/protocol\.ts$/, sees: ['errors'] },
-  options: { files: /^web\/(options|rules|presets|assets)\.ts$/, sees: ['protocol', 'errors'] },
-  chat: { files: /^web\/(chat|reply-view)\.ts$/, sees: ['options', 'errors'] },
-  byteLevel: { files: /^web\/byte-level\.ts$/, sees: [] },
-  grammarLibrary: {
-    files: /^web\/grammar-library\.ts$/,
-    sees: ['errors'],
+  // The web half, a folder a room: doors -> page -> shared <- worker; both halves -> store -> shared.
+  shared: { files: /^web\/shared\//, sees: [] },
+  store: {
+    files: /^web\/store\/(?!node\/)/,
+    sees: ['shared'],
+    packages: ['@noble/hashes/sha2.js'],
+  },
+  nodeStore: { files: /^web\/store\/node\//, sees: ['store', 'shared'] },
+  client: { files: /^web\/page\/client\.ts$/, sees: ['shared'] },
+  options: {
+    files: /^web\/page\/(options|rules|presets|assets|places|host)\.ts$/,
+    sees: ['client', 'store', 'shared'],
+  },
+  chat: { files: /^web\/page\/chat\//, sees: ['options', 'shared'] },
+  grammar: {
+    files: /^web\/page\/grammar\//,
+    sees: ['client', 'options', 'shared'],
     packages: ['@mlc-ai/web-xgrammar'],
   },
-  client: { files: /^web\/client\.ts$/, sees: ['protocol', 'errors'] },
   page: {
-    files:
-      /^web\/(load|model|session|generating|completion|stop-texts|grammar|character-classes|score|queue|storyteller|store|store-worker)\.ts$/,
-    sees: ['chat', 'grammarLibrary', 'byteLevel', 'client', 'options', 'store', 'protocol', 'errors'],
+    files: /^web\/(page\/|storyteller\.ts$)/,
+    sees: ['chat', 'grammar', 'client', 'options', 'store', 'shared'],
+  },
+  thread: { files: /^web\/worker\/(thread|webassembly\.d)\.ts$/, sees: [] },
+  glue: { files: /^web\/wasm\//, sees: [] },
+  vocabularies: {
+    files: /^web\/worker\/vocabulary\//,
+    sees: ['worker', 'shared'],
+    packages: ['@huggingface/tokenizers'],
+  },
+  worker: {
+    files: /^web\/(worker\/|builds\.ts$)/,
+    sees: ['vocabularies', 'thread', 'glue', 'store', 'shared'],
   },
   doors: {
     files: /^web\/(index|node|api)\.ts$/,
-    sees: ['page', 'chat', 'options', 'store', 'nodeStore', 'moduleWorker', 'protocol', 'errors'],
+    sees: ['page', 'chat', 'options', 'store', 'nodeStore', 'shared'],
   },
-  moduleWorker: { files: /^web\/module-worker\.ts$/, sees: [] },
+  workerDoors: {
+    files: /^web\/(worker|thread)-(web|node)\.ts$/,
+    sees: ['worker', 'thread', 'store', 'nodeStore', 'shared'],
+  },
   adapters: {
     files: /^web\/adapters\//,
-    sees: ['doors', 'page', 'chat', 'options', 'protocol', 'errors'],
+    sees: ['doors', 'page', 'chat', 'options', 'shared'],
     packages: ['ai'],
-  },
-  worker: {
-    files: /^web\/(worker|session-handlers|trail|turns|prefix-cache)\.ts$/,
-    sees: ['vocabularies', 'engine', 'store', 'protocol', 'errors'],
-  },
-  vocabularies: {
-    files: /^web\/(vocabulary|huggingface|huggingface-library\.d|tokenizer-json)\.ts$/,
-    sees: ['byteLevel', 'engine', 'store', 'protocol', 'errors'],
-    packages: ['@huggingface/tokenizers'],
-  },
-  engine: {
-    files: /^web\/(engine|features|wasm-modules\.d)\.ts$/,
-    sees: ['glue', 'store', 'thread', 'protocol', 'errors'],
-  },
-  glue: { files: /^web\/wasm\//, sees: [] },
-  store: {
-    files: /^web\/(model-store|store\/(?!node-)[\w-]+(\.d)?)\.ts$/,
-    sees: ['thread', 'protocol', 'errors'],
-    packages: ['@noble/hashes/sha2.js'],
-  },
-  thread: { files: /^web\/(thread|webassembly\.d)\.ts$/, sees: [] },
-  threadEntries: { files: /^web\/thread-(web|node)\.ts$/, sees: ['thread'] },
-  nodeFiles: { files: /^web\/node-files\.ts$/, sees: ['store', 'nodeStore', 'errors'] },
-  nodeStore: { files: /^web\/store\/node-[\w-]+\.ts$/, sees: ['store', 'nodeFiles', 'errors'] },
-  workerEntries: {
-    files: /^web\/worker-(web|node)\.ts$/,
-    sees: ['worker', 'store', 'nodeFiles', 'thread', 'moduleWorker'],
   },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'server', 'adapters', 'chat', 'options', 'protocol', 'errors'],
+    sees: ['doors', 'server', 'adapters', 'chat', 'options', 'shared'],
     packages: ['commander'],
   },
   // Requests over HTTP.
   server: {
     files: /^web\/serve\//,
-    sees: ['adapters', 'doors', 'errors'],
+    sees: ['adapters', 'doors', 'shared'],
     packages: ['hono', 'hono/body-limit', 'hono/cors', '@hono/node-server'],
   },
   serviceWorker: {
@@ -153,20 +146,20 @@ const words: Readonly<Record<string, Word>> = {
     pattern:
       /\b(fetch\s*\(|XMLHttpRequest|caches\b|indexedDB|localStorage|FileReaderSync|navigator\.(storage|locks))/,
     among: /^web\/(?!demo\/).*\.ts$/,
-    allowed: /^web\/(model-store|store\/(?!node-)[\w-]+)\.ts$/,
+    allowed: /^web\/store\/(?!node\/)/,
   },
   'modules of Node': {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(node|node-files|store\/node-[\w-]+|worker-node|thread-node|cli|cli\/[\w-]+|serve\/[\w-]+|demo\/vite\.config|demo\/offline\/(plugin|icons))\.ts$/,
+      /^web\/((node|worker-node|thread-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
   },
   // The doors adapt the workers of their hosts.
   postMessage: {
     pattern: /\bpostMessage\b/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(client|worker|worker-web|worker-node|thread-web|thread-node|node|demo\/offline\/start)\.ts$/,
+      /^web\/(page\/client|worker\/worker|worker-web|worker-node|thread-web|thread-node|node|demo\/offline\/start)\.ts$/,
   },
 };
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { repairClasses } from '../../dist/page/grammar/character-classes.js';
 import { type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
+import { repairClasses } from '../../dist/page/grammar/character-classes.js';
 import { collect, failure, textOf } from './streams.js';
 
 let model: Model;

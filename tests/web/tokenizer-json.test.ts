@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { openTokenizerJson } from '../../dist/worker/vocabulary/huggingface.js';
 import { RWKV, RwkvError } from '../../dist/node.js';
+import { openTokenizerJson } from '../../dist/worker/vocabulary/huggingface.js';
 import { reciter } from './reciter.js';
 import { failure } from './streams.js';
 

@@ -1,12 +1,13 @@
 // The small parts by themselves.
 import { describe, expect, test, vi } from 'vitest';
-import { chooseBuild, chooseThreads, seedWords, unwrap } from '../../dist/worker/engine.js';
-import { hasRelaxedSimd, hasSharedMemory, hasSimd } from '../../dist/worker/features.js';
-import { fileName } from '../../dist/page/load.js';
-import { openPath } from '../../dist/store/node/files.js';
-import { PrefixCache } from '../../dist/worker/prefix-cache.js';
+import { fileName } from '../../dist/page/places.js';
 import { Queue } from '../../dist/page/queue.js';
+import { openPath } from '../../dist/store/node/files.js';
 import { memorySource } from '../../dist/store/sources.js';
+import { chooseBuild, chooseThreads } from '../../dist/worker/engine.js';
+import { hasRelaxedSimd, hasSharedMemory, hasSimd } from '../../dist/worker/features.js';
+import { seedWords, unwrap } from '../../dist/worker/module.js';
+import { PrefixCache } from '../../dist/worker/prefix-cache.js';
 import { Turns } from '../../dist/worker/turns.js';
 import { failure } from './streams.js';
 

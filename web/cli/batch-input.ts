@@ -1,7 +1,7 @@
 // The input of a batch: lines of a stream of any length, and the job that a line describes.
 import type { GenerateOptions } from '../api.js';
-import { RwkvError, sentence, unexpected } from '../shared/errors.js';
 import { checkGenerateOptions } from '../page/options.js';
+import { RwkvError, sentence, unexpected } from '../shared/errors.js';
 
 const newline = 0x0a;
 /** Of one line: a file without line breaks is not to fill the memory. */

@@ -4,8 +4,8 @@ import { stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { GenerateOptions, Model } from '../api.js';
-import { RwkvError, type RwkvErrorCode } from '../shared/errors.js';
 import { checkGenerateOptions } from '../page/options.js';
+import { RwkvError, type RwkvErrorCode } from '../shared/errors.js';
 import { isOurs, type Job, jobOf, type Line, linesOf, objectOf, type Shard } from './batch-input.js';
 import { type Answer, Output } from './batch-output.js';
 import {

@@ -2,8 +2,8 @@
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
 import { type ChatFormat, type ChatTemplate, renderChat } from '../api.js';
-import { RwkvError, sentence } from '../shared/errors.js';
 import { checkGenerateOptions } from '../page/options.js';
+import { RwkvError, sentence } from '../shared/errors.js';
 import { Conversation } from './conversation.js';
 import {
   addModelFlags,

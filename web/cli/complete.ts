@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { CompletionResult } from '../api.js';
 import { checkGenerateOptions, randomSeed } from '../page/options.js';
-import type { ModelInfo } from '../shared/protocol.js';
+import type { ModelInfo } from '../shared/types.js';
 import { writeWhole } from './files.js';
 import {
   addModelFlags,

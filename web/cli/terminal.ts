@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { LoadProgress } from '../shared/protocol.js';
+import type { LoadProgress } from '../shared/types.js';
 
 const patience = 300; // ms before progress is worth showing
 const interval = 100; // ms between two looks of it

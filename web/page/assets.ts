@@ -1,6 +1,6 @@
 // Where the package's own files are: by themselves beside its scripts, else where the caller says.
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
-import type { Build } from '../shared/protocol.js';
+import type { Build } from '../shared/types.js';
 
 /** Where the package's own files are, for those who serve them from elsewhere. They must be those of this very version. */
 export interface AssetOptions {

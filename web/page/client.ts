@@ -1,14 +1,7 @@
 // The page half of the conversation: owns the worker, numbers the calls, hears aborts, delivers answers.
 import { RwkvError } from '../shared/errors.js';
-import type {
-  LoadProgress,
-  Op,
-  Reply,
-  ReplyMessage,
-  Request,
-  RequestMessage,
-  WorkerMessage,
-} from '../shared/protocol.js';
+import type { Op, Reply, ReplyMessage, Request, RequestMessage, WorkerMessage } from '../shared/protocol.js';
+import type { LoadProgress } from '../shared/types.js';
 
 /** What a host must let us do with a worker. */
 export interface WorkerLike {

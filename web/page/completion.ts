@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Step } from '../shared/protocol.js';
+import type { Step } from '../shared/types.js';
 
 /**
  * Why a text ended: `'stop'` at a stop text, `'length'` after `maxTokens`, `'end-of-text'` where the model or its grammar ended it,

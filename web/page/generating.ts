@@ -1,9 +1,11 @@
 // The loop behind `complete`, `generate` and `stream`: draws tokens, ends at stop texts, keeps the books for the result.
-import type { CompletionResult, FinishReason } from './completion.js';
+
 import { RwkvError } from '../shared/errors.js';
-import type { Matcher } from './grammar/grammar.js';
-import type { Drawing, Prompt, ReadCounts, Step } from '../shared/protocol.js';
+import type { Drawing, Prompt, ReadCounts } from '../shared/protocol.js';
+import type { Step } from '../shared/types.js';
 import type { ReplyView } from './chat/reply-view.js';
+import type { CompletionResult, FinishReason } from './completion.js';
+import type { Matcher } from './grammar/grammar.js';
 import { StopTexts } from './stop-texts.js';
 
 /** A checked call and the session that it runs on. */

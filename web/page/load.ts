@@ -1,37 +1,22 @@
 // RWKV.load: from what the caller names to a model in a worker.
-import { type AssetChoice, type AssetHost, locateAssets } from './assets.js';
-import { type CallOptions, Client, type WorkerEvents, type WorkerLike } from './client.js';
-import { RwkvError, sentence, unexpected } from '../shared/errors.js';
+import type { Place, VocabularyChoice } from '../shared/protocol.js';
+import type { ModelFile } from '../shared/types.js';
+import { isRemote, keep, type Wish } from '../store/keeping.js';
+import { storyteller, storytellerIn } from '../storyteller.js';
+import { type AssetChoice, locateAssets } from './assets.js';
+import { type CallOptions, Client } from './client.js';
+import type { Host } from './host.js';
 import { Model } from './model.js';
 import {
   type ConvertOptions,
   checkConvertOptions,
   checkInspectOptions,
   checkLoadOptions,
-  type FileHandle,
   type InspectOptions,
   type LoadOptions,
-  type ModelSource,
 } from './options.js';
-import type { ModelFile, Place, VocabularyChoice } from '../shared/protocol.js';
-import { isRemote, keep, type StoreHost, type Wish } from '../store/keeping.js';
-import { expandShorthand } from '../store/shorthand.js';
+import { buffers, type ModelSource, placeOf, type Use, withPlace } from './places.js';
 import { type Spawned, storeWorker } from './store-worker.js';
-import { storyteller, storytellerIn } from '../storyteller.js';
-
-/** What differs between a browser and Node. */
-export interface Host extends AssetHost {
-  /** Starts a worker that serves the protocol, from a script elsewhere or the package's own. */
-  spawn(events: WorkerEvents, workerUrl: URL | undefined): WorkerLike;
-  /** Where a string or a URL leads. Throws what `new URL` throws. */
-  locate(source: string | URL): Place;
-  /** Node: makes a file of a Blob. Throws RwkvError `read-failed`. */
-  spool?(blob: Blob, name: string): Promise<Place>;
-  /** Deletes what `spool` made, when it was read or never will be. */
-  release?(place: Place): Promise<void>;
-  /** Where files of the network are kept. */
-  readonly store: StoreHost;
-}
 
 /** The door of the package. */
 export interface RWKV {
@@ -157,71 +142,4 @@ export function createRWKV(host: Host): RWKV {
       });
     },
   };
-}
-
-/** The last part of a path or URL: the name that people know a file by. */
-export function fileName(path: string): string {
-  return (
-    path
-      .replace(/[?#].*$/, '')
-      .split(/[/\\]/)
-      .findLast((part) => part !== '') ?? path
-  );
-}
-
-// What is done with a place, and the buffers that may go there.
-type Use<T> = (place: Place, transfer: ArrayBuffer[]) => Promise<T>;
-
-/** What `use` makes of the place that `source` is. */
-async function withPlace<T>(host: Host, name: string, source: ModelSource, use: Use<T>): Promise<T> {
-  const at = await placeOf(host, name, source);
-  try {
-    return await use(at, buffers(at));
-  } finally {
-    await host.release?.(at);
-  }
-}
-
-/**
- * Where the bytes of a source are. What a handle stands for is read as the Blob that it gives.
- *
- * @throws RwkvError `invalid-argument`, `read-failed`
- */
-export async function placeOf(host: Host, name: string, given: ModelSource): Promise<Place> {
-  const source = isFileHandle(given) ? await openHandle(name, given) : given;
-  if (typeof source === 'string' || source instanceof URL) {
-    const expanded = expandShorthand(name, String(source));
-    try {
-      return host.locate(expanded ?? source);
-    } catch (cause) {
-      throw new RwkvError('invalid-argument', `${name}: '${source}' is no URL`, { cause });
-    }
-  }
-  if (source instanceof Blob) {
-    const blobName = 'name' in source ? String(source.name) : 'blob';
-    return host.spool ? host.spool(source, blobName) : { kind: 'blob', name: blobName, blob: source };
-  }
-  if (source instanceof ArrayBuffer)
-    return { kind: 'bytes', name: 'bytes', bytes: new Uint8Array(source).slice() };
-  if (ArrayBuffer.isView(source)) {
-    const view = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-    return { kind: 'bytes', name: 'bytes', bytes: Uint8Array.from(view) };
-  }
-  throw unexpected(name, 'a URL, a path, a Blob, an ArrayBuffer or a view of one', source);
-}
-
-function isFileHandle(source: ModelSource): source is FileHandle {
-  return typeof source === 'object' && source !== null && 'getFile' in source;
-}
-
-async function openHandle(name: string, handle: FileHandle): Promise<Blob> {
-  try {
-    return await handle.getFile();
-  } catch (cause) {
-    throw new RwkvError('read-failed', `${name}: ${handle.name}: ${sentence(cause)}`, { cause });
-  }
-}
-
-function buffers(place: VocabularyChoice): ArrayBuffer[] {
-  return typeof place === 'object' && place?.kind === 'bytes' ? [place.bytes.buffer] : [];
 }

@@ -1,16 +1,18 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Client } from './client.js';
+
 import { unexpected } from '../shared/errors.js';
+import type { Place } from '../shared/protocol.js';
+import type { ModelInfo } from '../shared/types.js';
+import type { Client } from './client.js';
 import {
   checkReadOptions,
   checkSessionOptions,
   checkTokens,
-  type ModelSource,
   type ReadOptions,
   randomSeed,
   type SessionOptions,
 } from './options.js';
-import type { ModelInfo, Place } from '../shared/protocol.js';
+import type { ModelSource } from './places.js';
 import { requireTokenizer, Session } from './session.js';
 
 type WithPlace = (

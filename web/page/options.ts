@@ -1,8 +1,11 @@
 // Every option that a caller may pass: its type, its range, its default. Checked here, by name, before anything is
 // computed; nothing after this file checks an option again.
-import type { AssetOptions } from './assets.js';
+
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
-import type { Build, Drawing, LoadProgress, Quantization } from '../shared/protocol.js';
+import type { Drawing } from '../shared/protocol.js';
+import type { Build, LoadProgress, Quantization } from '../shared/types.js';
+import type { AssetOptions } from './assets.js';
+import type { ModelSource } from './places.js';
 import {
   abortSignal,
   above,
@@ -28,20 +31,6 @@ import {
   text,
   vocabulary,
 } from './rules.js';
-
-/**
- * Where a file comes from: a URL (in Node also a path), `hf:owner/repository/file@revision` of Hugging Face (default:
- * revision `main`), a file that the user chose or that lies in OPFS, or bytes.
- */
-export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
-
-/** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
-export interface FileHandle {
-  /** The name of the file. */
-  readonly name: string;
-  /** The file as it is at the time. */
-  getFile(): Promise<Blob>;
-}
 
 /** What is asked of the store where a file comes from the network. */
 export interface StoreOptions {

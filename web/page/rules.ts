@@ -1,7 +1,7 @@
 // What the values of options have to be, and how options are read by these rules.
 import { unexpected } from '../shared/errors.js';
-import type { ModelSource } from './options.js';
-import type { LoadProgress } from '../shared/protocol.js';
+import type { LoadProgress } from '../shared/types.js';
+import type { ModelSource } from './places.js';
 
 /** What a value has to be. */
 export interface Rule<T> {

@@ -1,8 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
+import { RwkvError, unexpected } from '../shared/errors.js';
+import type { Prompt, Reply, Request } from '../shared/protocol.js';
+import type { ModelInfo, Step } from '../shared/types.js';
 import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat/chat.js';
+import type { ReplyView } from './chat/reply-view.js';
 import type { Client } from './client.js';
 import { Completion, type PromptUsage } from './completion.js';
-import { RwkvError, unexpected } from '../shared/errors.js';
 import { type Call, generating } from './generating.js';
 import { startMatcher } from './grammar/grammar.js';
 import {
@@ -14,9 +18,7 @@ import {
   type ReadOptions,
   type SaveOptions,
 } from './options.js';
-import type { ModelInfo, Prompt, Reply, Request, Step } from '../shared/protocol.js';
 import { Queue } from './queue.js';
-import type { ReplyView } from './chat/reply-view.js';
 import { type Score, scoreOf } from './score.js';
 
 type CheckedOptions = ReturnType<typeof checkGenerateOptions>;

@@ -1,7 +1,8 @@
 // What the store asks of workers.
-import type { CallOptions, Client } from './client.js';
+
 import type { Op, Reply, Request, StoredPlace, WasmUrl } from '../shared/protocol.js';
 import type { StoreWorker } from '../store/keeping.js';
+import type { CallOptions, Client } from './client.js';
 
 /** How a worker is started that packs. */
 export interface Spawned {

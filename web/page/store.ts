@@ -1,12 +1,14 @@
 // store: what the package keeps of files from the network.
-import { locateAssets } from './assets.js';
-import { Client } from './client.js';
+
 import { RwkvError, unexpected } from '../shared/errors.js';
-import { type Host, placeOf } from './load.js';
-import { checkDownloadOptions, checkEvictOptions, type DownloadOptions } from './options.js';
-import type { Quantization } from '../shared/protocol.js';
+import type { Quantization } from '../shared/types.js';
 import { type Entry, entries, isRemote, keep, remove } from '../store/keeping.js';
 import { keyOf, urlKey } from '../store/record.js';
+import { locateAssets } from './assets.js';
+import { Client } from './client.js';
+import type { Host } from './host.js';
+import { checkDownloadOptions, checkEvictOptions, type DownloadOptions } from './options.js';
+import { placeOf } from './places.js';
 import { storeWorker } from './store-worker.js';
 
 /** A file that the store holds, or a part of it. */

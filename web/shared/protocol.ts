@@ -1,98 +1,7 @@
 // The messages between the page half and the worker half, and nothing else. `Operations` is the only table: requests,
 // replies and handlers are mapped types over it, so that the compiler keeps the books.
 import type { RwkvErrorCode } from './errors.js';
-
-/** How weights are kept in memory: `'f32'` exact, `'f16'` half the size, `'q8'` a quarter, `'q4'` a seventh (in blocks of 32). */
-export type Quantization = 'f32' | 'f16' | 'q8' | 'q4';
-
-/** A build of the core: `'baseline'` runs wherever SIMD128 does, `'relaxed'` needs relaxed SIMD and is faster. */
-export type Build = 'baseline' | 'relaxed';
-
-/** How a load is getting on. */
-export interface LoadProgress {
-  /** `'download'`: bytes arrive from the network. `'load'`: tensors are read, checked and packed. */
-  readonly stage: 'download' | 'load';
-  /** Bytes done. */
-  readonly loaded: number;
-  /** Bytes in all; absent where the server does not say. */
-  readonly total?: number;
-  /** Of a download: its rate over the last seconds. */
-  readonly bytesPerSecond?: number;
-  /** Of a download: how long the rest will take at that rate. */
-  readonly secondsLeft?: number;
-}
-
-/** What kind of model a file holds. */
-export interface ModelShape {
-  /** The name of the file. */
-  readonly name: string;
-  /** Its format: `'pth'`, `'safetensors'`, `'GGUF'`, `'rwkv.cpp'`, or `'rwkv-wasm'` of a packed file. */
-  readonly format: string;
-  /** The RWKV version, such as `'7'` or `'5.2'`. */
-  readonly version: string;
-  /** Layers, each with a time mix and a channel mix. */
-  readonly layers: number;
-  /** The width of the model (C). */
-  readonly channels: number;
-  /** Heads of the time mix (H). */
-  readonly heads: number;
-  /** Channels of a head (N); C = H N. */
-  readonly headSize: number;
-  /** The hidden width of the channel mix (F). */
-  readonly hidden: number;
-  /** Token ids run from 0 to `vocabulary - 1` (V). */
-  readonly vocabulary: number;
-  /** The number of weights. */
-  readonly parameters: number;
-}
-
-/**
- * Which vocabulary a model was loaded with:
- *
- * - `'world'`: the file of RWKV's World models, rwkv_vocab_v20230424.txt, known by its SHA-256 (in pages without a secure
- *   context, which cannot compute one, it is a `'trie'`)
- * - `'trie'`: another file of that form
- * - `'embedded'`: the World vocabulary inside a GGUF file
- * - `'huggingface'`: a tokenizer.json
- * - `'bytes'`: every byte is a token
- */
-export type TokenizerKind = 'world' | 'trie' | 'embedded' | 'huggingface' | 'bytes';
-
-/** What a loaded model is. */
-export interface ModelInfo extends ModelShape {
-  /** How the weights are kept. */
-  readonly quantization: Quantization;
-  /** Memory that the weights take. */
-  readonly bytes: number;
-  /** Memory that one session's recurrent state takes. */
-  readonly stateBytes: number;
-  /** The build in use. */
-  readonly build: Build;
-  /** Threads in use. */
-  readonly threads: number;
-  /** The kernels in use for the largest matrix, such as `'q8 split x2, rows fused'`: the fastest of equals. */
-  readonly kernels: string;
-  /** `null`: loaded without a tokenizer; token ids only. */
-  readonly tokenizer: TokenizerKind | null;
-  /** What to know of the file: weights that are not finite, say, or a vocabulary that cannot be used. */
-  readonly warnings: readonly string[];
-}
-
-/** What a model file holds, told without reading its weights. */
-export interface ModelFile extends ModelShape {
-  /** The size of the file. */
-  readonly fileBytes: number;
-  /** Tensors in it. */
-  readonly tensors: number;
-  /** Bytes of tensors by their type, such as `{ BF16: 382000000 }`. */
-  readonly dtypes: Readonly<Record<string, number>>;
-  /** The quantization that a packed file was made for; `null`: not a packed file. */
-  readonly quantization: Quantization | null;
-  /** The kind of the vocabulary inside the file; `null`: there is none. */
-  readonly tokenizer: string | null;
-  /** Memory that the weights would take, in bytes, for each quantization. */
-  readonly memory: Readonly<Record<Quantization, number>>;
-}
+import type { Build, LoadProgress, ModelFile, ModelInfo, Quantization, Step } from './types.js';
 
 /** What keeps files: the origin private file system, the Cache API, or a folder of Node's. */
 export type ShelfPlace =
@@ -132,28 +41,6 @@ export interface Sampling {
   readonly presencePenalty: number;
   readonly frequencyPenalty: number;
   readonly penaltyDecay: number;
-}
-
-/** A token with the logarithm of its probability; `text` is the token's by itself. */
-export interface TokenLogprob {
-  /** Its id. */
-  readonly token: number;
-  /** What it is by itself. */
-  readonly text: string;
-  /** The natural logarithm of its probability. */
-  readonly logprob: number;
-}
-
-/** One generated token; `text` is what it adds to the text: whole characters, maybe none. */
-export interface Step {
-  /** Its id. */
-  readonly token: number;
-  /** What it adds to the text. */
-  readonly text: string;
-  /** The logarithm of its probability, as the model gives it: before penalties, bias and temperature. */
-  readonly logprob?: number;
-  /** The likeliest tokens in its place, likeliest first. */
-  readonly topLogprobs?: readonly TokenLogprob[];
 }
 
 /** How many tokens of a prompt were read, and how many of them before, by another session. */

@@ -1,7 +1,8 @@
 // The caller's half of the store: looks for files, sees to it that only one at a time is downloading, and asks a worker for
 // the bytes. Here a lock outlives its worker, so that none is left behind when a load is aborted.
 import { RwkvError } from '../shared/errors.js';
-import type { LoadProgress, Place, Quantization, Request, StoredPlace } from '../shared/protocol.js';
+import type { Place, Request, StoredPlace } from '../shared/protocol.js';
+import type { LoadProgress, Quantization } from '../shared/types.js';
 import { keyOf, packedKey, urlKey } from './record.js';
 import type { Shelf } from './shelf.js';
 import { watchOther } from './watching.js';

@@ -1,5 +1,5 @@
 // How fast a download is, and how long it will take.
-import type { LoadProgress } from '../shared/protocol.js';
+import type { LoadProgress } from '../shared/types.js';
 
 /** The rate is that of the last so many ms: long enough to be calm, short enough to be true. */
 const memory = 4000;

@@ -1,5 +1,5 @@
 // What the store knows of a file besides its bytes, as JSON; and the key that a URL is kept under.
-import type { Quantization } from '../shared/protocol.js';
+import type { Quantization } from '../shared/types.js';
 
 /** What is written down beside a file. */
 export interface StoredRecord {

@@ -1,19 +1,19 @@
 // The worker's half of storing: files come onto a shelf from the network, or packed from another one.
 import { RwkvError, sentence } from '../shared/errors.js';
-import { type Io, noteUse, type Report, shelfOf, startSum, sumOf } from '../worker/host.js';
 import type { Request, ShelfPlace, StoredPlace } from '../shared/protocol.js';
 import { assertRoom, fill, quotaExceeded } from './download.js';
 import { createMeter } from './meter.js';
 import type { StoredRecord } from './record.js';
 import type { Shelf, Sink } from './shelf.js';
+import { noteUse, type Report, type ShelfHost, shelfOf, startSum, sumOf } from './shelf-host.js';
 
 /** What the operation `download` does. @throws RwkvError as `fill`, `in-use` */
 export async function keepDownload(
   { url, name, key, sha256, shelves }: Request<'download'>,
-  io: Io,
+  host: ShelfHost,
   report: Report,
 ): Promise<StoredPlace | null> {
-  const shelf = await firstShelf(shelves, io);
+  const shelf = await firstShelf(shelves, host);
   if (!shelf) return null;
   try {
     if ((await shelf.find(key))?.complete) await shelf.remove(key); // a whole file that is not the one asked for
@@ -28,7 +28,7 @@ export async function keepDownload(
         },
         room: () => shelf.room(),
         report: createMeter(report),
-        startSum: () => startSum(io),
+        startSum: () => startSum(host),
       });
       if (sha256 !== null) await shelf.writeRecord(key, { ...record, sha256 });
     });
@@ -39,11 +39,11 @@ export async function keepDownload(
 }
 
 /** What the operation `verify` does. @throws RwkvError `read-failed` */
-export async function verifyStored(place: Request<'verify'>, io: Io): Promise<boolean> {
-  const shelf = await shelfOf(place, io);
+export async function verifyStored(place: Request<'verify'>, host: ShelfHost): Promise<boolean> {
+  const shelf = await shelfOf(place, host);
   const source = await shelf.open(place.key, place.name);
   try {
-    if ((await sumOf(source, io)) !== place.sha256) return false;
+    if ((await sumOf(source, host)) !== place.sha256) return false;
   } finally {
     source.close();
   }
@@ -65,10 +65,10 @@ export interface Packing {
 export async function keepPacked(
   { model, key }: Request<'pack'>,
   packing: Packing,
-  io: Io,
+  host: ShelfHost,
   report: Report,
 ): Promise<StoredPlace> {
-  const shelf = await shelfOf(model, io);
+  const shelf = await shelfOf(model, host);
   const { name } = model;
   try {
     const original = await shelf.record(model.key);
@@ -112,9 +112,9 @@ async function written(shelf: Shelf, key: string, sink: Sink, work: () => Promis
   await sink.commit();
 }
 
-async function firstShelf(places: readonly ShelfPlace[], io: Io): Promise<Shelf | undefined> {
+async function firstShelf(places: readonly ShelfPlace[], host: ShelfHost): Promise<Shelf | undefined> {
   for (const place of places) {
-    const shelf = await io.openShelf?.(place, io.discard);
+    const shelf = await host.openShelf?.(place, host.discard);
     if (shelf) return shelf;
   }
   return undefined;

@@ -1,5 +1,5 @@
 // Downloads that others do, seen from outside: by how the file grows.
-import type { LoadProgress } from '../shared/protocol.js';
+import type { LoadProgress } from '../shared/types.js';
 import { createMeter } from './meter.js';
 import type { Shelf } from './shelf.js';
 

@@ -1,9 +1,10 @@
 // What the worker does for sessions: it owns their recurrent states.
-import { reader, seedWords, unwrap, type WasmModel, type WasmReading, type WasmSession } from './engine.js';
+
 import { RwkvError } from '../shared/errors.js';
-import { type Io, openSource } from './host.js';
-import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
 import type { Handlers, Prompt, ReadCounts } from '../shared/protocol.js';
+import { openSource, type WorkerHost } from './host.js';
+import { reader, seedWords, unwrap, type WasmModel, type WasmReading, type WasmSession } from './module.js';
+import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
 import { Trail } from './trail.js';
 import type { Turns } from './turns.js';
 
@@ -44,7 +45,7 @@ type SessionOp =
 /** `there` gives the model; it throws before there is one. `breathe` lets the event loop run. */
 export function sessionHandlers(
   there: () => Loaded,
-  io: Io,
+  host: WorkerHost,
   breathe: () => Promise<void>,
 ): Pick<Handlers, SessionOp> {
   const sessions = new Map<number, WasmSession>();
@@ -146,7 +147,7 @@ export function sessionHandlers(
   return {
     tokenBytes: () => there().model.tokenBytes(),
     async createSession({ seed, isSeeded, state }) {
-      const source = state && (await openSource(state, io));
+      const source = state && (await openSource(state, host));
       try {
         const file = source && reader(source);
         const id = keep(unwrap(there().model.createSession(...seedWords(seed), isSeeded, file)));

@@ -1,6 +1,7 @@
 // How a generated text grew, so that it can go back to where it was a little shorter.
-import type { WasmModel, WasmSession } from './engine.js';
-import type { Step } from '../shared/protocol.js';
+
+import type { Step } from '../shared/types.js';
+import type { WasmModel, WasmSession } from './module.js';
 
 /** Copies of the session are so many tokens apart: what is read again is short, and copies cost little. */
 const pace = 32;

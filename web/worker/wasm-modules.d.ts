@@ -1,17 +1,17 @@
-// The generated glue of each build: an Emscripten module factory. `engine.ts` describes what it makes.
+// The generated glue of each build: an Emscripten module factory. `module.ts` describes what it makes.
 declare module '*/rwkv-baseline.mjs' {
-  const create: import('./engine.js').Factory<import('./engine.js').WasmModule>;
+  const create: import('./module.js').Factory<import('./module.js').WasmModule>;
   export default create;
 }
 declare module '*/rwkv-relaxed.mjs' {
-  const create: import('./engine.js').Factory<import('./engine.js').WasmModule>;
+  const create: import('./module.js').Factory<import('./module.js').WasmModule>;
   export default create;
 }
 declare module '*/rwkv-baseline-threads.mjs' {
-  const create: import('./engine.js').Factory<import('./engine.js').ThreadedModule>;
+  const create: import('./module.js').Factory<import('./module.js').ThreadedModule>;
   export default create;
 }
 declare module '*/rwkv-relaxed-threads.mjs' {
-  const create: import('./engine.js').Factory<import('./engine.js').ThreadedModule>;
+  const create: import('./module.js').Factory<import('./module.js').ThreadedModule>;
   export default create;
 }

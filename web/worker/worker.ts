@@ -1,21 +1,8 @@
 // The worker half of the conversation: owns the engine, the model and the recurrent states.
-import {
-  type Engine,
-  reader,
-  startEngine,
-  unwrap,
-  type WasmConversion,
-  type WasmLoading,
-  type WasmModel,
-  type WasmSession,
-} from './engine.js';
+
 import { RwkvError, sentence } from '../shared/errors.js';
-import { type ByteSource, type Io, openSource } from './host.js';
-import { PrefixCache } from './prefix-cache.js';
 import type {
   Handlers,
-  LoadProgress,
-  ModelInfo,
   Op,
   Reply,
   ReplyMessage,
@@ -23,8 +10,21 @@ import type {
   RequestMessage,
   WorkerMessage,
 } from '../shared/protocol.js';
-import { type Loaded, sessionHandlers } from './session-handlers.js';
+import type { LoadProgress, ModelInfo } from '../shared/types.js';
+import type { ByteSource } from '../store/shelf.js';
 import { keepDownload, keepPacked, verifyStored } from '../store/storing.js';
+import { type Engine, startEngine } from './engine.js';
+import { openSource, type WorkerHost } from './host.js';
+import {
+  reader,
+  unwrap,
+  type WasmConversion,
+  type WasmLoading,
+  type WasmModel,
+  type WasmSession,
+} from './module.js';
+import { PrefixCache } from './prefix-cache.js';
+import { type Loaded, sessionHandlers } from './session-handlers.js';
 import { Turns } from './turns.js';
 import { openVocabulary } from './vocabulary/vocabulary.js';
 
@@ -41,9 +41,9 @@ export interface Port {
 }
 
 /** Serves one model over `port`: the first requests are those of the store, then `load`, `inspect` or `convert`. */
-export function serve(port: Port, io: Io): void {
+export function serve(port: Port, host: WorkerHost): void {
   const crash = (error: unknown) => port.postMessage({ kind: 'crash', reason: sentence(error) });
-  const handlers = createHandlers(io, port.breathe, crash);
+  const handlers = createHandlers(host, port.breathe, crash);
 
   async function answer<K extends Op>({ id, op, body }: RequestMessage<K>): Promise<void> {
     const report = (progress: LoadProgress) => port.postMessage({ kind: 'progress', id, op, progress });
@@ -64,7 +64,11 @@ function buffersOf(value: unknown): ArrayBuffer[] {
   return ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer ? [value.buffer] : [];
 }
 
-function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown) => void): Handlers {
+function createHandlers(
+  host: WorkerHost,
+  breathe: Port['breathe'],
+  crash: (error: unknown) => void,
+): Handlers {
   let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
   let loaded: Loaded | undefined;
 
@@ -74,7 +78,7 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
   }
   return {
     async load(request, report) {
-      const { engine, info, ...parts } = await load(request, io, breathe, report);
+      const { engine, info, ...parts } = await load(request, host, breathe, report);
       const advance = (batch: WasmSession[], most: Int32Array) => engine.module.advance(batch, most);
       const sessionBytes = info.stateBytes + 4 * info.vocabulary; // with the logits
       const prefixes = new PrefixCache<WasmSession>(request.prefixCache, sessionBytes);
@@ -82,8 +86,8 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
       return info;
     },
     async inspect({ model, build, wasmUrl }, report) {
-      const engine = await startEngine(build, io, 1, wasmUrl);
-      const source = await openSource(model, io, report);
+      const engine = await startEngine(build, host, 1, wasmUrl);
+      const source = await openSource(model, host, report);
       try {
         return unwrap(engine.module.inspect(reader(source)));
       } finally {
@@ -91,8 +95,8 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
       }
     },
     async convert({ model, quantization, build, wasmUrl }, report) {
-      const engine = await startEngine(build, io, 1, wasmUrl);
-      const source = await openSource(model, io, report);
+      const engine = await startEngine(build, host, 1, wasmUrl);
+      const source = await openSource(model, host, report);
       const pieces = unwrap(engine.module.startConversion(reader(source), quantization));
       conversion = { pieces, source };
       return pieces.bytes();
@@ -103,11 +107,11 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
       if (piece === null) conversion.source.close();
       return piece;
     },
-    download: (request, report) => keepDownload(request, io, report),
-    verify: (request) => verifyStored(request, io),
+    download: (request, report) => keepDownload(request, host, report),
+    verify: (request) => verifyStored(request, host),
     async pack(request, report) {
-      const engine = await startEngine(request.build, io, 1, request.wasmUrl);
-      const source = await openSource({ ...request.model }, io);
+      const engine = await startEngine(request.build, host, 1, request.wasmUrl);
+      const source = await openSource({ ...request.model }, host);
       try {
         const file = unwrap(engine.module.inspect(reader(source)));
         const quantization = request.quantization ?? file.quantization ?? 'q8';
@@ -115,26 +119,26 @@ function createHandlers(io: Io, breathe: Port['breathe'], crash: (error: unknown
         const pieces = unwrap(engine.module.startConversion(reader(source), request.quantization));
         const next = () => unwrap(pieces.next());
         const close = () => source.close();
-        return await keepPacked(request, { quantization, bytes: pieces.bytes(), next, close }, io, report);
+        return await keepPacked(request, { quantization, bytes: pieces.bytes(), next, close }, host, report);
       } finally {
         source.close();
       }
     },
     tokenize: ({ text }) => there().encode(text),
     detokenize: ({ tokens }) => there().model.detokenize(tokens),
-    ...sessionHandlers(there, io, breathe),
+    ...sessionHandlers(there, host, breathe),
   };
 }
 
 async function load(
   request: Request<'load'>,
-  io: Io,
+  host: WorkerHost,
   breathe: Port['breathe'],
   report: (progress: LoadProgress) => void,
 ): Promise<Omit<Loaded, 'turns' | 'prefixes'> & { engine: Engine; info: ModelInfo }> {
-  const engine = await startEngine(request.build, io, request.threads, request.wasmUrl);
-  const vocabulary = await openVocabulary(request.vocabulary, io);
-  const source = await openSource(request.model, io, report);
+  const engine = await startEngine(request.build, host, request.threads, request.wasmUrl);
+  const vocabulary = await openVocabulary(request.vocabulary, host);
+  const source = await openSource(request.model, host, report);
   try {
     const loading = unwrap(
       engine.module.startLoading(

@@ -1,5 +1,5 @@
 // Stands in for the generated glue: a "model" whose next token is predictable, so that the TypeScript half can be
-// tested without the core, including what the core never does (crash, be slow). web/engine.ts describes the interface.
+// tested without the core, including what the core never does (crash, be slow). web/worker/module.ts describes the interface.
 //
 // Tokens are bytes. After token t comes t + 1; after 'z' the end of text. Token 200 makes `advance` throw. Logits are
 // [tokens read, passes, largest batch, sum of tokens read]; the sum starts from the number in a state's file, "state 7".

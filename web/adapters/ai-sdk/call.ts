@@ -1,8 +1,8 @@
 // From a call of the AI SDK to what is asked of a session, with warnings of what a text model cannot do.
 import type { ThinkMode } from '../../page/chat/chat.js';
 import type { GenerateOptions } from '../../page/options.js';
-import type { CallOptions, Message, Prompt, Warning } from './types.js';
 import { Transcript, type TranscriptFormat, type Turn } from '../shared/transcript.js';
+import type { CallOptions, Message, Prompt, Warning } from './types.js';
 
 /** A call, ready to be made. */
 export interface Call {

@@ -2,6 +2,9 @@
 import type { CompletionResult } from '../../page/completion.js';
 import { checkGenerateOptions, type GenerateOptions, randomSeed } from '../../page/options.js';
 import type { Session } from '../../page/session.js';
+import type { LazyModel } from '../shared/lazy-model.js';
+import { type ReplyPart, ReplyReader } from '../shared/reply.js';
+import type { TranscriptFormat } from '../shared/transcript.js';
 import { type Call, prepareCall, providerKey } from './call.js';
 import type {
   CallOptions,
@@ -13,9 +16,6 @@ import type {
   StreamResult,
   Usage,
 } from './types.js';
-import type { LazyModel } from '../shared/lazy-model.js';
-import { type ReplyPart, ReplyReader } from '../shared/reply.js';
-import type { TranscriptFormat } from '../shared/transcript.js';
 
 /** What `rwkv` gives. */
 export class RwkvLanguageModel implements LanguageModelV4 {

@@ -1,7 +1,7 @@
 // The endpoints as the client of OpenAI's npm package has them.
 import type { RWKV } from '../../page/load.js';
 import type { Model } from '../../page/model.js';
-import type { ModelSource } from '../../page/options.js';
+import type { ModelSource } from '../../page/places.js';
 import { type Answer, createEndpoints, type OpenAIOptions, type RequestOptions } from './endpoints.js';
 import type { OpenAIStream } from './stream.js';
 import type {

@@ -1,10 +1,10 @@
 // The endpoints of OpenAI's API: bodies in, whole answers or streams of chunks out.
 import { type ChatFormat, renderChat } from '../../page/chat/chat.js';
-import { unexpected } from '../../shared/errors.js';
 import type { RWKV } from '../../page/load.js';
 import type { Model } from '../../page/model.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
 import { integer } from '../../page/rules.js';
+import { unexpected } from '../../shared/errors.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
 import { invalidRequest, toOpenAIError } from './errors.js';
 import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './replies.js';

@@ -1,6 +1,7 @@
 // Reads the fields of a JSON body, each by a rule; what nobody asked for is unknown.
-import { show } from '../../shared/errors.js';
+
 import type { Rule } from '../../page/rules.js';
+import { show } from '../../shared/errors.js';
 import { invalidRequest, type OpenAIError } from './errors.js';
 
 /** The fields of one object of a body. */

@@ -1,8 +1,8 @@
 // A checked request on the model: a session for each choice, all of them at once, and none of them left afterwards.
 import type { Model } from '../../page/model.js';
 import { type GenerateOptions, randomSeed } from '../../page/options.js';
-import type { Step } from '../../shared/protocol.js';
 import type { Session } from '../../page/session.js';
+import type { Step } from '../../shared/types.js';
 import { type ReplyForm, ReplyText } from './reply-text.js';
 import type { Job } from './requests.js';
 import type { Slots } from './slots.js';

@@ -7,8 +7,10 @@ import {
   type GenerateOptions,
   type LoadOptions,
 } from '../../page/options.js';
-import type { LoadProgress } from '../../shared/protocol.js';
+import type { LoadProgress } from '../../shared/types.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
+import { link } from '../shared/signals.js';
+import { Transcript, type TranscriptFormat } from '../shared/transcript.js';
 import { exception, toException } from './errors.js';
 import { checkPrompt } from './messages.js';
 import { DownloadMonitor } from './monitor.js';
@@ -20,8 +22,6 @@ import type {
   LanguageModelCreateOptions,
   LanguageModelFactory,
 } from './types.js';
-import { link } from '../shared/signals.js';
-import { Transcript, type TranscriptFormat } from '../shared/transcript.js';
 
 /** Options of `languageModel`; those of `RWKV.load` are for a model that it loads. */
 export interface LanguageModelSettings extends LoadOptions, TranscriptFormat {

@@ -1,7 +1,8 @@
 // Prompts as callers write them, checked as the specification's "validate and canonicalize a prompt" has it.
+
+import type { Turn } from '../shared/transcript.js';
 import { exception } from './errors.js';
 import type { LanguageModelPrompt } from './types.js';
-import type { Turn } from '../shared/transcript.js';
 
 /** A checked prompt. */
 export interface CheckedPrompt {

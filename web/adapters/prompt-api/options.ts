@@ -2,6 +2,7 @@
 import type { GenerateOptions } from '../../page/options.js';
 import { presets } from '../../page/presets.js';
 import { exception } from './errors.js';
+import { grammarOf } from './regex-grammar.js';
 import type {
   LanguageModelCreateCoreOptions,
   LanguageModelExpected,
@@ -9,7 +10,6 @@ import type {
   LanguageModelPromptOptions,
   LanguageModelSamplingMode,
 } from './types.js';
-import { grammarOf } from './regex-grammar.js';
 
 /** How a session draws. */
 export interface Sampling {

@@ -1,18 +1,16 @@
 // A session of the Prompt API on sessions of the package. Each call works on a fork and replaces the session when it has
 // come to its end: a call that is aborted or fails leaves no trace.
-import { RwkvError } from '../../shared/errors.js';
+
 import { randomSeed } from '../../page/options.js';
 import { Queue } from '../../page/queue.js';
 import type { Session } from '../../page/session.js';
+import { RwkvError } from '../../shared/errors.js';
+import { ReplyReader } from '../shared/reply.js';
+import { link } from '../shared/signals.js';
+import type { Transcript } from '../shared/transcript.js';
 import { exception, toException } from './errors.js';
 import { type CheckedPrompt, checkPrompt } from './messages.js';
-import {
-  type Constraint,
-  checkConstraint,
-  checkSignal,
-  type Sampling,
-  unfinished,
-} from './options.js';
+import { type Constraint, checkConstraint, checkSignal, type Sampling, unfinished } from './options.js';
 import type {
   LanguageModelPrompt,
   LanguageModelPromptOptions,
@@ -20,9 +18,6 @@ import type {
   LanguageModelSession,
   LanguageModelSignalOptions,
 } from './types.js';
-import { ReplyReader } from '../shared/reply.js';
-import { link } from '../shared/signals.js';
-import type { Transcript } from '../shared/transcript.js';
 
 /** What sessions of one `create` have in common. */
 export interface SessionSetup {

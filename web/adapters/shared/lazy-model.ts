@@ -1,9 +1,11 @@
 // The model behind an adapter: given, or loaded when the first call needs it, and again after its worker died.
-import { RwkvError } from '../../shared/errors.js';
+
 import type { RWKV } from '../../page/load.js';
 import type { Model } from '../../page/model.js';
-import { checkLoadOptions, type LoadOptions, type ModelSource } from '../../page/options.js';
-import type { LoadProgress } from '../../shared/protocol.js';
+import { checkLoadOptions, type LoadOptions } from '../../page/options.js';
+import type { ModelSource } from '../../page/places.js';
+import { RwkvError } from '../../shared/errors.js';
+import type { LoadProgress } from '../../shared/types.js';
 
 /** A model that is there, or where to load it from as for `RWKV.load`; nothing: the embedded storyteller model. */
 export type ModelOrSource = Model | ModelSource | undefined;

@@ -1,8 +1,14 @@
 // Conversations as the text that a session reads: what chat.ts writes for chat models, in the pieces that a conversation
 // grows by; and plain text for models that only continue texts.
-import { type ChatMessage, type ChatTemplate, renderChat, type ThinkMode, turnBorder } from '../../page/chat/chat.js';
+import {
+  type ChatMessage,
+  type ChatTemplate,
+  renderChat,
+  type ThinkMode,
+  turnBorder,
+} from '../../page/chat/chat.js';
+import { fileName } from '../../page/places.js';
 import { unexpected } from '../../shared/errors.js';
-import { fileName } from '../../page/load.js';
 import { storyteller } from '../../storyteller.js';
 
 /** How adapters write conversations. */

@@ -1,8 +1,9 @@
 // Which tokens may follow, where a text must obey a grammar or a JSON schema.
 import { spell } from '../../shared/byte-level.js';
-import { checkPatterns, repairClasses } from './character-classes.js';
-import type { Client } from '../client.js';
 import { RwkvError } from '../../shared/errors.js';
+import type { Client } from '../client.js';
+import type { Structure } from '../options.js';
+import { checkPatterns, repairClasses } from './character-classes.js';
 import {
   type GrammarLibrary,
   grammarLibrary,
@@ -10,7 +11,6 @@ import {
   type LibraryGrammar,
   type LibraryMatcher,
 } from './library.js';
-import type { Structure } from '../options.js';
 
 /** Follows a text through its grammar. */
 export class Matcher {

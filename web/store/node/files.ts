@@ -1,27 +1,7 @@
-// The file system of Node behind the store's small interface.
-import { createHash } from 'node:crypto';
+// Files of Node's file system.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { RwkvError, sentence } from '../../shared/errors.js';
-import type { ByteSource, Io } from '../../worker/host.js';
-import { openFolder } from './shelf.js';
-
-/** Node's: all from disk. */
-export const nodeIo: Io = {
-  openPath,
-  async fetchWasm(url) {
-    try {
-      return new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } });
-    } catch (cause) {
-      throw new RwkvError('read-failed', `${url.href}: ${sentence(cause)}`, { cause });
-    }
-  },
-  openShelf: async (place) => (place.kind === 'folder' ? openFolder(place.path) : undefined),
-  sha256() {
-    const sum = createHash('sha256');
-    return { update: (bytes) => void sum.update(bytes), digest: () => sum.digest('hex') };
-  },
-};
+import type { ByteSource } from '../shelf.js';
 
 /**
  * A file as a synchronous range reader.

@@ -4,9 +4,9 @@ import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, wri
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { openPath } from './files.js';
 import { parseRecord, type StoredRecord } from '../record.js';
 import type { Found, Shelf, Sink } from '../shelf.js';
+import { openPath } from './files.js';
 
 /** RWKV_WASM_CACHE, else rwkv-wasm in the cache folder of the user (XDG Base Directory Specification). */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {

@@ -3,7 +3,7 @@ import type { Tokenizer } from '@huggingface/tokenizers';
 import { stringList } from '../../shared/byte-level.js';
 import { RwkvError, sentence } from '../../shared/errors.js';
 import { readTokenizerJson } from './tokenizer-json.js';
-import type { Vocabulary } from './vocabulary.js';
+import type { Vocabulary } from './types.js';
 
 /**
  * Makes a vocabulary of a tokenizer.json. Text is encoded as the file's own tokenizer does by default: added tokens in it

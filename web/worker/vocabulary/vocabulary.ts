@@ -1,16 +1,9 @@
 // The vocabulary that a load asks for: its bytes, its kind, and who encodes text with it.
-import type { WasmVocabulary } from '../engine.js';
 import { RwkvError } from '../../shared/errors.js';
-import { openTokenizerJson } from './huggingface.js';
-import { type Io, openSource } from '../host.js';
 import type { Place, VocabularyChoice } from '../../shared/protocol.js';
-
-/** A vocabulary, ready for the core. */
-export interface Vocabulary {
-  readonly core: WasmVocabulary;
-  /** Text -> ids, where the core only decodes. Throws RwkvError `bad-vocabulary`. */
-  readonly encode?: (text: string) => Int32Array;
-}
+import { openSource, type WorkerHost } from '../host.js';
+import { openTokenizerJson } from './huggingface.js';
+import type { Vocabulary } from './types.js';
 
 /** What is larger is no vocabulary: the largest known have a tenth of it. Also the core's own bound. */
 const mostBytes = 16 * 2 ** 20;
@@ -23,16 +16,16 @@ const worldSha256 = 'e6dee3d4e31b4d5c40ac99508ac6c701ceef4bed681bf2167ce9a908552
  *
  * @throws RwkvError `bad-vocabulary`, `unsupported`, `read-failed`
  */
-export async function openVocabulary(choice: VocabularyChoice, io: Io): Promise<Vocabulary> {
+export async function openVocabulary(choice: VocabularyChoice, host: WorkerHost): Promise<Vocabulary> {
   if (choice === null || typeof choice === 'string') return { core: choice };
-  const { name, bytes } = await readWhole(choice, io);
+  const { name, bytes } = await readWhole(choice, host);
   if (looksLikeJson(bytes)) return openTokenizerJson(name, bytes);
   const kind = (await sha256(bytes)) === worldSha256 ? 'world' : 'trie';
   return { core: { kind, name, bytes } };
 }
 
-async function readWhole(place: Place, io: Io) {
-  const source = await openSource(place, io);
+async function readWhole(place: Place, host: WorkerHost) {
+  const source = await openSource(place, host);
   try {
     if (source.size > mostBytes) {
       throw new RwkvError(

@@ -1,0 +1,35 @@
+// The WebAssembly modules of the package. Literal URLs and imports beside the doors, so that bundlers see them.
+import type { Factory } from './worker/module.js';
+
+/** Where a build's file is, and its glue. */
+export interface BuildFiles<Module> {
+  readonly file: string;
+  wasm(): URL;
+  glue(): Promise<{ readonly default: Factory<Module> }>;
+}
+
+export const builds = {
+  baseline: {
+    file: 'rwkv-baseline.wasm',
+    wasm: () => new URL('./wasm/rwkv-baseline.wasm', import.meta.url),
+    glue: () => import('./wasm/rwkv-baseline.mjs'),
+  },
+  relaxed: {
+    file: 'rwkv-relaxed.wasm',
+    wasm: () => new URL('./wasm/rwkv-relaxed.wasm', import.meta.url),
+    glue: () => import('./wasm/rwkv-relaxed.mjs'),
+  },
+} as const;
+
+export const threadedBuilds = {
+  baseline: {
+    file: 'rwkv-baseline-threads.wasm',
+    wasm: () => new URL('./wasm/rwkv-baseline-threads.wasm', import.meta.url),
+    glue: () => import('./wasm/rwkv-baseline-threads.mjs'),
+  },
+  relaxed: {
+    file: 'rwkv-relaxed-threads.wasm',
+    wasm: () => new URL('./wasm/rwkv-relaxed-threads.wasm', import.meta.url),
+    glue: () => import('./wasm/rwkv-relaxed-threads.mjs'),
+  },
+} as const;

@@ -1,0 +1,166 @@
+// What a build's WebAssembly module exports (wasm/bindings.cpp, files.cpp, threads.cpp), and the few words to speak with it.
+import { errorCode, RwkvError, sentence } from '../shared/errors.js';
+import type { Sampling } from '../shared/protocol.js';
+import type { ModelFile, ModelInfo, Quantization, Step, TokenizerKind } from '../shared/types.js';
+import type { ByteSource } from '../store/shelf.js';
+
+/** What the core answers where something can go wrong. */
+export type Result<T> =
+  | { readonly value: T }
+  | { readonly error: { readonly code: string; readonly message: string } };
+
+/** A file that the core reads piece by piece. */
+export interface WasmSource {
+  readonly name: string;
+  readonly size: number;
+  /** Fills `into` with the bytes at `offset`; `''`, or what went wrong. Never throws. Keeps no hold of `into`. */
+  read(offset: number, into: Uint8Array): string;
+}
+
+/** What a tokenizer is made of: `'embedded'` is what the model's own file holds, if it does. */
+export type WasmVocabulary =
+  | null
+  | 'bytes'
+  | 'embedded'
+  | {
+      readonly kind: TokenizerKind;
+      readonly name: string;
+      readonly bytes: Uint8Array;
+      /** The bytes are a list of so many strings, each a u64 length and so many bytes: it decodes, but does not encode. */
+      readonly count?: number;
+    };
+
+/** One recurrent state with the tokens that it has still to read. */
+export interface WasmSession {
+  /** Queues tokens. None on a fresh session: token 0. */
+  prompt(tokens: Int32Array): Result<null>;
+  pending(): number;
+  reseed(low: number, high: number): void;
+  /** Back to before the first token; chance goes on. */
+  reset(): void;
+  /** Stands where `other` does, behind all that it read; chance and penalties stay its own. */
+  adopt(other: WasmSession): void;
+  /** A copy. */
+  fork(): WasmSession;
+  /** As bytes (src/saved_session.md). */
+  save(asHalves: boolean): Uint8Array<ArrayBuffer>;
+  /** How `sample` draws from now on. Steps tell so many of the likeliest tokens; -1: no log probabilities. */
+  configure(sampling: Sampling, biasedTokens: Int32Array, biases: Float32Array, topLogprobs: number): void;
+  /** A copy; `null` before anything was read. */
+  logits(): Float32Array | null;
+  /**
+   * Draws a token and, unless it is token 0, queues it: of those whose bits are set in `allowed`, or of all. Token 0 where
+   * none is left. REQUIRES: nothing pending, logits.
+   */
+  sample(allowed: Int32Array | null): Step;
+  /** Queues tokens as if they had been drawn, with chance where it stands in `other`. REQUIRES: a tokenizer. */
+  repeat(tokens: Int32Array, other: WasmSession): void;
+  delete(): void;
+}
+
+/** The weights. */
+export interface WasmModel {
+  info(): Omit<ModelInfo, 'name' | 'build' | 'threads'>;
+  tokenize(text: string): Result<Int32Array>;
+  detokenize(tokens: Int32Array): string;
+  /** The bytes of all tokens, one after the other, and where each ends. REQUIRES: a tokenizer. */
+  tokenBytes(): { readonly bytes: Uint8Array; readonly ends: Int32Array };
+  /**
+   * From the initial state of a file or a saved session, which are read during the call only; `null`: from the model's own.
+   * A saved session goes on with its own chance unless `isSeeded`.
+   */
+  createSession(
+    seedLow: number,
+    seedHigh: number,
+    isSeeded: boolean,
+    state: WasmSource | null,
+  ): Result<WasmSession>;
+  /** A text read chunk by chunk for the log probability of each of its tokens. */
+  score(tokens: Int32Array): WasmReading;
+  /** The same for the mean of its hidden states (C). At least one token. */
+  pool(tokens: Int32Array): WasmReading;
+  delete(): void;
+}
+
+/** A text that is being read for what it tells. */
+export interface WasmReading {
+  /** Reads the next chunk; the numbers behind the last, `null` before. */
+  next(): Float32Array<ArrayBuffer> | null;
+  delete(): void;
+}
+
+/** A model in the making. */
+export interface WasmLoading {
+  /** Reads the next part of the file; the model after the last, `null` before. */
+  next(): Result<WasmModel | null>;
+  delete(): void;
+}
+
+/** A packed file in the making. */
+export interface WasmConversion {
+  /** Of the whole file. */
+  bytes(): number;
+  /** The next piece; `null` behind the last. */
+  next(): Result<Uint8Array<ArrayBuffer> | null>;
+  delete(): void;
+}
+
+/** What a build's module exports (wasm/bindings.cpp). */
+export interface WasmModule {
+  /** Keeps hold of `source` until it is deleted. */
+  startLoading(
+    source: WasmSource,
+    vocabulary: WasmVocabulary,
+    quantization: Quantization | null,
+    kernels: string | null,
+    onProgress: (loaded: number, total: number) => void,
+  ): Result<WasmLoading>;
+  inspect(source: WasmSource): Result<ModelFile>;
+  /** Keeps hold of `source` until it is deleted. */
+  startConversion(source: WasmSource, quantization: Quantization | null): Result<WasmConversion>;
+  /** One batched pass: each session reads so many of the tokens that it has pending, at most a chunk. */
+  advance(sessions: readonly WasmSession[], most: Int32Array): void;
+}
+
+/** What builds with threads export besides (wasm/threads.cpp). */
+export interface ThreadedModule extends WasmModule {
+  /** How many threads there are, the first one too. */
+  expectThreads(count: number): void;
+  /** Memory for one of the others; addresses 0: there is none. */
+  threadMemory(): { readonly locals: number; readonly stack: number };
+}
+
+/** How the glue of a build makes its module. */
+export type Factory<Module> = (options: {
+  instantiateWasm(
+    imports: WebAssembly.Imports,
+    receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+  ): object;
+}) => Promise<Module>;
+
+/** `source` as the core reads it. */
+export function reader(source: ByteSource): WasmSource {
+  return {
+    name: source.name,
+    size: source.size,
+    read(offset, into) {
+      try {
+        source.read(offset, into);
+        return '';
+      } catch (error) {
+        return sentence(error) || 'unknown error';
+      }
+    },
+  };
+}
+
+/** The value of a result. @throws RwkvError as the core says it */
+export function unwrap<T>(result: Result<T>): T {
+  if ('error' in result) throw new RwkvError(errorCode(result.error.code), result.error.message);
+  return result.value;
+}
+
+/** A seed (0 to 2^53 - 1) as the core takes it: two unsigned 32-bit words, low and high. */
+export function seedWords(seed: number): [low: number, high: number] {
+  return [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
+}
