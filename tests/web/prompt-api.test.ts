@@ -358,7 +358,7 @@ test('a model whose worker died is loaded anew by the next create', async () => 
   const fake = await fakePackage();
   // Of the same copy of the package, whose errors it knows.
   const maker: typeof import('../../dist/adapters/prompt-api/maker.js') = await import(
-    join(fake.folder, 'dist/adapters/prompt-api-maker.js')
+    join(fake.folder, 'dist/adapters/prompt-api/maker.js')
   );
   const own = maker.languageModelMaker(fake.RWKV.load)(fakeModel(), { tokenizer: 'bytes', template: 'none' });
   const session = await own.create();

@@ -32,36 +32,12 @@ interface Waiting<K extends Op> {
   readonly onProgress: ((progress: LoadProgress) => void) | undefined;
 }
 
-type WaitingTable = { readonly [K in Op]: Map<number, Waiting<K>> };
+/** By operation, then by the number of the call. */
+type WaitingTable = { [K in Op]?: Map<number, Waiting<K>> };
 
 export class Client {
   readonly #worker: WorkerLike;
-  readonly #waiting: WaitingTable = {
-    load: new Map(),
-    inspect: new Map(),
-    convert: new Map(),
-    download: new Map(),
-    verify: new Map(),
-    pack: new Map(),
-    nextPiece: new Map(),
-    tokenize: new Map(),
-    detokenize: new Map(),
-    tokenBytes: new Map(),
-    createSession: new Map(),
-    score: new Map(),
-    embed: new Map(),
-    fork: new Map(),
-    save: new Map(),
-    reset: new Map(),
-    rewind: new Map(),
-    append: new Map(),
-    begin: new Map(),
-    next: new Map(),
-    goBack: new Map(),
-    logits: new Map(),
-    pause: new Map(),
-    disposeSession: new Map(),
-  };
+  readonly #waiting: WaitingTable = {};
   #lastId = 0;
   #underWay = 0;
   #ended: RwkvError | undefined;
@@ -82,7 +58,7 @@ export class Client {
     signal?.throwIfAborted();
     if (this.#ended) throw this.#ended;
     const id = ++this.#lastId;
-    const waiting: Map<number, Waiting<K>> = this.#waiting[op];
+    const waiting = this.#waitingFor(op);
     let abort = () => {};
     this.#count(+1);
     try {
@@ -114,7 +90,7 @@ export class Client {
     if (message.kind === 'reply') this.#settle(message);
     else if (message.kind === 'crash') this.#crash(message.reason);
     else {
-      const waiting = this.#waiting[message.op].get(message.id);
+      const waiting = this.#waitingFor(message.op).get(message.id);
       if (message.kind === 'error') waiting?.reject(new RwkvError(message.code, message.message));
       else {
         try {
@@ -127,8 +103,13 @@ export class Client {
   }
 
   #settle<K extends Op>(reply: ReplyMessage<K>): void {
-    const waiting: Map<number, Waiting<K>> = this.#waiting[reply.op];
-    waiting.get(reply.id)?.resolve(reply.value);
+    this.#waitingFor<K>(reply.op).get(reply.id)?.resolve(reply.value);
+  }
+
+  #waitingFor<K extends Op>(op: K): Map<number, Waiting<K>> {
+    const table: { [P in K]?: Map<number, Waiting<P>> } = this.#waiting;
+    table[op] ??= new Map();
+    return table[op];
   }
 
   #crash(reason: string): void {

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { RwkvError, unexpected } from '../shared/errors.js';
-import type { Prompt, Reply, Request } from '../shared/protocol.js';
+import type { Prompt, Reply, Request, SessionOp } from '../shared/protocol.js';
 import type { ModelInfo, Step } from '../shared/types.js';
 import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat/chat.js';
 import type { ReplyView } from './chat/reply-view.js';
@@ -22,7 +22,6 @@ import { Queue } from './queue.js';
 import { type Score, scoreOf } from './score.js';
 
 type CheckedOptions = ReturnType<typeof checkGenerateOptions>;
-type SessionOp = 'append' | 'begin' | 'next' | 'goBack' | 'logits' | 'save' | 'fork' | 'reset' | 'rewind';
 
 /**
  * One text: a recurrent state in the worker that stands after all that it has read and generated so far.

@@ -155,7 +155,7 @@ export interface Operations {
   /** The session as bytes (src/saved_session.md). */
   save: { request: { readonly session: number; readonly asHalves: boolean }; reply: Uint8Array<ArrayBuffer> };
   /** Back to before the first token. */
-  reset: { request: { readonly session: number }; reply: null };
+  reset: { request: { readonly session: number }; reply: undefined };
   /**
    * Back to before the last `append` or `begin`; `false`: there was none since the last such step back. `call`: only where
    * it was the `begin` of this number, which may have been refused before anybody heard of it.
@@ -190,20 +190,25 @@ export interface Operations {
     reply: Step;
   };
   /** Back to where the text since `begin` was `text`, which is the beginning of what it is now. */
-  goBack: { request: { readonly session: number; readonly text: string }; reply: null };
+  goBack: { request: { readonly session: number; readonly text: string }; reply: undefined };
   /** The logits (V) of the next token. */
   logits: { request: { readonly session: number }; reply: Float32Array };
   /**
    * Stops reading. The unread rest stays and is read by the next call. A call that waits for it is never answered: who
    * pauses a session has given that call up.
    */
-  pause: { request: { readonly session: number }; reply: null };
-  disposeSession: { request: { readonly session: number }; reply: null };
+  pause: { request: { readonly session: number }; reply: undefined };
+  disposeSession: { request: { readonly session: number }; reply: undefined };
 }
 
 export type Op = keyof Operations;
 export type Request<K extends Op> = Operations[K]['request'];
 export type Reply<K extends Op> = Operations[K]['reply'];
+
+/** The operations on a session. */
+export type SessionOp = {
+  [K in Op]: Request<K> extends { readonly session: number } ? K : never;
+}[Op];
 
 /** Page to worker. `id` is the page's number for the call. */
 export type RequestMessage<K extends Op = Op> = {

@@ -1,0 +1,122 @@
+// What the worker does for each operation of the protocol.
+import { RwkvError } from '../shared/errors.js';
+import type { Handlers } from '../shared/protocol.js';
+import type { ByteSource } from '../store/shelf.js';
+import { keepDownload, verifyStored } from '../store/storing.js';
+import { startEngine } from './engine.js';
+import { openSource, type WorkerHost } from './host.js';
+import { load } from './loading.js';
+import { reader, seedWords, unwrap, type WasmConversion, type WasmReading } from './module.js';
+import { pack } from './packing.js';
+import { type Loaded, Text, tokensOf } from './text.js';
+
+/** `breathe` lets the event loop run; `crash` hears what no call can be told. */
+export function createHandlers(
+  host: WorkerHost,
+  breathe: () => Promise<void>,
+  crash: (error: unknown) => void,
+): Handlers {
+  let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
+  let loaded: Loaded | undefined;
+  const texts = new Map<number, Text>();
+  let last = 0;
+
+  function there(): Loaded {
+    if (!loaded) throw new Error('asked before a model was loaded');
+    return loaded;
+  }
+  function keep(text: Text): number {
+    texts.set(++last, text);
+    return last;
+  }
+  function find(id: number): Text {
+    const text = texts.get(id);
+    if (!text) throw new RwkvError('disposed', 'the session was disposed');
+    return text;
+  }
+  // Between two chunks others have their turn.
+  async function finish(reading: WasmReading): Promise<Float32Array<ArrayBuffer>> {
+    try {
+      for (;;) {
+        const numbers = reading.next();
+        if (numbers) return numbers;
+        await breathe();
+      }
+    } finally {
+      reading.delete();
+    }
+  }
+  return {
+    async load(request, report) {
+      const { info, ...rest } = await load(request, host, breathe, crash, report);
+      loaded = rest;
+      return info;
+    },
+    async inspect({ model, build, wasmUrl }, report) {
+      const engine = await startEngine(build, host, 1, wasmUrl);
+      const source = await openSource(model, host, report);
+      try {
+        return unwrap(engine.module.inspect(reader(source)));
+      } finally {
+        source.close();
+      }
+    },
+    async convert({ model, quantization, build, wasmUrl }, report) {
+      const engine = await startEngine(build, host, 1, wasmUrl);
+      const source = await openSource(model, host, report);
+      const pieces = unwrap(engine.module.startConversion(reader(source), quantization));
+      conversion = { pieces, source };
+      return pieces.bytes();
+    },
+    nextPiece() {
+      if (!conversion) throw new Error('asked for a piece of nothing');
+      const piece = unwrap(conversion.pieces.next());
+      if (piece === null) conversion.source.close();
+      return piece;
+    },
+    download: (request, report) => keepDownload(request, host, report),
+    verify: (request) => verifyStored(request, host),
+    pack: (request, report) => pack(request, host, report),
+
+    tokenize: ({ text }) => there().encode(text),
+    detokenize: ({ tokens }) => there().model.detokenize(tokens),
+    tokenBytes: () => there().model.tokenBytes(),
+    async score({ prompt }) {
+      const { model } = there();
+      const tokens = tokensOf(prompt, there());
+      const texts = [...tokens].map((token) => model.detokenize(Int32Array.of(token)));
+      return { tokens, texts, logprobs: await finish(model.score(tokens)) };
+    },
+    async embed({ prompt }) {
+      const tokens = tokensOf(prompt, there());
+      if (tokens.length === 0) throw new RwkvError('invalid-argument', 'text: expected at least one token');
+      return finish(there().model.pool(tokens));
+    },
+
+    async createSession({ seed, isSeeded, state }) {
+      const source = state && (await openSource(state, host));
+      try {
+        const file = source && reader(source);
+        const session = unwrap(there().model.createSession(...seedWords(seed), isSeeded, file));
+        return keep(new Text(there(), session, state === null));
+      } finally {
+        source?.close();
+      }
+    },
+    append: ({ session, prompt }) => find(session).append(prompt),
+    begin: ({ session, call, prompt, border, drawing }) => find(session).begin(call, prompt, border, drawing),
+    next: ({ session, allowed, isDelivered }) => find(session).next(allowed, isDelivered),
+    goBack: ({ session, text }) => void find(session).goBack(text),
+    rewind: ({ session, call }) => find(session).rewind(call),
+    reset: ({ session }) => void find(session).reset(),
+    fork: ({ session }) => keep(find(session).fork()),
+    save: ({ session, asHalves }) => find(session).save(asHalves),
+    logits: ({ session }) => find(session).logits(),
+    pause: ({ session }) => void find(session).pause(),
+    disposeSession({ session }) {
+      find(session).dispose();
+      texts.delete(session);
+      return undefined;
+    },
+  };
+}

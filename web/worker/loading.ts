@@ -1,0 +1,72 @@
+// From a request to a model that is ready.
+import type { Request } from '../shared/protocol.js';
+import type { LoadProgress, ModelInfo } from '../shared/types.js';
+import { startEngine } from './engine.js';
+import { openSource, type WorkerHost } from './host.js';
+import { reader, unwrap, type WasmLoading, type WasmModel, type WasmSession } from './module.js';
+import { PrefixCache } from './prefix-cache.js';
+import type { Loaded } from './text.js';
+import { Turns } from './turns.js';
+import { openVocabulary } from './vocabulary/vocabulary.js';
+
+/** Weights that lie in caches: with 5 MB two threads decode no faster than one, and read a prompt at 0.7 to 1.5 times its speed. */
+const smallBytes = 16 * 2 ** 20;
+
+/**
+ * What the operation `load` does. `breathe` lets the event loop run; `crash` hears what ends the reading of tokens.
+ *
+ * @throws RwkvError as `RWKV.load`
+ */
+export async function load(
+  request: Request<'load'>,
+  host: WorkerHost,
+  breathe: () => Promise<void>,
+  crash: (error: unknown) => void,
+  report: (progress: LoadProgress) => void,
+): Promise<Loaded & { readonly info: ModelInfo }> {
+  const engine = await startEngine(request.build, host, request.threads, request.wasmUrl);
+  const vocabulary = await openVocabulary(request.vocabulary, host);
+  const source = await openSource(request.model, host, report);
+  try {
+    const loading = unwrap(
+      engine.module.startLoading(
+        reader(source),
+        vocabulary.core,
+        request.quantization,
+        request.kernels,
+        (loaded, total) => report({ stage: 'load', loaded, total }),
+      ),
+    );
+    const model = await finish(loading, breathe);
+    loading.delete();
+    const info = model.info();
+    const threads = request.threads === 'auto' && info.bytes < smallBytes ? 1 : engine.threads;
+    engine.useThreads(threads);
+    const advance = (batch: WasmSession[], most: Int32Array) => engine.module.advance(batch, most);
+    const sessionBytes = info.stateBytes + 4 * info.vocabulary; // with the logits
+    return {
+      model,
+      turns: new Turns(advance, breathe, crash),
+      prefixes: new PrefixCache<WasmSession>(request.prefixCache, sessionBytes),
+      encode: vocabulary.encode ?? ((text) => unwrap(model.tokenize(text))),
+      info: {
+        ...info,
+        name: source.name,
+        build: engine.build,
+        threads,
+        warnings: [...engine.warnings, ...info.warnings],
+      },
+    };
+  } finally {
+    source.close();
+  }
+}
+
+// Between two parts browsers collect what reading the last one has left: in one go they would let it pile up.
+async function finish(loading: WasmLoading, breathe: () => Promise<void>): Promise<WasmModel> {
+  for (;;) {
+    const model = unwrap(loading.next());
+    if (model) return model;
+    await breathe();
+  }
+}

@@ -1,0 +1,219 @@
+// One text in the worker: what a Session of the caller's half stands for.
+import { RwkvError } from '../shared/errors.js';
+import type { Drawing, Prompt, ReadCounts } from '../shared/protocol.js';
+import type { Step } from '../shared/types.js';
+import { seedWords, unwrap, type WasmModel, type WasmSession } from './module.js';
+import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
+import { Trail } from './trail.js';
+import type { Turns } from './turns.js';
+
+/** A model that is ready. */
+export interface Loaded {
+  readonly model: WasmModel;
+  readonly turns: Turns<WasmSession>;
+  readonly prefixes: PrefixCache<WasmSession>;
+  /** Throws RwkvError `bad-vocabulary` where a part of the text has no token. */
+  encode(text: string): Int32Array;
+}
+
+/** The text as it was before a call: then it had read the first `length` of `tokens`. */
+interface Past {
+  readonly session: WasmSession;
+  readonly tokens: number[] | undefined;
+  readonly length: number;
+  /** The number of a `begin`; `null`: it was an `append`. */
+  readonly call: number | null;
+}
+
+/** The ids of a prompt. */
+export function tokensOf(prompt: Prompt, { encode }: Loaded): Int32Array {
+  return typeof prompt === 'string' ? encode(prompt) : prompt;
+}
+
+/**
+ * A recurrent state with all that goes on from it: the tokens behind it, the state before the last call (rewind) and, while
+ * a text may go back a little, the trail of how it grew. Its methods are the operations of the protocol; they must not
+ * overlap, but `pause` and `dispose`.
+ */
+export class Text {
+  readonly #loaded: Loaded;
+  #session: WasmSession;
+  /** Whether a reset leads to the model's own fresh state, not to one that was given. */
+  readonly #isOwnStart: boolean;
+  /** All that was read or will be read, from a fresh state; absent where that is unknown, or too long to keep. */
+  #tokens: number[] | undefined;
+  #past: Past | undefined;
+  #trail: Trail | undefined;
+
+  constructor(loaded: Loaded, session: WasmSession, isOwnStart: boolean) {
+    this.#loaded = loaded;
+    this.#session = session;
+    this.#isOwnStart = isOwnStart;
+    this.#tokens = isOwnStart ? [] : undefined;
+  }
+
+  async append(prompt: Prompt): Promise<ReadCounts> {
+    const tokens = tokensOf(prompt, this.#loaded);
+    return tokens.length > 0 ? this.#read(tokens, null) : { tokens: 0, cached: 0 };
+  }
+
+  async begin(call: number, prompt: Prompt, border: string, drawing: Drawing): Promise<ReadCounts> {
+    const isUsed = border !== '' && (this.#session.pending() > 0 || this.#session.logits() !== null);
+    const tokens = tokensOf(isUsed && typeof prompt === 'string' ? border + prompt : prompt, this.#loaded);
+    const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
+    const counts = this.#read(tokens, call);
+    this.#session.configure(sampling, biasedTokens, biases, topLogprobs);
+    if (seed !== undefined) this.#session.reseed(...seedWords(seed));
+    return counts;
+  }
+
+  async next(allowed: Int32Array | null, isDelivered: boolean | null): Promise<Step> {
+    const session = this.#session;
+    const { model, turns } = this.#loaded;
+    await turns.ready(session);
+    if (isDelivered !== null) this.#trail ??= new Trail(model, session);
+    if (isDelivered) this.#trail?.pass(session);
+    const step = session.sample(allowed);
+    this.#trail?.add(step);
+    if (step.token !== 0) this.#lengthen([step.token]);
+    turns.start(session);
+    return step;
+  }
+
+  /** Back to where the text since `begin` was `text`. */
+  goBack(text: string): void {
+    const { turns, encode } = this.#loaded;
+    const past = this.#trail?.back(this.#session, text, encode) ?? null;
+    if (past === null) {
+      this.#leaveTrail();
+      return;
+    }
+    this.#replace(past);
+    this.#tokens = undefined;
+    this.#trail = undefined; // its copy is the session now
+    turns.start(past);
+  }
+
+  /** Back to before the last `append` or `begin`; `false`: there is none, or another than `call`. */
+  rewind(call: number | null): boolean {
+    const past = this.#past;
+    if (!past || (call !== null && call !== past.call)) return false;
+    this.#leaveTrail();
+    this.#replace(past.session);
+    if (past.tokens) past.tokens.length = past.length;
+    this.#tokens = past.tokens;
+    this.#past = undefined;
+    return true;
+  }
+
+  /** Back to before the first token. */
+  reset(): void {
+    this.#loaded.turns.stop(this.#session);
+    this.#session.reset();
+    this.#tokens = this.#isOwnStart ? [] : undefined;
+    this.#forget();
+  }
+
+  fork(): Text {
+    const copy = new Text(this.#loaded, this.#session.fork(), this.#isOwnStart);
+    copy.#tokens = this.#tokens?.slice();
+    return copy;
+  }
+
+  save(asHalves: boolean): Uint8Array<ArrayBuffer> {
+    return this.#session.save(asHalves);
+  }
+
+  async logits(): Promise<Float32Array> {
+    const session = this.#session;
+    await this.#loaded.turns.ready(session);
+    const logits = session.logits();
+    if (logits) return logits;
+    throw new RwkvError(
+      'invalid-argument',
+      'logits: the session has not read anything yet; append a prompt first',
+    );
+  }
+
+  pause(): void {
+    this.#loaded.turns.stop(this.#session);
+  }
+
+  /** Calls under way reject with `disposed`. */
+  dispose(): void {
+    const { turns, prefixes } = this.#loaded;
+    const [session, tokens] = [this.#session, this.#tokens];
+    turns.stop(session, new RwkvError('disposed', 'the session was disposed'));
+    this.#forget();
+    const leave = async () => {
+      if (tokens && prefixes.keeps(tokens.length) && session.pending() <= 1) {
+        await turns.ready(session);
+        if (prefixes.add(tokens, () => session)) return; // it may be the beginning of another prompt
+      }
+      session.delete();
+    };
+    void leave();
+  }
+
+  // A fresh session goes on from what another has read of the same prompt.
+  async #read(prompt: Int32Array, call: number | null): Promise<ReadCounts> {
+    const session = this.#session;
+    const { turns, prefixes } = this.#loaded;
+    const tokens = this.#tokens;
+    const past = { session: session.fork(), tokens, length: tokens?.length ?? 0, call };
+    const isFresh = tokens?.length === 0;
+    const kept = isFresh ? prefixes.find(prompt) : undefined;
+    if (kept) session.adopt(kept.session);
+    const cached = kept?.tokens.length ?? 0;
+    const result = session.prompt(prompt.subarray(cached));
+    if ('error' in result) {
+      session.delete();
+      this.#session = past.session;
+    }
+    unwrap(result);
+    this.#forget();
+    this.#past = past;
+
+    const unread = session.pending();
+    const longer = this.#lengthen(isFresh && prompt.length === 0 ? [0] : prompt);
+    if (longer && isFresh) {
+      const shared = prefixes.shared(longer);
+      const left = longer.length - shared;
+      if (shared > cached && left > 0)
+        turns.mark(session, left, () => prefixes.add(longer.slice(0, shared), () => session.fork()));
+    }
+    await turns.ready(session);
+    if (longer && unread >= leastKept) prefixes.add(longer, () => session.fork());
+    return { tokens: unread + cached, cached };
+  }
+
+  // In place: this is done for every token.
+  #lengthen(tokens: ArrayLike<number>): readonly number[] | undefined {
+    const all = this.#tokens;
+    if (!all) return undefined;
+    if (all.length + tokens.length > mostKept) {
+      this.#tokens = undefined;
+      return undefined;
+    }
+    for (let i = 0; i < tokens.length; i++) all.push(tokens[i] ?? 0);
+    return all;
+  }
+
+  #replace(session: WasmSession): void {
+    this.#loaded.turns.stop(this.#session);
+    this.#session.delete();
+    this.#session = session;
+  }
+
+  #leaveTrail(): void {
+    this.#trail?.delete();
+    this.#trail = undefined;
+  }
+
+  // There is no way back any more.
+  #forget(): void {
+    this.#leaveTrail();
+    this.#past?.session.delete();
+    this.#past = undefined;
+  }
+}
