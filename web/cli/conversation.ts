@@ -3,7 +3,7 @@ import type { ChatFormat, ChatMessage, GenerateOptions, Model, Session } from '.
 import { RwkvError } from '../shared/errors.js';
 import { writeWhole } from './files.js';
 
-/** So many turns can be taken back: each is kept as a state of some megabytes at most. */
+/** The undo history: so many turns can be taken back. Each is kept as a state of some megabytes at most. */
 const mostPast = 16;
 
 /** How a conversation is held. */

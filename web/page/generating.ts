@@ -130,7 +130,7 @@ function nothingLeft(): RwkvError {
   );
 }
 
-// What the result is made of.
+// The bookkeeping of one call (text, tokens, finish reason, usage, timings): what the result is made of.
 class Books {
   readonly #start = performance.now();
   readonly #tokens: number[] = [];

@@ -1,4 +1,5 @@
 /**
+ * Stop sequences (stopping criteria).
  * Ends a stream of text where a stop text begins, also one that comes in pieces: what may still become one is held back.
  */
 export class StopTexts {

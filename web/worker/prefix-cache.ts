@@ -1,4 +1,4 @@
-// States of prompts that were read before, for prompts that begin alike.
+// The prefix cache (prompt cache): states of prompts that were read before, for prompts that begin alike.
 
 /** Shorter texts are read as fast as they are kept. */
 export const leastKept = 16;

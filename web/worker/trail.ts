@@ -1,5 +1,4 @@
-// How a generated text grew, so that it can go back to where it was a little shorter.
-
+// An undo log, for backtracking: how a generated text grew, so that it can go back to where it was a little shorter.
 import type { Step } from '../shared/types.js';
 import type { WasmModel, WasmSession } from './module.js';
 

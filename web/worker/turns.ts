@@ -28,6 +28,7 @@ const wholeChunk = 32;
 const leastChunk = 4;
 
 /**
+ * The scheduler, with continuous batching.
  * Who reads when. Sessions that have tokens to read advance together, one batched pass a turn; between turns the event
  * loop runs, so that requests and pauses are heard.
  *

@@ -1,4 +1,4 @@
-// How many texts are generated at once: each holds a state, and memory has an end.
+// A semaphore, first come first served: how many texts are generated at once. Each holds a state, and memory has an end.
 
 interface Waiting {
   readonly count: number;

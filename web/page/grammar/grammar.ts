@@ -1,4 +1,4 @@
-// Which tokens may follow, where a text must obey a grammar or a JSON schema.
+// Constrained decoding (structured output): which tokens may follow, where a text must obey a grammar or a JSON schema.
 import { spell } from '../../shared/byte-level.js';
 import { RwkvError } from '../../shared/errors.js';
 import type { Client } from '../client.js';
