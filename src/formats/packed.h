@@ -1,5 +1,5 @@
-// Our own packed files: safetensors with matrices in kernel layout. model/conversion.h tells what their
-// metadata says; safetensors.cpp reads them.
+// Our own packed files: safetensors with matrices in kernel layout. packed.md tells all of the format;
+// safetensors.cpp reads them, model/conversion.h writes them.
 #pragma once
 
 #include <map>

@@ -6,17 +6,8 @@
 
 namespace rwkv {
 
-// The packed file, piece by piece: the header, then tensor after tensor, each read and packed when its turn
-// comes; the peak is the largest of them, packed. Tensors keep the authors' names. Vectors are F32; matrices
-// and block types are U8, with their type and shape in the metadata:
-//
-//   rwkv_wasm_version       "2"; readers refuse any other: it changes whenever the kernels' layout does
-//   rwkv_wasm_quantization  "q8": what the file was made for
-//   rwkv_wasm_eps           the bits of the group norm's eps, as an unsigned integer
-//   rwkv_wasm_vocabulary    "KIND COUNT" where the tensor of that name holds a vocabulary
-//   (EmbeddedVocabulary) blocks.0.att.key.weight "q8 3072 768": a matrix in kernel layout (quant.h); "f16.T
-//   64 768": the transpose of one;
-//                           "Q8_0 65536 768": ggml's blocks, row by row
+// The packed file (formats/packed.md), piece by piece: the header, then tensor after tensor, each read and
+// packed when its turn comes; the peak is the largest of them, packed.
 class Conversion {
  public:
   // The checkpoint must outlive it. Errors: those of plan_model.
