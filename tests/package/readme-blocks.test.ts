@@ -1,4 +1,4 @@
-// How the examples of a README are found.
+// How the examples of a page are found.
 import { expect, test } from 'vitest';
 import { blocksOf, commandsOf } from './readme-blocks.js';
 
@@ -35,6 +35,15 @@ ${fence}sh
 npx rwkv-wasm serve
 ${fence}
 
+<!-- printed: by the last command -->
+${fence}text
+It listens.
+${fence}
+
+${fence}text
+no example
+${fence}
+
 ${fence}c
 int not_an_example;
 ${fence}
@@ -53,10 +62,18 @@ ${fence}
       file: 'app/index.html',
     },
     { line: 28, language: 'sh', code: 'npx rwkv-wasm serve\n', run: 'until', text: 'ready', file: undefined },
+    {
+      line: 33,
+      language: 'text',
+      code: 'It listens.\n',
+      run: 'printed',
+      text: 'npx rwkv-wasm serve',
+      file: undefined,
+    },
   ]);
 });
 
-test.each(['run: no', 'run: maybe', 'run: with friends', 'file: a b'])(
+test.each(['run: no', 'run: maybe', 'run: with friends', 'file: a b', 'printed: by somebody'])(
   'an unknown instruction is refused: %s',
   (said) => {
     expect(() => blocksOf(`<!-- ${said} -->\n${fence}js\n${fence}\n`)).toThrow(
@@ -64,6 +81,12 @@ test.each(['run: no', 'run: maybe', 'run: with friends', 'file: a b'])(
     );
   },
 );
+
+test('what no command has printed is refused', () => {
+  expect(() => blocksOf(`<!-- printed: by the last command -->\n${fence}text\n${fence}\n`)).toThrow(
+    'line 1: there is no command before it',
+  );
+});
 
 test('commands are the lines of the package, joined where they go on', () => {
   const code = `npm install rwkv-wasm\nnpx rwkv-wasm a \\\n  --b # why\n# npx rwkv-wasm c\nnpx rwkv-wasm d | head\n`;

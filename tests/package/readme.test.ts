@@ -1,4 +1,4 @@
-// Every example of the README runs, on the packed package.
+// Every example of the README, and of the pages that it sends its readers to, runs on the packed package.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
@@ -14,7 +14,16 @@ import { serveFolder } from './server.js';
 import { watchedPage } from './story.js';
 
 const minute = 60_000;
-const blocks = blocksOf(readFileSync(join(repository, 'README.md'), 'utf8'));
+const pages = ['README.md', 'web/adapters/README.md', 'web/cli/batch.md', 'web/serve/README.md'];
+const markdownOf = (page: string) => readFileSync(join(repository, page), 'utf8');
+
+/** A block and the page that it stands on. */
+interface Example extends Block {
+  readonly page: string;
+}
+const blocks: readonly Example[] = pages.flatMap((page) =>
+  blocksOf(markdownOf(page)).map((block) => ({ page, ...block })),
+);
 
 // The files that examples name, and what stands for them.
 const models = join(repository, 'build/models');
@@ -58,6 +67,9 @@ function lendPackages(): void {
   }
 }
 
+/** A name for files of a block: no other has it. */
+const nameOf = ({ page, line }: Example) => `${page.replaceAll(/\W/g, '-')}-${line}`;
+
 /** A block as a module that finds the names of the package, and the model and session that it speaks of. */
 function moduleOf({ code, language, run }: Block): string {
   const needs = run.startsWith('with') ? 'globalThis.model = await rwkv.RWKV.load();' : '';
@@ -89,14 +101,14 @@ async function inPage(folder: string, path: string, shown: string): Promise<void
   }
 }
 
-const runs: Readonly<Record<Block['run'], (block: Block) => unknown>> = {
+const runs: Readonly<Record<Block['run'], (block: Example) => unknown>> = {
   no() {},
   'as it stands'(block) {
     if (block.language === 'html') throw new Error('html wants a comment: see readme-blocks.ts');
     if (block.language === 'sh')
       for (const command of commandsOf(block.code)) run('sh', ['-c', command], { cwd: project.folder });
     else {
-      const name = `readme-${block.line}.js`;
+      const name = `${nameOf(block)}.js`;
       project.write({ [name]: moduleOf(block) });
       run(process.execPath, [name], { cwd: project.folder });
     }
@@ -105,13 +117,13 @@ const runs: Readonly<Record<Block['run'], (block: Block) => unknown>> = {
   'with session': (block) => runs['as it stands'](block),
   async browser(block) {
     const map = { imports: { 'rwkv-wasm': '/node_modules/rwkv-wasm/dist/index.js' } };
-    const script = `readme-${block.line}.js`;
+    const script = `${nameOf(block)}.js`;
     if (block.language !== 'html') project.write({ [script]: moduleOf(block) });
     const icon = '<link rel="icon" href="data:," />';
     const head = `<!doctype html><meta charset="utf-8">${icon}<script type="importmap">${JSON.stringify(map)}</script>`;
     const done = `document.body.append('The example has run.');`;
     const body = block.language === 'html' ? block.code : '';
-    const name = `readme-${block.line}.html`;
+    const name = `${nameOf(block)}.html`;
     const start = block.language === 'html' ? done : `import './${script}'; ${done}`;
     project.write({ [name]: `${head}<body>${body}<script type="module">${start}</script></body>` });
     await inPage(project.folder, name, 'The example has run.');
@@ -135,16 +147,23 @@ const runs: Readonly<Record<Block['run'], (block: Block) => unknown>> = {
     expect(printed).toContain(text);
     expect(status, printed).toBe(0);
   },
+  printed({ code, text }) {
+    // A page breaks lines; empty lines part paragraphs.
+    const told = code.trimEnd().replaceAll(/(?<!\n)\n(?!\n)/g, ' ');
+    expect(run('sh', ['-c', text], { cwd: project.folder })).toBe(`${told}\n`);
+  },
 };
 
+const isRun = ({ run, language, code }: Block) =>
+  run !== 'no' && (language !== 'sh' || commandsOf(code).length > 0);
+
 for (const block of blocks) {
-  const title = `README.md:${block.line}, ${block.language}, ${block.run} ${block.text}`.trim();
-  const isRun = block.run !== 'no' && !(block.language === 'sh' && commandsOf(block.code).length === 0);
-  test.skipIf(!isRun)(title, () => runs[block.run](block), minute);
+  const title = `${block.page}:${block.line}, ${block.language}, ${block.run} ${block.text}`.trim();
+  test.skipIf(!isRun(block))(title, () => runs[block.run](block), minute);
 }
 
-const pages = blocks.filter(({ file }) => file?.endsWith('/index.html'));
-test.each(pages.map(({ file = '', text }) => [dirname(file), text]))(
+const apps = blocks.filter(({ file }) => file?.endsWith('/index.html'));
+test.each(apps.map(({ file = '', text }) => [dirname(file), text]))(
   'the Vite app %s is built and shows: %s',
   async (app, text) => {
     await build({ root: join(project.folder, app), logLevel: 'error' });
@@ -155,4 +174,9 @@ test.each(pages.map(({ file = '', text }) => [dirname(file), text]))(
 
 test('there are examples, and they are run', () => {
   expect(blocks.filter(({ run }) => run !== 'no').length).toBeGreaterThan(3);
+  expect(pages.filter((page) => !blocks.some((block) => block.page === page && isRun(block)))).toEqual([]);
+});
+
+test('the README leads to every other page', () => {
+  for (const page of pages.slice(1)) expect(markdownOf('README.md')).toContain(`](${page})`);
 });
