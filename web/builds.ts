@@ -1,13 +1,5 @@
-// The WebAssembly modules of the package. Literal URLs and imports beside the doors, so that bundlers see them.
-import type { Factory } from './worker/module.js';
-
-/** Where a build's file is, and its glue. */
-export interface BuildFiles<Module> {
-  readonly file: string;
-  wasm(): URL;
-  glue(): Promise<{ readonly default: Factory<Module> }>;
-}
-
+// The WebAssembly modules of the package: the file of each build and its glue. Literal URLs and imports beside the doors, so
+// that bundlers see them.
 export const builds = {
   baseline: {
     file: 'rwkv-baseline.wasm',

@@ -1,21 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { violations } from './arrows.js';
-
-const root = fileURLToPath(new URL('../../', import.meta.url));
-
-function sources(): Map<string, string> {
-  const files = new Map<string, string>();
-  for (const folder of ['src', 'web', 'wasm']) {
-    for (const entry of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
-      const path = `${folder}/${entry.replaceAll('\\', '/')}`;
-      if (/\.(h|cpp|tsx?)$/.test(path)) files.set(path, readFileSync(join(root, path), 'utf8'));
-    }
-  }
-  return files;
-}
+import { sources } from './sources.js';
 
 test('every include and import follows an arrow', () => {
   const files = sources();

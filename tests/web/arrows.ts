@@ -163,6 +163,12 @@ const words: Readonly<Record<string, Word>> = {
   },
 };
 
+/** What a file includes or imports: paths of files of the repository, and names of packages. */
+export function targetsOf(path: string, text: string): string[] {
+  const code = withoutComments(text);
+  return /\.tsx?$/.test(path) ? imports(path, code) : includes(path, code);
+}
+
 /** What is wrong, one sentence each, in files given by path and text. */
 export function violations(files: ReadonlyMap<string, string>): string[] {
   const found: string[] = [];
@@ -173,7 +179,7 @@ export function violations(files: ReadonlyMap<string, string>): string[] {
       found.push(`${path} stands in no room`);
       continue;
     }
-    for (const target of /\.tsx?$/.test(path) ? imports(path, code) : includes(path, code)) {
+    for (const target of targetsOf(path, text)) {
       const sentence = judge(from, path, target);
       if (sentence) found.push(sentence);
     }

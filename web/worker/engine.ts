@@ -1,11 +1,11 @@
 // How a build of the core starts: which one, on how many threads.
-import { type BuildFiles, builds, threadedBuilds } from '../builds.js';
+import { builds, threadedBuilds } from '../builds.js';
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { WasmUrl } from '../shared/protocol.js';
 import type { Build } from '../shared/types.js';
 import { hasRelaxedSimd, hasSharedMemory, hasSimd } from './features.js';
 import type { WorkerHost } from './host.js';
-import type { ThreadedModule, WasmModule } from './module.js';
+import type { Factory, ThreadedModule, WasmModule } from './module.js';
 import type { ThreadHost } from './thread.js';
 
 /** Threads that `'auto'` takes at most: so many cores ask for all that the memory has. */
@@ -73,6 +73,12 @@ async function startThreaded(
   await Promise.all(starts);
   made.expectThreads(count);
   return made;
+}
+
+interface BuildFiles<Module> {
+  readonly file: string;
+  wasm(): URL;
+  glue(): Promise<{ readonly default: Factory<Module> }>;
 }
 
 // What the glue made, of what, and the memory that it lent to it, where that comes from outside.
