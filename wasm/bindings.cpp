@@ -1,10 +1,10 @@
 // Models and sessions as JavaScript sees them (web/worker/module.ts has the types). Translates, does not think.
 #include "./js.h"
 #include "formats/checkpoint.h"
-#include "logprobs.h"
 #include "model/initial_state.h"
-#include "scoring.h"
-#include "session.h"
+#include "sampling/logprobs.h"
+#include "session/scoring.h"
+#include "session/session.h"
 
 namespace rwkv {
 namespace {

@@ -3,11 +3,11 @@
 #include <optional>
 
 #include "./js.h"
-#include "embedded_tokenizer.h"
 #include "formats/checkpoint.h"
 #include "kernels/choice.h"
 #include "model/conversion.h"
-#include "session.h"
+#include "session/session.h"
+#include "tokenizer/embedded_tokenizer.h"
 
 namespace rwkv {
 namespace {

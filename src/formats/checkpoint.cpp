@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "formats/bytes.h"
-#include "formats/dialect.h"
+#include "formats/containers/bytes.h"
+#include "formats/dialects/dialect.h"
 
 namespace rwkv {
 namespace {

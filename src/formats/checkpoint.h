@@ -37,9 +37,9 @@ struct Checkpoint {
 };
 
 // Reads the directory of a .pth (torch zip), .safetensors, GGUF or rwkv.cpp file, told apart by their first
-// bytes, the first two in any of the naming styles of dialect.h; reads no weights. Errors: kBadFile (not such
-// a file, truncated, inconsistent), kUnsupported (a format or feature this version lacks), kReadFailed,
-// kOutOfMemory. Messages name the file, the tensor, what was expected and what was found.
+// bytes, the first two in any of the naming styles of dialects/dialect.h; reads no weights. Errors: kBadFile
+// (not such a file, truncated, inconsistent), kUnsupported (a format or feature this version lacks),
+// kReadFailed, kOutOfMemory. Messages name the file, the tensor, what was expected and what was found.
 Result<Checkpoint> open_checkpoint(const Source& source);
 
 // The readers behind it; each decides nothing by the file's name. Tensors have the names of the file.

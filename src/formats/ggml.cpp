@@ -8,11 +8,11 @@
 #include <algorithm>
 
 #include "dtype.h"
-#include "formats/bytes.h"
 #include "formats/checkpoint.h"
-#include "formats/cursor.h"
+#include "formats/containers/bytes.h"
+#include "formats/containers/cursor.h"
+#include "formats/dialects/rules.h"
 #include "formats/ggml_tensor.h"
-#include "formats/rules.h"
 
 namespace rwkv {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "dtype.h"
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 
 namespace rwkv {
 

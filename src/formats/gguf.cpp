@@ -7,11 +7,11 @@
 
 #include <cmath>
 
-#include "formats/bytes.h"
 #include "formats/checkpoint.h"
-#include "formats/cursor.h"
+#include "formats/containers/bytes.h"
+#include "formats/containers/cursor.h"
+#include "formats/dialects/gguf_names.h"
 #include "formats/ggml_tensor.h"
-#include "formats/gguf_names.h"
 
 namespace rwkv {
 namespace {

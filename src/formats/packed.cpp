@@ -4,7 +4,7 @@
 #include <bit>
 #include <charconv>
 
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 #include "formats/views.h"
 #include "quant.h"
 

@@ -11,10 +11,10 @@
 #include <algorithm>
 #include <array>
 
-#include "formats/bytes.h"
 #include "formats/checkpoint.h"
-#include "formats/pickle.h"
-#include "formats/zip.h"
+#include "formats/containers/bytes.h"
+#include "formats/containers/pickle.h"
+#include "formats/containers/zip.h"
 
 namespace rwkv {
 namespace {

@@ -8,9 +8,9 @@
 #include <algorithm>
 
 #include "dtype.h"
-#include "formats/bytes.h"
 #include "formats/checkpoint.h"
-#include "formats/json.h"
+#include "formats/containers/bytes.h"
+#include "formats/containers/json.h"
 #include "formats/packed.h"
 
 namespace rwkv {

@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 #include "formats/packed.h"
 
 namespace rwkv {

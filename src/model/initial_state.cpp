@@ -1,6 +1,6 @@
 #include "model/initial_state.h"
 
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 
 namespace rwkv {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 
 namespace rwkv {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <catch_amalgamated.hpp>
 
+#include "formats/containers/pickle_writer.h"
+#include "formats/containers/zip_writer.h"
 #include "formats/hostile.h"
-#include "formats/pickle_writer.h"
-#include "formats/zip_writer.h"
 #include "support.h"
 
 // Without it AddressSanitizer ends the program where an allocation fails.

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "dtype.h"
-#include "formats/bytes.h"
 #include "formats/checkpoint.h"
+#include "formats/containers/bytes.h"
 #include "quant.h"
 
 namespace rwkv {

@@ -5,10 +5,10 @@
 #include <cmath>
 
 #include "formats/checkpoint.h"
+#include "formats/containers/pickle_writer.h"
+#include "formats/containers/zip_writer.h"
 #include "formats/hostile.h"
-#include "formats/pickle_writer.h"
 #include "formats/tensor_values.h"
-#include "formats/zip_writer.h"
 #include "support.h"
 
 namespace rwkv::pth_samples {

@@ -3,9 +3,9 @@
 
 #include <map>
 
+#include "formats/containers/pickle_writer.h"
+#include "formats/containers/zip_writer.h"
 #include "formats/file_tensor.h"
-#include "formats/pickle_writer.h"
-#include "formats/zip_writer.h"
 
 namespace rwkv {
 

@@ -1,6 +1,6 @@
-#include "formats/json.h"
+#include "formats/containers/json.h"
 
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"
 

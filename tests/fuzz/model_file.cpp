@@ -2,10 +2,10 @@
 
 #include <array>
 
-#include "embedded_tokenizer.h"
 #include "formats/promises.h"
 #include "fuzz/memory.h"
 #include "model/conversion.h"
+#include "tokenizer/embedded_tokenizer.h"
 
 namespace rwkv::fuzz {
 namespace {

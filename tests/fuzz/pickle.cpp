@@ -1,8 +1,8 @@
-#include "formats/pickle.h"
+#include "formats/containers/pickle.h"
 
-#include "formats/pickle_writer.h"
+#include "formats/containers/pickle_writer.h"
+#include "formats/containers/zip.h"
 #include "formats/promises.h"
-#include "formats/zip.h"
 #include "fuzz/memory.h"
 #include "fuzz/model_file.h"
 #include "fuzz/reader.h"

@@ -1,4 +1,4 @@
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 #include "formats/pth_writer.h"
 #include "formats/views.h"
 #include "fuzz/model_file.h"

@@ -1,6 +1,6 @@
 #include "tokenizer/python_literal.h"
 
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"
 

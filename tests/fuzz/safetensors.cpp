@@ -1,4 +1,4 @@
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 #include "fuzz/model_file.h"
 #include "fuzz/reader.h"
 #include "fuzz/tiny_models.h"

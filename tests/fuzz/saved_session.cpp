@@ -1,12 +1,12 @@
 // Saved sessions of a tiny model of version 7. The checksum, which would stop a fuzzer, is added to what it
 // makes.
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 #include "formats/promises.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"
 #include "fuzz/tiny_models.h"
 #include "model/weights.h"
-#include "session.h"
+#include "session/session.h"
 
 namespace rwkv::fuzz {
 namespace {

@@ -1,7 +1,7 @@
 #include "fuzz/tiny_models.h"
 
 #include "dtype.h"
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 
 namespace rwkv::fuzz {
 namespace {

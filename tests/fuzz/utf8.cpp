@@ -1,5 +1,5 @@
 // Not a file, but bytes that a model chooses: Utf8Stream.
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"
 #include "tokenizer/tokenizer.h"

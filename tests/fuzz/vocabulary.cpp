@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "formats/bytes.h"
+#include "formats/containers/bytes.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"
 #include "tokenizer/string_list.h"

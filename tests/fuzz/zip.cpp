@@ -1,7 +1,7 @@
-#include "formats/zip.h"
+#include "formats/containers/zip.h"
 
+#include "formats/containers/zip_writer.h"
 #include "formats/promises.h"
-#include "formats/zip_writer.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"
 

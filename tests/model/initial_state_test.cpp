@@ -4,7 +4,7 @@
 #include "model/oracle.h"
 #include "model/reference_model.h"
 #include "model/tiny_models.h"
-#include "session.h"
+#include "session/session.h"
 
 using namespace rwkv;
 

@@ -12,7 +12,7 @@ interface Room {
 }
 
 const rooms: Readonly<Record<string, Room>> = {
-  // The core: bindings -> session -> {model, tokenizer, sampler}; model -> kernels -> {simd, quant, tensor}.
+  // The core: bindings -> session -> {model, tokenizer, sampling}; model -> kernels -> {simd, quant, tensor}.
   result: { files: /^src\/result\.h$/, sees: [] },
   tensor: { files: /^src\/tensor\.(h|cpp)$/, sees: ['result'] },
   simd: { files: /^src\/simd\.h$/, sees: [] },
@@ -21,24 +21,50 @@ const rooms: Readonly<Record<string, Room>> = {
   pool: { files: /^src\/pool\.(h|cpp)$/, sees: [] },
   choice: { files: /^src\/kernels\/choice\.h$/, sees: ['quant'] },
   kernels: { files: /^src\/kernels\//, sees: ['choice', 'pool', 'simd', 'quant', 'dtype', 'tensor'] },
-  formats: { files: /^src\/formats\//, sees: ['quant', 'dtype', 'tensor', 'result'] },
+  source: { files: /^src\/formats\/source\.h$/, sees: ['result'] },
+  containers: { files: /^src\/formats\/containers\//, sees: ['source', 'tensor', 'result'] },
+  checkpoint: {
+    files: /^src\/formats\/(checkpoint|views)\.h$/,
+    sees: ['source', 'dtype', 'tensor', 'result'],
+  },
+  dialects: {
+    files: /^src\/formats\/dialects\//,
+    sees: ['checkpoint', 'containers', 'dtype', 'tensor', 'result'],
+  },
+  formats: {
+    files: /^src\/formats\/[\w-]+\.(h|cpp)$/,
+    sees: ['dialects', 'checkpoint', 'containers', 'source', 'quant', 'dtype', 'tensor', 'result'],
+  },
+  // The tokenizer that a model file brings along is the part of its room that sees files.
+  embedded: {
+    files: /^src\/tokenizer\/embedded_tokenizer\.(h|cpp)$/,
+    sees: ['tokenizer', 'checkpoint', 'containers', 'result'],
+  },
   tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
-  sampler: { files: /^src\/(sampler|logprobs|softmax)\.(h|cpp)$/, sees: ['simd', 'result'] },
+  sampling: { files: /^src\/sampling\//, sees: ['simd', 'result'] },
   // Weights and config are the part of the model that sees files.
   loading: {
     files: /^src\/model\/(weights|weight_reader|tensor_reader|config|conversion|initial_state)\.(h|cpp)$/,
-    sees: ['model', 'formats', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
+    sees: ['model', 'formats', 'checkpoint', 'containers', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
   },
   model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'] },
   session: {
-    files: /^src\/(session|saved_session|scoring)\.(h|cpp)$/,
-    sees: ['model', 'formats', 'dtype', 'tokenizer', 'sampler', 'result'],
+    files: /^src\/session\//,
+    sees: ['model', 'source', 'containers', 'dtype', 'tokenizer', 'sampling', 'result'],
   },
-  // The tokenizer that a model file brings along.
-  embedded: { files: /^src\/embedded_tokenizer\.(h|cpp)$/, sees: ['formats', 'tokenizer', 'result'] },
   bindings: {
     files: /^wasm\/(bindings|files|js)\.(h|cpp)$/,
-    sees: ['session', 'sampler', 'choice', 'loading', 'formats', 'embedded', 'tokenizer', 'result'],
+    sees: [
+      'session',
+      'sampling',
+      'choice',
+      'loading',
+      'checkpoint',
+      'source',
+      'embedded',
+      'tokenizer',
+      'result',
+    ],
   },
 
   threadBindings: { files: /^wasm\/threads\.cpp$/, sees: ['pool'] },

@@ -279,7 +279,7 @@ describe('sessions that hold a conversation', () => {
     const same = await model.createSession({ seed: 3 });
     await same.complete(prompt, { ...drawn, maxTokens: kept + 2 }).result;
     const [behind, before, drew] = [await stopped.save(), await short.save(), await same.save()];
-    const chance = (saved: Uint8Array) => [...saved.slice(24, 32)]; // src/saved_session.md
+    const chance = (saved: Uint8Array) => [...saved.slice(24, 32)]; // src/session/saved_session.md
     expect(chance(behind)).toEqual(chance(drew));
     expect(chance(behind)).not.toEqual(chance(before));
     const greedy = { ...steady, presencePenalty: 3 };

@@ -152,7 +152,7 @@ export interface Operations {
   embed: { request: { readonly prompt: Prompt }; reply: Float32Array<ArrayBuffer> };
   /** A copy; answers its number. */
   fork: { request: { readonly session: number }; reply: number };
-  /** The session as bytes (src/saved_session.md). */
+  /** The session as bytes (src/session/saved_session.md). */
   save: { request: { readonly session: number; readonly asHalves: boolean }; reply: Uint8Array<ArrayBuffer> };
   /** Back to before the first token. */
   reset: { request: { readonly session: number }; reply: undefined };

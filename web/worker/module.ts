@@ -42,7 +42,7 @@ export interface WasmSession {
   adopt(other: WasmSession): void;
   /** A copy. */
   fork(): WasmSession;
-  /** As bytes (src/saved_session.md). */
+  /** As bytes (src/session/saved_session.md). */
   save(asHalves: boolean): Uint8Array<ArrayBuffer>;
   /** How `sample` draws from now on. Steps tell so many of the likeliest tokens; -1: no log probabilities. */
   configure(sampling: Sampling, biasedTokens: Int32Array, biases: Float32Array, topLogprobs: number): void;

@@ -23,7 +23,7 @@ const mostPatience = 4;
 /** While other texts are being generated, and so many ms after their last tokens, passes are to take at most so many ms. */
 const streamLasts = 1000;
 const longestPass = 50;
-/** All that a pass can read of one text (kChunk of src/session.h), and what it reads of a long one at least. */
+/** All that a pass can read of one text (kChunk of src/session/session.h), and what it reads of a long one at least. */
 const wholeChunk = 32;
 const leastChunk = 4;
 

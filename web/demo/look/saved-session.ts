@@ -1,4 +1,4 @@
-// Reads the recurrent state out of what `session.save` gives; src/saved_session.md describes the form.
+// Reads the recurrent state out of what `session.save` gives; src/session/saved_session.md describes the form.
 import type { ModelInfo } from 'rwkv-wasm';
 
 /** Bytes before the lists, and where the lengths of the four of them are. */

@@ -1,0 +1,87 @@
+#include "formats/containers/bytes.h"
+
+namespace rwkv {
+namespace {
+
+Error error_about(ErrorKind kind, const Source& source, std::string_view why) {
+  return {kind, source.name() + ": " + std::string(why)};
+}
+
+}  // namespace
+
+Error bad_file(const Source& source, std::string_view why) {
+  return error_about(ErrorKind::kBadFile, source, why);
+}
+
+Error unsupported(const Source& source, std::string_view why) {
+  return error_about(ErrorKind::kUnsupported, source, why);
+}
+
+Result<Buffer> allocate(const Source& source, uint64_t bytes) {
+  constexpr uint64_t kLimit = SIZE_MAX - 2 * Buffer::kAlignment;  // Buffer rounds up
+  if (bytes <= kLimit) {
+    if (Buffer buffer(static_cast<size_t>(bytes)); buffer) return buffer;
+  }
+  return error_about(ErrorKind::kOutOfMemory, source, "no memory for " + std::to_string(bytes) + " bytes");
+}
+
+Result<Buffer> read_range(const Source& source, uint64_t offset, uint64_t bytes) {
+  assert(offset <= source.size() && bytes <= source.size() - offset);
+  Result<Buffer> buffer = allocate(source, bytes);
+  if (!buffer) return buffer;
+  if (Status read = source.read(offset, buffer->span()); !read) return read.error();
+  return buffer;
+}
+
+std::optional<uint64_t> element_count(const Shape& shape) {
+  int64_t count = 1;
+  for (int64_t dimension : shape) {
+    if (__builtin_mul_overflow(count, dimension, &count)) return std::nullopt;
+  }
+  return static_cast<uint64_t>(count);
+}
+
+bool valid_utf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = [&](size_t at) { return at < text.size() ? static_cast<uint8_t>(text[at]) : 0u; };
+    const unsigned lead = byte(i);
+    const size_t length = lead < 0x80   ? 1
+                          : lead < 0xC2 ? 0
+                          : lead < 0xE0 ? 2
+                          : lead < 0xF0 ? 3
+                          : lead < 0xF5 ? 4
+                                        : 0;
+    if (length == 0) return false;
+    for (size_t k = 1; k < length; ++k) {
+      if ((byte(i + k) & 0xC0) != 0x80) return false;
+    }
+    const unsigned second = byte(i + 1);
+    if (lead == 0xE0 && second < 0xA0) return false;  // overlong
+    if (lead == 0xED && second > 0x9F) return false;  // a surrogate
+    if (lead == 0xF0 && second < 0x90) return false;  // overlong
+    if (lead == 0xF4 && second > 0x8F) return false;  // above U+10FFFF
+    i += length;
+  }
+  return true;
+}
+
+bool is_word(std::string_view text) {
+  for (const char c : text) {
+    const char lower = static_cast<char>(c | 0x20);
+    if (!(lower >= 'a' && lower <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
+      return false;
+  }
+  return !text.empty();
+}
+
+std::string printable(std::string_view text) {
+  constexpr size_t kLongest = 80;
+  const bool cut = text.size() > kLongest;
+  std::string shown(cut ? text.substr(0, kLongest - 3) : text);
+  for (char& c : shown) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return cut ? shown + "..." : shown;
+}
+
+}  // namespace rwkv

@@ -1,0 +1,201 @@
+#include "formats/dialects/dialect.h"
+
+#include <array>
+#include <optional>
+
+#include "formats/containers/bytes.h"
+#include "formats/views.h"
+
+namespace rwkv {
+namespace {
+
+// What names tell of their file.
+enum Mark {
+  kAuthors,
+  kHuggingFace,
+  kFla,
+  kMaa,
+  kMix,
+  kWebRwkv6,
+  kBonus,
+  kLogBonus,
+  kFla6,
+  kAdapter,
+  kMarks,
+};
+enum class At : uint8_t { kStart, kAnywhere, kEnd };
+struct Sign {
+  std::string_view text;
+  At at;
+  Mark mark;
+};
+constexpr Sign kSigns[] = {
+    {"blocks.", At::kStart, kAuthors},
+    {"emb.", At::kStart, kAuthors},
+    {"ln_out.", At::kStart, kAuthors},
+    {"rwkv.", At::kStart, kHuggingFace},
+    {"model.", At::kStart, kFla},
+    {"lm_head.", At::kStart, kFla},
+    {".time_maa_", At::kAnywhere, kMaa},
+    {".time_mix_", At::kAnywhere, kMix},
+    {".att.time_mix_x", At::kEnd, kWebRwkv6},
+    {".time_faaaa", At::kEnd, kBonus},
+    {".time_first", At::kEnd, kLogBonus},
+    {".attn.x_proj.", At::kAnywhere, kFla6},
+    {".lora_A", At::kAnywhere, kAdapter},
+    {".lora_a", At::kAnywhere, kAdapter},
+    {".lora.0", At::kEnd, kAdapter},  // web-rwkv's
+    {".bone", At::kEnd, kAdapter},
+    {".disha", At::kEnd, kAdapter},
+};
+constexpr Mark kNeverTogether[][2] = {
+    {kAuthors, kHuggingFace}, {kAuthors, kFla}, {kHuggingFace, kFla}, {kMaa, kMix}, {kBonus, kLogBonus},
+};
+
+struct Renaming {
+  Mark style;
+  std::string_view from, to;
+};
+constexpr Renaming kRenamings[] = {
+    {kWebRwkv6, ".time_mix_", ".time_maa_"},
+    {kHuggingFace, "rwkv.embeddings.", "emb."},
+    {kHuggingFace, "rwkv.", ""},
+    {kHuggingFace, ".pre_ln.", ".ln0."},
+    {kHuggingFace, ".attention.", ".att."},
+    {kHuggingFace, ".feed_forward.", ".ffn."},
+    {kHuggingFace, ".time_mix_key", ".time_mix_k"},
+    {kHuggingFace, ".time_mix_value", ".time_mix_v"},
+    {kHuggingFace, ".time_mix_receptance", ".time_mix_r"},
+    {kHuggingFace, ".time_mix_gate", ".time_mix_g"},
+    {kFla, "model.embeddings.", "emb."},
+    {kFla, "model.layers.", "blocks."},
+    {kFla, "model.norm.", "ln_out."},
+    {kFla, "lm_head.", "head."},
+    {kFla, ".pre_norm.", ".ln0."},
+    {kFla, ".attn_norm.", ".ln1."},
+    {kFla, ".ffn_norm.", ".ln2."},
+    {kFla, ".attn.", ".att."},
+    {kFla, ".r_proj.", ".receptance."},
+    {kFla, ".k_proj.", ".key."},
+    {kFla, ".v_proj.", ".value."},
+    {kFla, ".o_proj.", ".output."},
+    {kFla, ".g_norm.", ".ln_x."},
+    {kFla, "_lora.lora.2.bias", "0"},
+    {kFla, "_lora.lora.0.weight", "1"},
+    {kFla, "_lora.lora.2.weight", "2"},
+};
+
+// Early files of fla join the mus of the time mix: x_x (6, C) or (6, 1, 1, C), in this order.
+constexpr std::string_view kJoined = "rwkvag";
+
+constexpr int64_t kMaxHeadSize = 1 << 16;  // no model comes near it
+
+using Marks = std::array<std::string, kMarks>;  // the first name that bears each; "" where none does
+
+Marks find_marks(const Checkpoint& file) {
+  Marks marks;
+  for (const auto& [name, tensor] : file.tensors) {
+    for (const Sign& sign : kSigns) {
+      if (!marks[sign.mark].empty()) continue;
+      const bool bears = sign.at == At::kStart ? name.starts_with(sign.text)
+                         : sign.at == At::kEnd ? name.ends_with(sign.text)
+                                               : name.find(sign.text) != std::string::npos;
+      if (bears) marks[sign.mark] = name;
+    }
+  }
+  return marks;
+}
+
+std::string authors_name(const Tensor& tensor, const Marks& marks) {
+  std::string name = tensor.name;
+  for (const Renaming& renaming : kRenamings) {
+    const size_t at = marks[renaming.style].empty() ? std::string::npos : name.find(renaming.from);
+    if (at != std::string::npos) name.replace(at, renaming.from.size(), renaming.to);
+  }
+  // The authors' time_first holds logarithms, one a head (or, in version 4, one a channel); with a value for
+  // each head and channel it is web-rwkv's name for time_faaaa, the bonus itself.
+  constexpr std::string_view kFirst = ".att.time_first";
+  if (name.ends_with(kFirst) && tensor.shape.size() == 2 && tensor.shape[1] > 1)
+    name.replace(name.size() - kFirst.size(), kFirst.size(), ".att.time_faaaa");
+  return name;
+}
+
+Status rename(Checkpoint& file, const Marks& marks) {
+  Checkpoint renamed;
+  const auto add = [&](const std::string& old, std::string name, Tensor tensor) -> Status {
+    tensor.name = name;
+    if (renamed.tensors.try_emplace(name, std::move(tensor)).second) return Done{};
+    return bad_file(*file.source, printable(old) + ": a second tensor for " + printable(name));
+  };
+  for (auto& [old, tensor] : file.tensors) {
+    std::string name = authors_name(tensor, marks);
+    if (marks[kFla].empty() || !name.ends_with(".att.x_x")) {
+      if (Status added = add(old, std::move(name), std::move(tensor)); !added) return added;
+      continue;
+    }
+    if (tensor.shape.empty() || tensor.shape[0] != int64_t{kJoined.size()} || !tensor.strides.empty())
+      return bad_file(*file.source,
+                      printable(old) + ": expected six rows, file has " + to_string(tensor.shape));
+    for (size_t i = 0; i < kJoined.size(); ++i) {
+      name.back() = kJoined[i];
+      if (Status added = add(old, name, entry(tensor, int64_t(i), name)); !added) return added;
+    }
+  }
+  file.tensors = std::move(renamed.tensors);
+  return Done{};
+}
+
+// The authors multiply x @ w1 @ w2, so that w1 is (C, rank) and w2 (rank, C), or (5, rank, C).
+bool is_low_rank(const Tensor& tensor) {
+  return tensor.name.find(".att.") != std::string::npos &&
+         (tensor.name.ends_with('1') || tensor.name.ends_with('2')) && tensor.shape.size() >= 2 &&
+         tensor.count() > 0 && !is_packed(tensor.dtype);
+}
+
+// Whether a low-rank matrix lies the other way round; none where its shape does not tell.
+std::optional<bool> is_turned(const Tensor& tensor, int64_t channels) {
+  const size_t rank = tensor.shape.size();
+  const bool rows = tensor.shape[rank - 2] == channels, cols = tensor.shape[rank - 1] == channels;
+  if (rows == cols) return std::nullopt;
+  return tensor.name.ends_with('1') ? cols : rows;
+}
+
+// A square matrix lies as the others do, or else as its style has it.
+void turn_low_rank(Checkpoint& file, bool turned) {
+  const Tensor* emb = file.find("emb.weight");
+  if (!emb || emb->shape.size() != 2) return;
+  const int64_t channels = emb->shape[1];
+  for (const auto& [name, tensor] : file.tensors)
+    if (is_low_rank(tensor)) turned = turned || is_turned(tensor, channels).value_or(false);
+  for (auto& [name, tensor] : file.tensors)
+    if (is_low_rank(tensor) && is_turned(tensor, channels).value_or(turned)) tensor = transposed(tensor);
+}
+
+}  // namespace
+
+Status use_authors_names(Checkpoint& file) {
+  const Marks marks = find_marks(file);
+  const auto refuse = [&](const std::string& what) { return unsupported(*file.source, "holds " + what); };
+  for (const auto& [one, other] : kNeverTogether) {
+    if (marks[one].empty() || marks[other].empty()) continue;
+    return bad_file(*file.source, "its tensors are named in two styles: " + printable(marks[one]) + " and " +
+                                      printable(marks[other]));
+  }
+  if (!marks[kAdapter].empty())
+    return refuse("a LoRA (" + printable(marks[kAdapter]) + "), which must be merged into its model first");
+  if (!marks[kFla6].empty())
+    return refuse("RWKV-6 as fla joins it (" + printable(marks[kFla6]) + "), which is not supported");
+
+  if (Status renamed = rename(file, marks); !renamed) return renamed;
+  const bool is_fla = !marks[kFla].empty();
+  if ((is_fla || !marks[kHuggingFace].empty()) && file.find("emb.weight") && !file.find("head.weight"))
+    return refuse(std::string("an embedding but no ") + (is_fla ? "lm_head" : "head") +
+                  ".weight: tied to the embedding, or in another file, neither of which is supported");
+  turn_low_rank(file, is_fla || !marks[kWebRwkv6].empty());
+  const Tensor* r_k = file.find("blocks.0.att.r_k");
+  const int64_t N = is_fla && r_k && !r_k->shape.empty() ? r_k->shape.back() : 0;
+  if (N > 0 && N < kMaxHeadSize) file.group_norm_eps = 1e-5f * static_cast<float>(N);
+  return Done{};
+}
+
+}  // namespace rwkv

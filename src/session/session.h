@@ -1,0 +1,95 @@
+// A text in the making: model + state + tokenizer + sampler.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/source.h"
+#include "model/model.h"
+#include "sampling/sampler.h"
+#include "tokenizer/tokenizer.h"
+
+namespace rwkv {
+
+// A generated token and the text that is certain now: whole characters, maybe none yet, maybe of earlier
+// tokens too.
+struct Piece {
+  Token token;
+  std::string text;
+};
+
+// Tokens are queued by prompt() and sample(), read by read_pending(), and only then is there a next one to
+// sample. The state is that of all tokens read, wherever prompts and calls were cut.
+class Session {
+ public:
+  // The model and the tokenizer (nullptr: token ids only, all texts empty) must outlive it.
+  Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed)
+      : Session(model, tokenizer, seed, model.initial_state) {}
+  // Starts from `initial`, made for the model, instead of the model's own initial state.
+  Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed, const InitialState& initial)
+      : model_(model), tokenizer_(tokenizer), state_(model.config, initial), sampler_(seed) {
+    if (&initial != &model.initial_state) initial_ = std::make_shared<const InitialState>(initial);
+  }
+
+  // Queues a prompt. An empty one starts a fresh session from kEndOfText and leaves a used one as it is.
+  // Errors: kInvalidArgument for an id outside [0, V); nothing is queued then.
+  Status prompt(std::span<const Token> ids);
+  // Tokens queued and not read.
+  int pending() const { return int(queue_.size()); }
+  // What follows all tokens read, (V); empty before the first.
+  std::span<const float> logits() const { return logits_; }
+  // What a token would add by itself; bytes that make no character are U+FFFD.
+  std::string text_of(Token id) const;
+  // Draws the next token and queues it; kEndOfText is not queued and has no text. `allowed` (empty: all) are
+  // the tokens to draw from, as keep_allowed() takes them; where none is left the result is kEndOfText.
+  // REQUIRES: nothing pending, logits not empty.
+  Piece sample(const SamplingOptions& options, std::span<const uint32_t> allowed = {});
+  // Queues tokens as if they had been drawn here; chance then goes on where it stands in `other`. A session
+  // that was copied before it drew too much takes back the rest so.
+  // REQUIRES: a tokenizer; `ids` in [0, V).
+  void repeat(std::span<const Token> ids, const SamplingOptions& options, const Session& other);
+  // As it was before the first token; chance goes on. A restored session starts from the model's own initial
+  // state.
+  void reset();
+  // Stands where `other`, of the same model, does, as if it had read all that `other` read and nothing else;
+  // chance and penalties stay its own. Where `other` has tokens pending, there are no logits to sample from.
+  void adopt(const Session& other);
+  void reseed(uint64_t seed) { sampler_.reseed(seed); }
+
+  // All that goes on from here, as bytes: saved_session.md describes them. With kF32 a restored session
+  // writes the very text that this one would; kF16 takes half the memory and rounds the state.
+  enum class SavedAs : uint32_t { kF32, kF16 };
+  std::vector<std::byte> save(SavedAs format) const;
+  // Errors: kBadFile (not a saved session, damaged, of a newer version), kBadModel (of another model),
+  // kReadFailed, kOutOfMemory.
+  static Result<Session> restore(const Model& model, const Tokenizer* tokenizer, const Source& file);
+  // Whether the file begins as saved sessions do.
+  static bool is_saved(const Source& file);
+
+ private:
+  friend void read_pending(std::span<Session* const>, Arena&, std::span<const int>);
+
+  const Model& model_;  // copies are sessions of the same model
+  const Tokenizer* tokenizer_;
+  std::shared_ptr<const InitialState> initial_;  // nullptr: the model's
+  State state_;
+  Sampler sampler_;
+  Utf8Stream text_;
+  std::vector<Token> queue_;
+  std::vector<float> logits_;
+};
+
+// Errors: kBadVocabulary where the tokenizer (nullptr: none) knows ids that the model does not.
+Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer, const Config& config);
+
+// The most tokens of one session that one read_pending() reads: enough for full speed, few enough to be heard
+// in between.
+constexpr int kChunk = 32;
+
+// Reads queued tokens of all sessions in one forward call: at most kChunk each, and of session i at most
+// most[i], where that is given. Sessions with nothing queued rest.
+// REQUIRES: sessions of one model, each once; `most` empty or as long as `sessions`, all positive.
+void read_pending(std::span<Session* const> sessions, Arena& arena, std::span<const int> most = {});
+
+}  // namespace rwkv
