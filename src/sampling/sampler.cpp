@@ -259,16 +259,21 @@ int32_t Sampler::sample(std::span<float> logits, const SamplingOptions& options)
     const Typical typical(kept.logits(), max, options.typical_p);
     kept.keep_if([&](float logit) { return typical.keeps(logit); });
   }
-  const std::span<float> weights = kept.logits();  // p^(1/temperature), in units of the largest
-  weigh(weights, max, options.temperature);
+  // p^(1/temperature), in units of the largest: typical_p may have left out the likeliest.
+  const std::span<float> weights = kept.logits();
+  weigh(weights, options.typical_p < 1 ? largest(weights) : max, options.temperature);
   double total = 0;
   for (const float weight : weights) total += weight;
 
-  // The same sums once more: the last of them is `total`, which the target is below.
+  // The first token with which the sum exceeds the target; the last that weighs anything, should rounding
+  // leave none.
   const double target = random_.uniform() * total;
   double sum = 0;
   size_t drawn = 0;
-  while ((sum += weights[drawn]) <= target) ++drawn;
+  for (size_t i = 0; i < weights.size() && sum <= target; ++i) {
+    sum += weights[i];
+    if (weights[i] > 0) drawn = i;
+  }
   return kept.id(drawn);
 }
 

@@ -238,6 +238,25 @@ TEST_CASE("min_p is a share of the likeliest; typical_p can leave the likeliest 
   CHECK(draw_many(logits, {.top_k = 1, .typical_p = 0.2f}, 200) == Ids{1});
 }
 
+TEST_CASE("what typical_p leaves is drawn at every temperature, though the likeliest is not among it") {
+  using Ids = std::set<int32_t>;
+  // H = 1.23; -log p = 2.2, 0.69, 1.66, 1.61: nearest are 3, then 2.
+  const Logits logits = {std::log(0.11f), std::log(0.5f), std::log(0.19f), std::log(0.2f)};
+  for (const float temperature : {1e-45f, 1e-30f, 1e-4f}) {
+    CHECK(draw_many(logits, {.temperature = temperature, .typical_p = 0.2f}, 20) == Ids{3});
+    CHECK(draw_many(logits, {.temperature = temperature, .typical_p = 0.3f}, 20) == Ids{3});
+  }
+  // (0.19 / 0.2)^(1/0.05) = 0.36
+  CHECK(draw_many(logits, {.temperature = 0.05f, .typical_p = 0.2f}, 20) == Ids{3});
+  CHECK(draw_many(logits, {.temperature = 0.05f, .typical_p = 0.3f}, 200) == Ids{2, 3});
+  // Equals, 0.6 together: the likeliest of 0.4 is farther from H.
+  Logits many(301, 0.0f);
+  many[150] = std::log(200.0f);
+  const Ids drawn = draw_many(many, {.temperature = 0.005f, .typical_p = 0.2f}, 200);
+  CHECK(!drawn.contains(150));
+  CHECK(drawn.size() > 100);
+}
+
 TEST_CASE("a bias moves tokens, and bans and forces them") {
   using Ids = std::set<int32_t>;
   const SamplingOptions greedy = {.temperature = 0};
