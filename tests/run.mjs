@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildAll, buildPreset } from '../wasm/build.mjs';
+import { ensureToolchain } from '../wasm/toolchain.mjs';
 import { installCommand, installPackages, modernNode, onPath } from './programs.mjs';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -47,14 +48,15 @@ function ensureOtherBrowsers() {
 }
 
 title('building the package');
-const tools = await buildAll();
+await buildAll();
+const tools = await ensureToolchain();
 
 const presets = ['native', 'native-128', 'wasm', 'wasm-relaxed', 'wasm-threads'];
 if (onPath('clang++')) presets.splice(1, 0, 'native-clang');
 else console.log('clang++ is not here: its build is skipped');
 for (const preset of presets) {
   title(`core tests, ${preset}`);
-  buildPreset(preset, tools);
+  await buildPreset(preset, tools);
   if (preset === 'wasm-relaxed') run(modernNode(), ['build/wasm-relaxed/tests/core_tests.cjs']);
   else run(join(dirname(tools.cmake), 'ctest'), ['--preset', preset]);
 }
@@ -80,7 +82,7 @@ if (/version 14\./.test(output('clang-format', ['--version'])))
 else console.log('clang-format 14 is not here: the format of C++ is not checked');
 
 title('model files of every kind');
-buildPreset('native', tools, ['write_models']);
+await buildPreset('native', tools, ['write_models']);
 mkdirSync(join(home, 'build/models'), { recursive: true });
 run(join(home, 'build/native/tests/write_models'), ['build/models']);
 

@@ -1,79 +1,186 @@
-// Builds all that the package ships into dist/: `node wasm/build.mjs`. Installs what is missing first (npm packages,
-// toolchain), does again only what changed, and writes to stderr alone, so that programs may follow it in a pipe.
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+// Builds what the package ships into dist/: `node wasm/build.mjs`. Installs what is missing first (npm packages, toolchain),
+// makes only what is not there of the same sources, and writes to stderr alone, so that programs may follow it in a pipe.
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureToolchain } from './toolchain.mjs';
+import { forEachInParallel } from './debian-packages.mjs';
+import { npmPackagesAreInstalled } from './npm-packages.mjs';
+import { Progress } from './progress.mjs';
+import { filesBelow, forget, isCurrent, make } from './stamps.mjs';
+import { emscriptenVersion, ensureToolchain, toolchainIsComplete } from './toolchain.mjs';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
-const modules = {
-  wasm: 'rwkv-baseline',
-  'wasm-relaxed': 'rwkv-relaxed',
-  'wasm-threads': 'rwkv-baseline-threads',
-  'wasm-relaxed-threads': 'rwkv-relaxed-threads',
+const presets = {
+  'rwkv-baseline': 'wasm',
+  'rwkv-relaxed': 'wasm-relaxed',
+  'rwkv-baseline-threads': 'wasm-threads',
+  'rwkv-relaxed-threads': 'wasm-relaxed-threads',
 };
+const allModules = Object.keys(presets);
 const maxModuleBytes = 350_000;
-const started = performance.now();
+const stopped = new AbortController(); // when one thing has failed, the others that run beside it end
 
-function log(message) {
-  console.error(`[${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s] ${message}`);
+// Runs a command; what it prints is shown only if it fails. `onLine` hears the lines of its stdout.
+function run(command, args, { env = {}, onLine = () => {} } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: home,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal: stopped.signal,
+    });
+    const printed = [];
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      printed.push(text);
+      for (const line of text.split('\n')) onLine(line);
+    });
+    child.stderr.setEncoding('utf8').on('data', (text) => printed.push(text));
+    const fail = (reason) => reject(new Error(`${[command, ...args].join(' ')}\n${reason}`));
+    child.on('error', (error) => fail(error.message));
+    child.on('close', (status) => (status === 0 ? resolve(printed.join('')) : fail(printed.join(''))));
+  });
 }
 
-// Runs a command; what it prints is shown only if it fails.
-function run(command, args, env = {}) {
-  const options = { cwd: home, env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 1 << 28 };
-  const { status, error, stdout, stderr } = spawnSync(command, args, options);
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${error?.message ?? stdout + stderr}`);
+// Configures a preset of CMakePresets.json, once for each place in which the checkout lies.
+async function configure(preset, tools) {
+  const cache = join(home, 'build', preset, 'CMakeCache.txt');
+  const madeHere =
+    existsSync(cache) && readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${home}\n`);
+  if (madeHere && existsSync(join(dirname(cache), 'build.ninja'))) return;
+  rmSync(dirname(cache), { recursive: true, force: true });
+  await run(tools.cmake, ['--preset', preset, `-DCMAKE_MAKE_PROGRAM=${tools.ninja}`], { env: tools.env });
 }
 
-function ensurePackages() {
-  const installed = join(home, 'node_modules/.package-lock.json');
-  const isFresh =
-    existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(home, 'package-lock.json')).mtimeMs;
-  if (isFresh) return;
-  log('installing npm packages');
-  run('npm', ['ci', '--no-audit', '--no-fund']);
+/** Builds targets of a preset of CMakePresets.json, all of them unless named. `onStep` hears how many of how many are done. */
+export async function buildPreset(preset, tools, targets = [], onStep = () => {}) {
+  await configure(preset, tools);
+  const env = { ...tools.env, NINJA_STATUS: '[%f/%t] ' };
+  const onLine = (line) => {
+    const [, done, all] = /^\[(\d+)\/(\d+)\]/.exec(line) ?? [];
+    if (done) onStep(Number(done), Number(all));
+  };
+  await run(tools.ninja, ['-C', join('build', preset), ...targets], { env, onLine });
 }
 
-// Configures and builds a preset of CMakePresets.json.
-export function buildPreset(preset, tools, targets = []) {
-  log(`building ${preset} (the first time takes a minute)`);
-  if (!existsSync(join(home, 'build', preset, 'build.ninja')))
-    run(tools.cmake, ['--preset', preset, `-DCMAKE_MAKE_PROGRAM=${tools.ninja}`], tools.env);
-  run(
-    tools.cmake,
-    ['--build', '--preset', preset, ...targets.flatMap((target) => ['--target', target])],
-    tools.env,
-  );
-}
+const modulePart = (name, emscripten) => ({
+  root: home,
+  stamp: `build/stamps/${name}.json`,
+  inputs: () =>
+    filesBelow(home, ['src', 'wasm', 'CMakeLists.txt', 'CMakePresets.json'], /\.(cpp|h|json|txt|cmake)$/),
+  outputs: () => filesBelow(home, [`dist/wasm/${name}.mjs`, `dist/wasm/${name}.wasm`]),
+  settings: { emscripten },
+});
+
+const typesPart = {
+  root: home,
+  stamp: 'build/stamps/typescript.json',
+  inputs: () =>
+    filesBelow(home, ['web', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json'], /\.(ts|json)$/),
+  outputs: () => filesBelow(home, ['dist'], /\.(js|d\.ts)$/),
+};
+
+const storytellerPart = {
+  root: home,
+  stamp: 'build/stamps/storyteller.json',
+  inputs: () => filesBelow(home, ['web/storyteller'], /\.(safetensors|txt|md)$/),
+  outputs: () => filesBelow(home, ['dist/storyteller']),
+};
 
 function copyInto(folder, files) {
-  mkdirSync(folder, { recursive: true });
-  for (const file of files) copyFileSync(file, join(folder, basename(file)));
+  mkdirSync(join(home, folder), { recursive: true });
+  for (const file of files) copyFileSync(join(home, file), join(home, folder, basename(file)));
 }
 
-export async function buildAll() {
-  ensurePackages();
-  const tools = await ensureToolchain();
-  for (const [preset, name] of Object.entries(modules)) {
-    buildPreset(preset, tools, ['rwkv_module']);
-    const files = ['mjs', 'wasm'].map((suffix) => join(home, 'build', preset, 'wasm', `${name}.${suffix}`));
-    copyInto(join(home, 'dist/wasm'), files);
-    const bytes = statSync(files[1]).size;
-    log(`${name}.wasm: ${bytes} bytes`);
-    if (bytes > maxModuleBytes)
-      throw new Error(`${name}.wasm has ${bytes} bytes, more than ${maxModuleBytes}`);
-  }
-  const storyteller = join(home, 'web/storyteller');
-  const shipped = readdirSync(storyteller).filter((name) => /\.(safetensors|txt|md)$/.test(name));
-  copyInto(
-    join(home, 'dist/storyteller'),
-    shipped.map((name) => join(storyteller, name)),
+// Emscripten compiles its system libraries when something is first linked with them, and then does not use all cores. So
+// link something beside the compilation of what they will be linked with.
+function compileSystemLibraries(preset, tools) {
+  const folder = join(home, 'build', preset, 'wasm');
+  const output = join(folder, 'nothing.mjs');
+  const args = [`@${join(folder, 'link-flags')}`, '-x', 'c++', '/dev/null', '-o', output];
+  return run(join(tools.emscriptenRoot, 'em++'), args, { env: tools.env });
+}
+
+async function buildModule(name, tools, progress) {
+  const preset = presets[name];
+  progress.at(name, 0);
+  // The last step, the link, takes long where it is the first: see below.
+  const onStep = (done, all) => progress.at(name, done / all - 0.01, `${done} of ${all} steps`);
+  await configure(preset, tools);
+  await Promise.all([
+    compileSystemLibraries(preset, tools),
+    buildPreset(preset, tools, ['rwkv_module'], onStep),
+  ]);
+  const built = ['mjs', 'wasm'].map((suffix) => `build/${preset}/wasm/${name}.${suffix}`);
+  copyInto('dist/wasm', built);
+  const bytes = statSync(join(home, built[1])).size;
+  if (bytes > maxModuleBytes) throw new Error(`${name}.wasm has ${bytes} bytes, more than ${maxModuleBytes}`);
+  progress.at(name, 1);
+}
+
+async function compileTypeScript() {
+  for (const file of typesPart.outputs()) rmSync(join(home, file)); // so that none is left whose source has gone
+  await run(process.execPath, [join(home, 'node_modules/typescript/bin/tsc'), '--build', '--force']);
+}
+
+/** The module that the package takes by itself in this Node, as web/engine.ts chooses. */
+export function moduleOfThisNode() {
+  const build = 'groupBy' in Object ? 'rwkv-relaxed' : 'rwkv-baseline';
+  return availableParallelism() > 1 ? `${build}-threads` : build;
+}
+
+/**
+ * Builds all that the package ships, or all but the modules that are not asked for. What dist/ holds afterwards is of the
+ * same sources: a module that was built of others and is not asked for is taken out.
+ */
+export async function buildAll({ modules = allModules } = {}) {
+  const version = emscriptenVersion();
+  const stale = allModules.filter((name) => !isCurrent(modulePart(name, version)));
+  const wanted = modules.filter((name) => stale.includes(name));
+  const needs = {
+    'npm packages': npmPackagesAreInstalled(home) ? 0 : 11,
+    toolchain: wanted.length === 0 || toolchainIsComplete() ? 0 : 14,
+    ...Object.fromEntries(wanted.map((name) => [name, 50])),
+    TypeScript: isCurrent(typesPart) ? 0 : 8,
+  };
+  const progress = new Progress(
+    Object.fromEntries(Object.entries(needs).filter(([, seconds]) => seconds > 0)),
   );
-  log('compiling TypeScript');
-  run(process.execPath, [join(home, 'node_modules/typescript/bin/tsc'), '--build']);
-  return tools;
+
+  for (const name of stale) {
+    forget(modulePart(name));
+    for (const file of modulePart(name).outputs()) rmSync(join(home, file));
+  }
+  if (!isCurrent(storytellerPart))
+    await make(storytellerPart, () => copyInto('dist/storyteller', storytellerPart.inputs()));
+
+  const packageHalf = async () => {
+    await task('npm packages', () => run('npm', ['ci', '--no-audit', '--no-fund']));
+    await task('TypeScript', () => make(typesPart, compileTypeScript));
+  };
+  const moduleHalf = async () => {
+    if (wanted.length === 0) return;
+    const tools = await task('toolchain', () => ensureToolchain(), true);
+    await forEachInParallel(
+      wanted,
+      (name) => make(modulePart(name, emscriptenVersion()), () => buildModule(name, tools, progress)),
+      2, // so that one computes while the other is linked
+    );
+  };
+  const task = async (name, work, always = false) => {
+    if (!always && !needs[name]) return undefined;
+    progress.at(name, 0);
+    const result = await work();
+    progress.at(name, 1);
+    return result;
+  };
+  try {
+    await Promise.all([packageHalf(), moduleHalf()]);
+  } catch (error) {
+    stopped.abort();
+    throw error;
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -43,12 +43,13 @@ export async function withLock(file, work) {
   }
 }
 
-async function forEachInParallel(items, work) {
+/** Works on items, on so many at a time. */
+export async function forEachInParallel(items, work, atATime = availableParallelism()) {
   const queue = items.values();
   const worker = async () => {
     for (const item of queue) await work(item);
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  await Promise.all(Array.from({ length: atATime }, worker));
 }
 
 // An apt that knows nothing of what is installed and keeps its lists and archives in `folder`.

@@ -34,6 +34,7 @@ import {
   unpack,
   withLock,
 } from './debian-packages.mjs';
+import { log } from './progress.mjs';
 
 const home = join(dirname(dirname(fileURLToPath(import.meta.url))), '.toolchain');
 const root = join(home, 'root');
@@ -63,7 +64,7 @@ const byHand = `To install by hand instead:
   CMake >= 3.21 and Ninja, on PATH`;
 
 // Resolves to the paths of the tools, and in `env` the variables that a build with them sets.
-export async function ensureToolchain({ log = console.error } = {}) {
+export async function ensureToolchain() {
   let tools = locate();
   if (missingIn(tools).length > 0) {
     if (!machineIsDebian)
@@ -73,7 +74,7 @@ export async function ensureToolchain({ log = console.error } = {}) {
     mkdirSync(home, { recursive: true });
     await withLock(join(home, 'lock'), async () => {
       tools = locate(); // another run may have just finished
-      if (missingIn(tools).length > 0) await installFromDebian(missingIn(tools), log);
+      if (missingIn(tools).length > 0) await installFromDebian(missingIn(tools));
     });
     tools = locate();
   }
@@ -86,6 +87,16 @@ export async function ensureToolchain({ log = console.error } = {}) {
     ...(emConfig && { EM_CONFIG: emConfig }),
   };
   return { ...tools, emConfig, env };
+}
+
+/** Whether nothing is missing. */
+export function toolchainIsComplete() {
+  return missingIn(locate()).length === 0;
+}
+
+/** Of the Emscripten that a build takes; of what was unpacked here too where the checkout has moved since. */
+export function emscriptenVersion() {
+  return versionOf(systemEmscripten() ?? ownEmscripten) || undefined;
 }
 
 function locate() {
@@ -109,8 +120,11 @@ function systemEmscripten() {
   const emConfig = findOnPath('emcc') && findOnPath('em-config');
   if (!emConfig) return undefined;
   const emscriptenRoot = execFileSync(emConfig, ['EMSCRIPTEN_ROOT'], { encoding: 'utf8' }).trim();
-  const version = readOrEmpty(join(emscriptenRoot, 'emscripten-version.txt')).replaceAll('"', '');
-  return Number.parseInt(version, 10) >= 4 ? emscriptenRoot : undefined;
+  return Number.parseInt(versionOf(emscriptenRoot), 10) >= 4 ? emscriptenRoot : undefined;
+}
+
+function versionOf(emscriptenRoot) {
+  return readOrEmpty(join(emscriptenRoot, 'emscripten-version.txt')).replaceAll('"', '').trim();
 }
 
 function givenXsimd() {
@@ -160,10 +174,9 @@ function isExecutableFile(path) {
 }
 
 // Each part appears, or is recorded, when it is complete, so that an interrupted installation resumes.
-async function installFromDebian(missing, log) {
-  const started = performance.now();
+async function installFromDebian(missing) {
   const step = async (title, work) => {
-    log(`[${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s] ${title}`);
+    log(title);
     try {
       return await work();
     } catch (error) {

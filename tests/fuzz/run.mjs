@@ -87,7 +87,7 @@ async function fuzz(name, seconds) {
 
 async function fuzzAll(seconds) {
   if (!ensureClang()) return;
-  buildPreset('fuzz', await ensureToolchain());
+  await buildPreset('fuzz', await ensureToolchain());
   mkdirSync(join(built, 'found'), { recursive: true });
   const seeds = spawnSync(join(programs, 'fuzz_seeds'), [join(built, 'corpus')], { stdio: 'inherit' });
   if (seeds.status !== 0) throw new Error('fuzz_seeds failed');

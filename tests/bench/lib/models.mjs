@@ -18,7 +18,7 @@ export const modelNames = [...Object.keys(shapes), 'storyteller'];
 /** Builds `target` of a preset where `file` (from the repository's folder) is missing. */
 export async function ensureBuilt(preset, target, file) {
   const path = join(home, file);
-  if (!existsSync(path)) buildPreset(preset, await ensureToolchain(), [target]);
+  if (!existsSync(path)) await buildPreset(preset, await ensureToolchain(), [target]);
   return path;
 }
 

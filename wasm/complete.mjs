@@ -1,0 +1,12 @@
+// `npm run complete -- TEXT`: the command `rwkv-wasm complete` of this checkout, of which it builds no more than it takes.
+import { buildAll, moduleOfThisNode } from './build.mjs';
+
+const choosesItself = process.argv.some((arg) => /^--(build|threads)\b/.test(arg));
+try {
+  await buildAll(choosesItself ? {} : { modules: [moduleOfThisNode()] });
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
+process.argv.splice(2, 0, 'complete');
+await import('../dist/cli.js');
