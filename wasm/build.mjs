@@ -124,7 +124,7 @@ async function compileTypeScript() {
   await run(process.execPath, [join(home, 'node_modules/typescript/bin/tsc'), '--build', '--force']);
 }
 
-/** The module that the package takes by itself in this Node, as web/engine.ts chooses. */
+/** The module that the package takes by itself in this Node, as web/worker/engine.ts chooses. */
 export function moduleOfThisNode() {
   const build = 'groupBy' in Object ? 'rwkv-relaxed' : 'rwkv-baseline';
   return availableParallelism() > 1 ? `${build}-threads` : build;
