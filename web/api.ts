@@ -11,7 +11,7 @@ export {
   type SplitReply,
   splitThinking,
   type ThinkMode,
-} from './page/chat/chat.js';
+} from './page/chat/template.js';
 export type { Completion, CompletionResult, FinishReason, PromptUsage } from './page/completion.js';
 export type { Model } from './page/model.js';
 export type {

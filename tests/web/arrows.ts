@@ -79,7 +79,7 @@ const rooms: Readonly<Record<string, Room>> = {
   nodeStore: { files: /^web\/store\/node\//, sees: ['store', 'shared'] },
   client: { files: /^web\/page\/client\.ts$/, sees: ['shared'] },
   options: {
-    files: /^web\/page\/(options|rules|presets|assets|places|host)\.ts$/,
+    files: /^web\/(page\/(options|rules|presets|assets|places|host)|storyteller)\.ts$/,
     sees: ['client', 'store', 'shared'],
   },
   chat: { files: /^web\/page\/chat\//, sees: ['options', 'shared'] },
@@ -89,7 +89,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['@mlc-ai/web-xgrammar'],
   },
   page: {
-    files: /^web\/(page\/|storyteller\.ts$)/,
+    files: /^web\/page\//,
     sees: ['chat', 'grammar', 'client', 'options', 'store', 'shared'],
   },
   thread: { files: /^web\/worker\/(thread|webassembly\.d)\.ts$/, sees: [] },

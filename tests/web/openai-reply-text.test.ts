@@ -1,7 +1,7 @@
 // What of a chat's text its reader gets.
 import { describe, expect, test } from 'vitest';
 import { plainForm, ReplyText, replyForm } from '../../dist/adapters/openai/reply-text.js';
-import { renderChat, type ThinkMode } from '../../dist/page/chat/chat.js';
+import { renderChat, type ThinkMode } from '../../dist/page/chat/template.js';
 
 /** What is told of text that comes in these pieces, and whether it has ended by itself. */
 function told(reply: ReplyText, pieces: readonly string[]): [text: string, hasEnded: boolean] {

@@ -1,8 +1,8 @@
 // Conversations in pieces, and replies as they come.
 import { describe, expect, test } from 'vitest';
-import { ReplyReader } from '../../dist/adapters/shared/reply.js';
-import { Transcript, type Turn } from '../../dist/adapters/shared/transcript.js';
-import { renderChat } from '../../dist/page/chat/chat.js';
+import { ReplyReader } from '../../dist/page/chat/reply.js';
+import { renderChat } from '../../dist/page/chat/template.js';
+import { Transcript, type Turn } from '../../dist/page/chat/transcript.js';
 
 const turns: Turn[] = [
   { role: 'system', content: 'You are brief.' },

@@ -6,7 +6,7 @@
 import { RWKV } from '../index.js';
 import { rwkvMaker } from './ai-sdk/maker.js';
 
-export type { ChatTemplate, ThinkMode } from '../page/chat/chat.js';
+export type { ChatTemplate, ThinkMode } from '../page/chat/template.js';
 export type { RwkvMaker, RwkvSettings } from './ai-sdk/maker.js';
 export type { RwkvLanguageModel } from './ai-sdk/model.js';
 export * from './ai-sdk/transport.js';

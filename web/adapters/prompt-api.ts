@@ -6,7 +6,7 @@
 import { RWKV } from '../index.js';
 import { languageModelMaker } from './prompt-api/maker.js';
 
-export type { ChatTemplate, ThinkMode } from '../page/chat/chat.js';
+export type { ChatTemplate, ThinkMode } from '../page/chat/template.js';
 export type { LanguageModelMaker, LanguageModelSettings } from './prompt-api/maker.js';
 export type * from './prompt-api/types.js';
 export type { ModelOrSource } from './shared/lazy-model.js';

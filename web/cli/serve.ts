@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { createEndpoints } from '../adapters/openai/endpoints.js';
 import { RWKV } from '../node.js';
-import type { ChatTemplate } from '../page/chat/chat.js';
+import type { ChatTemplate } from '../page/chat/template.js';
 import type { Listening } from '../serve/listen.js';
 import { unexpected } from '../shared/errors.js';
 import {

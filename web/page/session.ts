@@ -3,8 +3,8 @@
 import { RwkvError, unexpected } from '../shared/errors.js';
 import type { Prompt, Reply, Request, SessionOp } from '../shared/protocol.js';
 import type { ModelInfo, Step } from '../shared/types.js';
-import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat/chat.js';
 import type { ReplyView } from './chat/reply-view.js';
+import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat/template.js';
 import type { Client } from './client.js';
 import { Completion, type PromptUsage } from './completion.js';
 import { type Call, generating } from './generating.js';

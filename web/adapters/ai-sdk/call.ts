@@ -1,7 +1,7 @@
 // From a call of the AI SDK to what is asked of a session, with warnings of what a text model cannot do.
-import type { ThinkMode } from '../../page/chat/chat.js';
+import type { ThinkMode } from '../../page/chat/template.js';
+import { Transcript, type TranscriptFormat, type Turn } from '../../page/chat/transcript.js';
 import type { GenerateOptions } from '../../page/options.js';
-import { Transcript, type TranscriptFormat, type Turn } from '../shared/transcript.js';
 import type { CallOptions, Message, Prompt, Warning } from './types.js';
 
 /** A call, ready to be made. */

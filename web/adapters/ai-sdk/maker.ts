@@ -1,12 +1,12 @@
 // Makes language models of the AI SDK.
 
+import { Transcript, type TranscriptFormat } from '../../page/chat/transcript.js';
 import type { RWKV } from '../../page/load.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
 import { fileName } from '../../page/places.js';
 import { unexpected } from '../../shared/errors.js';
 import { storyteller } from '../../storyteller.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
-import { Transcript, type TranscriptFormat } from '../shared/transcript.js';
 import { RwkvLanguageModel } from './model.js';
 
 /** Options of `rwkv`; those of `RWKV.load` are for a model that it loads. */

@@ -1,10 +1,11 @@
 // A language model of the AI SDK: each request is a session of its own that reads the whole conversation.
+
+import { type ReplyPart, ReplyReader } from '../../page/chat/reply.js';
+import type { TranscriptFormat } from '../../page/chat/transcript.js';
 import type { CompletionResult } from '../../page/completion.js';
 import { checkGenerateOptions, type GenerateOptions, randomSeed } from '../../page/options.js';
 import type { Session } from '../../page/session.js';
 import type { LazyModel } from '../shared/lazy-model.js';
-import { type ReplyPart, ReplyReader } from '../shared/reply.js';
-import type { TranscriptFormat } from '../shared/transcript.js';
 import { type Call, prepareCall, providerKey } from './call.js';
 import type {
   CallOptions,

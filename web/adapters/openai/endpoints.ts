@@ -1,5 +1,5 @@
 // The endpoints of OpenAI's API: bodies in, whole answers or streams of chunks out.
-import { type ChatFormat, renderChat } from '../../page/chat/chat.js';
+import { type ChatFormat, renderChat } from '../../page/chat/template.js';
 import type { RWKV } from '../../page/load.js';
 import type { Model } from '../../page/model.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';

@@ -1,5 +1,5 @@
 // From the body of a request to what is asked of the model: every parameter by name, checked before anything is computed.
-import { type ChatFormat, type ChatMessage, renderChat } from '../../page/chat/chat.js';
+import { type ChatFormat, type ChatMessage, renderChat } from '../../page/chat/template.js';
 import type { GenerateOptions } from '../../page/options.js';
 import { boolean, integer, number, oneOf, type Rule } from '../../page/rules.js';
 import { invalidRequest } from './errors.js';

@@ -1,5 +1,6 @@
 // Makes what stands in for the global `LanguageModel`.
 
+import { Transcript, type TranscriptFormat } from '../../page/chat/transcript.js';
 import type { RWKV } from '../../page/load.js';
 import {
   checkGenerateOptions,
@@ -10,7 +11,6 @@ import {
 import type { LoadProgress } from '../../shared/types.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
 import { link } from '../shared/signals.js';
-import { Transcript, type TranscriptFormat } from '../shared/transcript.js';
 import { exception, toException } from './errors.js';
 import { checkPrompt } from './messages.js';
 import { DownloadMonitor } from './monitor.js';

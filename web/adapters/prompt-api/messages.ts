@@ -1,6 +1,6 @@
 // Prompts as callers write them, checked as the specification's "validate and canonicalize a prompt" has it.
 
-import type { Turn } from '../shared/transcript.js';
+import type { Turn } from '../../page/chat/transcript.js';
 import { exception } from './errors.js';
 import type { LanguageModelPrompt } from './types.js';
 

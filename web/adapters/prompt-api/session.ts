@@ -1,13 +1,13 @@
 // A session of the Prompt API on sessions of the package. Each call works on a fork and replaces the session when it has
 // come to its end: a call that is aborted or fails leaves no trace.
 
+import { ReplyReader } from '../../page/chat/reply.js';
+import type { Transcript } from '../../page/chat/transcript.js';
 import { randomSeed } from '../../page/options.js';
 import { Queue } from '../../page/queue.js';
 import type { Session } from '../../page/session.js';
 import { RwkvError } from '../../shared/errors.js';
-import { ReplyReader } from '../shared/reply.js';
 import { link } from '../shared/signals.js';
-import type { Transcript } from '../shared/transcript.js';
 import { exception, toException } from './errors.js';
 import { type CheckedPrompt, checkPrompt } from './messages.js';
 import { type Constraint, checkConstraint, checkSignal, type Sampling, unfinished } from './options.js';

@@ -1,15 +1,10 @@
 // Conversations as the text that a session reads: what chat.ts writes for chat models, in the pieces that a conversation
 // grows by; and plain text for models that only continue texts.
-import {
-  type ChatMessage,
-  type ChatTemplate,
-  renderChat,
-  type ThinkMode,
-  turnBorder,
-} from '../../page/chat/chat.js';
-import { fileName } from '../../page/places.js';
+
 import { unexpected } from '../../shared/errors.js';
 import { storyteller } from '../../storyteller.js';
+import { fileName } from '../places.js';
+import { type ChatMessage, type ChatTemplate, renderChat, type ThinkMode, turnBorder } from './template.js';
 
 /** How adapters write conversations. */
 export interface TranscriptFormat {
