@@ -1,17 +1,9 @@
 // What both doors offer besides `RWKV`.
 export type { AssetOptions } from './page/assets.js';
-export {
-  type ChatFormat,
-  type ChatMessage,
-  type ChatOptions,
-  type ChatTemplate,
-  type ChatText,
-  type RenderedChat,
-  renderChat,
-  type SplitReply,
-  splitThinking,
-  type ThinkMode,
-} from './page/chat/template.js';
+export type { ChatMessage, ChatText } from './page/chat/messages.js';
+export { type SplitReply, splitThinking } from './page/chat/reply.js';
+export type { ChatFormat, ChatOptions, ChatTemplate, ThinkMode } from './page/chat/template.js';
+export { type RenderedChat, renderChat } from './page/chat/transcript.js';
 export type { Completion, CompletionResult, FinishReason, PromptUsage } from './page/completion.js';
 export type { Model } from './page/model.js';
 export type {

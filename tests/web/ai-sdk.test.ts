@@ -15,7 +15,7 @@ import {
 import { rwkv, rwkvFetch, rwkvTransport } from 'rwkv-wasm/ai-sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CompletionResult, type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
-import { renderChat } from '../../dist/page/chat/template.js';
+import { renderChat } from '../../dist/page/chat/transcript.js';
 import { type FakePackage, fakeModel, fakePackage } from './fake/package.js';
 import { hasSchemas } from './features.js';
 import { collect, failure } from './streams.js';

@@ -82,7 +82,9 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^web\/(page\/(options|rules|presets|assets|places|host)|storyteller)\.ts$/,
     sees: ['client', 'store', 'shared'],
   },
-  chat: { files: /^web\/page\/chat\//, sees: ['options', 'shared'] },
+  stopTexts: { files: /^web\/page\/stop-texts\.ts$/, sees: [] },
+  // What is said, how it is written for a model, and what of its text is the reply.
+  chat: { files: /^web\/page\/chat\//, sees: ['stopTexts', 'options', 'shared'] },
   grammar: {
     files: /^web\/page\/grammar\//,
     sees: ['client', 'options', 'shared'],
@@ -90,7 +92,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   page: {
     files: /^web\/page\//,
-    sees: ['chat', 'grammar', 'client', 'options', 'store', 'shared'],
+    sees: ['chat', 'stopTexts', 'grammar', 'client', 'options', 'store', 'shared'],
   },
   thread: { files: /^web\/worker\/(thread|webassembly\.d)\.ts$/, sees: [] },
   glue: { files: /^web\/wasm\//, sees: [] },
@@ -113,7 +115,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   adapters: {
     files: /^web\/adapters\//,
-    sees: ['doors', 'page', 'chat', 'options', 'shared'],
+    sees: ['doors', 'page', 'chat', 'stopTexts', 'options', 'shared'],
     packages: ['ai'],
   },
   commandLine: {

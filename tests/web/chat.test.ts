@@ -12,7 +12,7 @@ import {
   type Session,
   splitThinking,
 } from '../../dist/node.js';
-import { ReplyView } from '../../dist/page/chat/reply-view.js';
+import { ReplyView } from '../../dist/page/chat/reply.js';
 import { reciter } from './reciter.js';
 import { failure } from './streams.js';
 

@@ -8,7 +8,7 @@ import type OpenAI from 'openai';
 import { describe, expect, test, vi } from 'vitest';
 import { openai } from '../../dist/adapters/openai-node.js';
 import type { GenerateOptions } from '../../dist/node.js';
-import { renderChat } from '../../dist/page/chat/template.js';
+import { renderChat } from '../../dist/page/chat/transcript.js';
 import { client, messages, model, prompt } from './embedded-client.js';
 import { fakeModel, fakePackage } from './fake/package.js';
 import { collect, failure } from './streams.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type DownloadProgressEvent, type LanguageModelFactory, languageModel } from 'rwkv-wasm/prompt-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Model, RWKV } from '../../dist/node.js';
-import { renderChat } from '../../dist/page/chat/template.js';
+import { renderChat } from '../../dist/page/chat/transcript.js';
 import { storyteller } from '../../dist/storyteller.js';
 import { fakeModel, fakePackage } from './fake/package.js';
 import { hasSchemas } from './features.js';

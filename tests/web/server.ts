@@ -14,9 +14,9 @@ export interface Command {
   readonly ended: Promise<number | null>;
 }
 
-/** `rwkv-wasm serve` with these flags. */
-export function run(flags: readonly string[], env: Record<string, string> = {}): Command {
-  const child = spawn(process.execPath, [cli, 'serve', ...flags], {
+/** `rwkv-wasm serve` with these flags, of the command line that lies at `path`. */
+export function run(flags: readonly string[], env: Record<string, string> = {}, path = cli): Command {
+  const child = spawn(process.execPath, [path, 'serve', ...flags], {
     stdio: 'pipe',
     env: { ...process.env, ...env },
   });
@@ -45,8 +45,9 @@ export interface Server extends Command {
 export async function start(
   flags: readonly string[] = [],
   env: Record<string, string> = {},
+  path = cli,
 ): Promise<Server> {
-  const command = run(['--port', '0', ...flags], env);
+  const command = run(['--port', '0', ...flags], env, path);
   while (!command.out.stdout.includes('\n'))
     await Promise.race([
       once(command.child.stdout ?? command.child, 'data'),

@@ -1,10 +1,11 @@
 // Conversations in pieces, and replies as they come.
 import { describe, expect, test } from 'vitest';
+import type { ChatMessage } from '../../dist/page/chat/messages.js';
 import { ReplyReader } from '../../dist/page/chat/reply.js';
-import { renderChat } from '../../dist/page/chat/template.js';
-import { Transcript, type Turn } from '../../dist/page/chat/transcript.js';
+import type { Template } from '../../dist/page/chat/template.js';
+import { renderChat, Transcript } from '../../dist/page/chat/transcript.js';
 
-const turns: Turn[] = [
+const turns: ChatMessage[] = [
   { role: 'system', content: 'You are brief.' },
   { role: 'user', content: 'Name a colour.' },
   { role: 'assistant', content: 'Red.' },
@@ -62,9 +63,9 @@ describe('a transcript', () => {
 
 describe('a reply', () => {
   /** What a reply is read as, whole and letter by letter. */
-  function read(prompt: string, kind: 'plain' | 'talker' | 'thinker', reply: string) {
+  function read(prompt: string, template: Template, reply: string) {
     const readings = [[reply], [...reply]].map((pieces) => {
-      const reader = new ReplyReader(prompt, kind);
+      const reader = new ReplyReader(prompt, template);
       const parts = [...pieces.map((piece) => reader.push(piece)), reader.rest()];
       return [parts.map(({ thinking }) => thinking).join(''), parts.map(({ answer }) => answer).join('')];
     });
@@ -73,38 +74,24 @@ describe('a reply', () => {
   }
 
   test.each([
-    ['plain text as it is', 'Once', 'plain', '  <think> a\n', '', '  <think> a\n'],
-    ['without the blank before it', 'Assistant:', 'talker', ' \n Hello  there ', '', 'Hello  there '],
-    ['of a talker, which has no marks', 'Assistant:', 'talker', ' <think>a', '', '<think>a'],
-    [
-      'behind an empty thought',
-      'Assistant: <think></think',
-      'thinker',
-      '>\n\nHello > you',
-      '',
-      'Hello > you',
-    ],
-    [
-      'behind an empty thought that was not ended',
-      'Assistant: <think></think',
-      'thinker',
-      ' Hello',
-      '',
-      'Hello',
-    ],
+    ['plain text as it is', 'Once', 'none', '  <think> a\n', '', '  <think> a\n'],
+    ['without the blank before it', 'Assistant:', 'world', ' \n Hello  there ', '', 'Hello  there '],
+    ['of a talker, which has no marks', 'Assistant:', 'world', ' <think>a', '', '<think>a'],
+    ['behind an empty thought', 'Assistant: <think></think', 'g1', '>\n\nHello > you', '', 'Hello > you'],
+    ['behind an empty thought that was not ended', 'Assistant: <think></think', 'g1', ' Hello', '', 'Hello'],
     [
       'with a thought',
       'Assistant: <think',
-      'thinker',
+      'g1',
       '>\nHm </thin k\n</think>\n\nHello',
       'Hm </thin k\n',
       'Hello',
     ],
-    ['that only thinks', 'Assistant: <think', 'thinker', '> Hm </th', 'Hm </th', ''],
-    ['with a thought of its own', 'Assistant:', 'thinker', ' <think>Hm</think> Hello', 'Hm', 'Hello'],
-    ['that begins like a thought', 'Assistant:', 'thinker', ' <thi', '', '<thi'],
-    ['with an empty thought of its own', 'Assistant:', 'thinker', '<think> </think>Hello', '', 'Hello'],
-    ['of nothing', 'Assistant:', 'thinker', '', '', ''],
+    ['that only thinks', 'Assistant: <think', 'g1', '> Hm </th', 'Hm </th', ''],
+    ['with a thought of its own', 'Assistant:', 'g1', ' <think>Hm</think> Hello', 'Hm', 'Hello'],
+    ['that begins like a thought', 'Assistant:', 'g1', ' <thi', '', '<thi'],
+    ['with an empty thought of its own', 'Assistant:', 'g1', '<think> </think>Hello', '', 'Hello'],
+    ['of nothing', 'Assistant:', 'g1', '', '', ''],
   ] as const)('is read %s', (_, prompt, kind, reply, thinking, answer) => {
     expect(read(prompt, kind, reply)).toEqual([thinking, answer]);
   });

@@ -1,9 +1,12 @@
 // rwkv-wasm chat: a conversation at a terminal, or with lines from a pipe.
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
-import { type ChatFormat, type ChatTemplate, renderChat } from '../api.js';
+import type { ChatFormat } from '../api.js';
+import { formOf, type Template, templateFor } from '../page/chat/template.js';
 import { checkGenerateOptions } from '../page/options.js';
+import { fileName } from '../page/places.js';
 import { RwkvError, sentence } from '../shared/errors.js';
+import { storyteller } from '../storyteller.js';
 import { Conversation } from './conversation.js';
 import {
   addModelFlags,
@@ -18,7 +21,7 @@ import { interruptSignal, paint } from './terminal.js';
 
 interface Flags extends ModelFlags, SamplingFlags {
   readonly system?: string;
-  readonly template?: ChatTemplate | 'none';
+  readonly template?: Template;
   readonly think?: keyof typeof thinking;
   readonly state?: string;
 }
@@ -52,7 +55,7 @@ export function chatCommand(program: Command): void {
       new Option(
         '--template <name>',
         'how messages are written; none: what you write is continued as it stands ' +
-          "(default: g1 where the model's name has it, none for the storyteller, else world)",
+          '(default: g1 for models of that name, none for the storyteller, else world)',
       ).choices(['world', 'g1', 'none']),
     )
     .addOption(
@@ -70,7 +73,7 @@ async function chat(flags: Flags): Promise<void> {
   const format = formatOf(flags);
   const { system } = flags;
   if (format)
-    renderChat([{ role: 'user', content: '' }], format); // before a model is loaded for nothing
+    formOf(format.template, format.think); // before a model is loaded for nothing
   else if (system !== undefined || flags.think !== undefined)
     throw new RwkvError('invalid-argument', '--system and --think need --template world or g1');
   const options = samplingOptions(flags);
@@ -109,13 +112,8 @@ async function chat(flags: Flags): Promise<void> {
 
   const answer = async (text: string) => {
     reply = new AbortController();
-    let isBlank = format !== undefined; // the blank between `Assistant:` and its text is not shown
     try {
-      for await (const piece of conversation.say(text, reply.signal)) {
-        const shown = isBlank ? piece.trimStart() : piece;
-        if (shown !== '') isBlank = false;
-        process.stdout.write(shown);
-      }
+      for await (const piece of conversation.say(text, reply.signal)) process.stdout.write(piece);
     } catch (error) {
       if (!reply.signal.aborted) throw error;
     } finally {
@@ -161,9 +159,8 @@ async function chat(flags: Flags): Promise<void> {
   await model.dispose();
 }
 
-function formatOf({ template, think, model }: Flags): ChatFormat | undefined {
-  const usual = model === undefined ? 'none' : /g1/i.test(model) ? 'g1' : 'world';
-  const chosen = template ?? usual;
+function formatOf({ template, think, model = storyteller.model.href }: Flags) {
+  const chosen = template ?? templateFor({ name: fileName(model) });
   if (chosen === 'none') return undefined;
-  return { template: chosen, think: think && thinking[think] };
+  return { template: chosen, think: think && thinking[think] } satisfies ChatFormat;
 }

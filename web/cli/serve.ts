@@ -64,7 +64,7 @@ export function serveCommand(program: Command): void {
     .addOption(
       new Option(
         '--chat-template <name>',
-        "how conversations are written (default: g1 where the model's name has it, else world)",
+        'how conversations are written (default: g1 for models of that name, else world)',
       ).choices(['world', 'g1']),
     )
     .addOption(

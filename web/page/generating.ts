@@ -3,7 +3,7 @@
 import { RwkvError } from '../shared/errors.js';
 import type { Drawing, Prompt, ReadCounts } from '../shared/protocol.js';
 import type { Step } from '../shared/types.js';
-import type { ReplyView } from './chat/reply-view.js';
+import type { ReplyView } from './chat/reply.js';
 import type { CompletionResult, FinishReason } from './completion.js';
 import type { Matcher } from './grammar/grammar.js';
 import { StopTexts } from './stop-texts.js';

@@ -3,8 +3,10 @@
 import { RwkvError, unexpected } from '../shared/errors.js';
 import type { Prompt, Reply, Request, SessionOp } from '../shared/protocol.js';
 import type { ModelInfo, Step } from '../shared/types.js';
-import type { ReplyView } from './chat/reply-view.js';
-import { askForReply, type ChatMessage, type ChatOptions, turnBorder } from './chat/template.js';
+import type { ChatMessage } from './chat/messages.js';
+import { type ReplyView, viewBehind } from './chat/reply.js';
+import { type ChatOptions, chatTemplateFor } from './chat/template.js';
+import { render, turnBorder } from './chat/transcript.js';
 import type { Client } from './client.js';
 import { Completion, type PromptUsage } from './completion.js';
 import { type Call, generating } from './generating.js';
@@ -67,7 +69,8 @@ export class Session implements AsyncDisposable {
   /**
    * Adds messages to the conversation and generates the assistant's reply, as `complete` does. It goes on where the session
    * stands: a fresh session takes the whole conversation, later calls what is added to it. The reply comes without the blank
-   * before it, and with `<think>` in front where the model was told to think (see `splitThinking`).
+   * before it, and with `<think>` in front where the model was told to think (see `splitThinking`). It is all written in the
+   * model's template, unless the option `template` says otherwise.
    *
    * Afterwards the session stands exactly behind the reply that was delivered, whatever ended it. The template's stop texts end the
    * reply besides those of the option `stop`, but not with `grammar` or `jsonSchema`, which end it themselves. They are looked for
@@ -77,12 +80,15 @@ export class Session implements AsyncDisposable {
    */
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Completion {
     const { steps, result } = generating(() => {
-      const { template, think } = options;
+      const { template = chatTemplateFor(this.#info), think } = options;
       const checked = this.#check(options, 'chat', ['template', 'think']);
       const { structure } = checked;
-      const chat = askForReply(messages, { template, think }, structure !== undefined);
-      const stop = structure ? checked.stop : [...checked.stop, ...chat.stop];
-      return this.#callOf({ ...checked, stop }, this.#checkPrompt(chat.prompt), turnBorder, chat.reply);
+      if (structure && (think === true || think === 'short' || think === 'long'))
+        throw unexpected('option think', 'not to come with grammar or jsonSchema', think);
+      const chat = render(messages, { template, think }, structure !== undefined);
+      const stop = [...checked.stop, ...chat.stops];
+      const reply = viewBehind(chat.opening);
+      return this.#callOf({ ...checked, stop }, this.#checkPrompt(chat.prompt), turnBorder, reply);
     });
     return new Completion(textsOf(steps), result);
   }

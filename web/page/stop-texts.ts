@@ -10,8 +10,8 @@ export class StopTexts {
     this.#stops = stops;
   }
 
-  /** Takes some text; gives what is certain to stay, and the stop text that ends it, if one does. */
-  push(text: string): { text: string; stop?: string } {
+  /** Takes some text; gives what is certain to stay, and the stop text that ends it and what is behind, if one does. */
+  push(text: string): { text: string; stop?: string; behind?: string } {
     const all = this.#held + text;
     const found = this.#stops
       .map((stop) => ({ stop, at: all.indexOf(stop) }))
@@ -19,7 +19,8 @@ export class StopTexts {
       .sort((a, b) => a.at - b.at || b.stop.length - a.stop.length)[0];
     if (found) {
       this.#held = '';
-      return { text: all.slice(0, found.at), stop: found.stop };
+      const { stop, at } = found;
+      return { text: all.slice(0, at), stop, behind: all.slice(at + stop.length) };
     }
     const keep = Math.max(0, ...this.#stops.map((stop) => beginning(all, stop)));
     this.#held = all.slice(all.length - keep);

@@ -3,7 +3,8 @@
 //
 // Tokens are bytes. After token t comes t + 1; after 'z' the end of text. Token 200 makes `advance` throw. Logits are
 // [tokens read, passes, largest batch, sum of tokens read]; the sum starts from the number in a state's file, "state 7".
-// Of a model or a state that is "too large" it says so, and dies of one that "dies".
+// Of a model or a state that is "too large" it says so, and dies of one that "dies". One that "echoes" says what it was told,
+// with `|`, `(` and `)` for line breaks, `<` and `>`, so that no template takes its reply for the reply's end or a thought.
 
 const chunk = 16;
 
@@ -13,14 +14,22 @@ function trouble(name, text) {
   return text.includes('too large') && { error: { code: 'out-of-memory', message: `${name}: too large` } };
 }
 
+/** The token for one that was told; the end of text behind the last. */
+function echoOf(token = 0) {
+  return { 10: 124, 60: 40, 62: 41 }[token] ?? token;
+}
+
 export default async function create({ instantiateWasm }) {
   instantiateWasm({}, () => {});
   let passes = 0;
   let largestBatch = 0;
   let delay = 0; // ms of a pass
+  let echoes = false;
 
   class Session {
     queue = [];
+    told = [];
+    echoed = 0;
     read = 0;
     sum = 0;
     last = -1;
@@ -31,6 +40,7 @@ export default async function create({ instantiateWasm }) {
     prompt(tokens) {
       if (tokens.length === 0 && this.read === 0 && this.queue.length === 0) this.queue.push(0);
       this.queue.push(...tokens);
+      this.told.push(...tokens);
       return { value: null };
     }
     pending() {
@@ -48,7 +58,7 @@ export default async function create({ instantiateWasm }) {
       this.topLogprobs = topLogprobs;
     }
     fork() {
-      return Object.assign(new Session(0, 0), this, { queue: [...this.queue] });
+      return Object.assign(new Session(0, 0), this, { queue: [...this.queue], told: [...this.told] });
     }
     save() {
       return new TextEncoder().encode(`state ${this.sum}`);
@@ -61,6 +71,7 @@ export default async function create({ instantiateWasm }) {
       const { temperature } = this.sampling;
       if (this.pending() > 0 || this.last < 0) throw new Error('sampled too early');
       let token = this.last === 122 ? 0 : temperature === 2 ? 97 + (this.chance++ % 26) : this.last + 1;
+      if (echoes) token = echoOf(this.told[this.echoed++]);
       while (this.bias.get(token) === -Infinity) token++;
       if (token !== 0) this.queue.push(token);
       const step = { token, text: token === 0 ? '' : String.fromCharCode(token) };
@@ -98,6 +109,7 @@ export default async function create({ instantiateWasm }) {
       const troubled = trouble(source.name, text);
       if (troubled) return troubled;
       delay = Number(/delay=(\d+)/.exec(text)?.[1] ?? 0);
+      echoes = text.includes('echoes');
       for (const loaded of [0, source.size]) onProgress(loaded, source.size);
       const model = {
         value: {

@@ -1,6 +1,8 @@
 // From a call of the AI SDK to what is asked of a session, with warnings of what a text model cannot do.
-import type { ThinkMode } from '../../page/chat/template.js';
-import { Transcript, type TranscriptFormat, type Turn } from '../../page/chat/transcript.js';
+import type { ChatMessage } from '../../page/chat/messages.js';
+import { ReplyReader } from '../../page/chat/reply.js';
+import { type ThinkMode, type TranscriptFormat, templateFor } from '../../page/chat/template.js';
+import { Transcript } from '../../page/chat/transcript.js';
 import type { GenerateOptions } from '../../page/options.js';
 import type { CallOptions, Message, Prompt, Warning } from './types.js';
 
@@ -8,8 +10,7 @@ import type { CallOptions, Message, Prompt, Warning } from './types.js';
 export interface Call {
   readonly prompt: string;
   readonly options: GenerateOptions;
-  /** What the reply is, for `ReplyReader`. */
-  readonly kind: Transcript['kind'];
+  readonly reader: ReplyReader;
   readonly warnings: Warning[];
 }
 
@@ -45,19 +46,12 @@ export function prepareCall(
   if (call.tools?.length) warn('tools', 'RWKV models call no tools');
   const schema = call.responseFormat?.type === 'json' ? (call.responseFormat.schema ?? true) : undefined;
   const isStructured = schema !== undefined;
-  const transcript = new Transcript(thinking(call.reasoning, format, warn), model);
-  const turns = turnsOf(call.prompt, warn);
-  const last = turns.at(-1);
-  const prefix = last?.role === 'assistant' && !transcript.isPlain ? last.content : undefined;
-  const closed = transcript.closed(prefix === undefined ? turns : turns.slice(0, -1));
-  const stop = [
-    ...(isStructured ? [] : transcript.stops),
-    ...listOf(defaults.stop),
-    ...(call.stopSequences ?? []),
-  ];
+  const template = format.template ?? templateFor({ name: model });
+  const transcript = new Transcript(thinking(call.reasoning, { ...format, template }, warn));
+  const { prompt, stops } = transcript.written(turnsOf(call.prompt, warn), isStructured);
   return {
-    prompt: closed + transcript.begun(prefix, isStructured),
-    kind: isStructured ? 'plain' : transcript.kind,
+    prompt,
+    reader: new ReplyReader(prompt, isStructured ? 'none' : template),
     warnings,
     options: {
       ...defaults,
@@ -72,7 +66,7 @@ export function prepareCall(
       }),
       ...call.providerOptions?.[providerKey],
       ...(isStructured && { jsonSchema: schema }),
-      stop,
+      stop: [...stops, ...listOf(defaults.stop), ...(call.stopSequences ?? [])],
       signal: call.abortSignal,
     },
   };
@@ -91,7 +85,7 @@ function thinking(
   return format;
 }
 
-function turnsOf(prompt: Prompt, warn: (feature: string, details: string) => void): Turn[] {
+function turnsOf(prompt: Prompt, warn: (feature: string, details: string) => void): ChatMessage[] {
   return prompt.flatMap((message) => {
     if (message.role !== 'tool') return { role: message.role, content: textOf(message, warn) };
     warn('tool messages', 'RWKV models call no tools: the message is left out');

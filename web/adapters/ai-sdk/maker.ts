@@ -1,6 +1,6 @@
 // Makes language models of the AI SDK.
 
-import { Transcript, type TranscriptFormat } from '../../page/chat/transcript.js';
+import { checkFormat, type TranscriptFormat } from '../../page/chat/template.js';
 import type { RWKV } from '../../page/load.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
 import { fileName } from '../../page/places.js';
@@ -33,7 +33,7 @@ function makeModel(load: RWKV['load'], model: ModelOrSource, settings: RwkvSetti
   checkGenerateOptions(defaults);
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     throw unexpected('option name', 'a text that is not empty', name);
-  new Transcript(format);
+  checkFormat(format);
   return new RwkvLanguageModel(
     name ?? nameOf(model),
     new LazyModel(load, model, loadOptions),

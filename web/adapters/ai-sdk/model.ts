@@ -1,7 +1,7 @@
 // A language model of the AI SDK: each request is a session of its own that reads the whole conversation.
 
-import { type ReplyPart, ReplyReader } from '../../page/chat/reply.js';
-import type { TranscriptFormat } from '../../page/chat/transcript.js';
+import type { ReplyPart } from '../../page/chat/reply.js';
+import type { TranscriptFormat } from '../../page/chat/template.js';
 import type { CompletionResult } from '../../page/completion.js';
 import { checkGenerateOptions, type GenerateOptions, randomSeed } from '../../page/options.js';
 import type { Session } from '../../page/session.js';
@@ -123,9 +123,8 @@ export class RwkvLanguageModel implements LanguageModelV4 {
 }
 
 // The parts of a reply as they come, and, when they have ended, what it came to. The session is given back then.
-function reply({ prompt, options, kind }: Call, session: Session, failed: (error: unknown) => void) {
+function reply({ prompt, options, reader }: Call, session: Session, failed: (error: unknown) => void) {
   const completion = session.complete(prompt, options);
-  const reader = new ReplyReader(prompt, kind);
   async function* parts(): AsyncGenerator<ReplyPart, void, undefined> {
     try {
       for await (const piece of completion) yield reader.push(piece);

@@ -1,5 +1,5 @@
 // The endpoints of OpenAI's API: bodies in, whole answers or streams of chunks out.
-import { type ChatFormat, renderChat } from '../../page/chat/template.js';
+import { type ChatFormat, chatTemplateFor, chatTemplates, checkFormat } from '../../page/chat/template.js';
 import type { RWKV } from '../../page/load.js';
 import type { Model } from '../../page/model.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
@@ -25,10 +25,7 @@ import type {
 export interface OpenAIOptions extends LoadOptions {
   /** The model's name in answers. Default: its file's name, less the ending. */
   name?: string | undefined;
-  /**
-   * How conversations are written, as for `session.chat`. Default: with the template `'g1'` where the name of the model's file has
-   * it, else `'world'`.
-   */
+  /** How conversations are written. Default: as for `session.chat`. */
   chat?: ChatFormat | undefined;
   /** Options of `session.complete` that requests start from, such as `{ maxTokens: 1000, topP: 0.5 }`. */
   defaults?: GenerateOptions | undefined;
@@ -72,7 +69,7 @@ export function createEndpoints(
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     throw unexpected('option name', 'a text that is not empty', name);
   if (!parallels.accepts(parallel)) throw unexpected('option parallel', parallels.expected, parallel);
-  renderChat([{ role: 'user', content: '' }], format); // checks it
+  checkFormat(format, chatTemplates);
   const slots = new Slots(parallel);
   const lazy = new LazyModel(load, source, loadOptions);
   const since = seconds();
@@ -84,8 +81,8 @@ export function createEndpoints(
     owned_by: 'rwkv-wasm',
   });
   const formatFor = ({ info }: Model): ChatFormat => ({
-    template: /g1/i.test(info.name) ? 'g1' : 'world',
     ...format,
+    template: format.template ?? chatTemplateFor(info),
   });
   const headOf = (model: Model, prefix: string): ReplyHead => ({
     id: prefix + randomId(),

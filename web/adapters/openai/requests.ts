@@ -1,10 +1,11 @@
 // From the body of a request to what is asked of the model: every parameter by name, checked before anything is computed.
-import { type ChatFormat, type ChatMessage, renderChat } from '../../page/chat/template.js';
+import type { ChatMessage } from '../../page/chat/messages.js';
+import type { ChatFormat } from '../../page/chat/template.js';
+import { render } from '../../page/chat/transcript.js';
 import type { GenerateOptions } from '../../page/options.js';
 import { boolean, integer, number, oneOf, type Rule } from '../../page/rules.js';
 import { invalidRequest } from './errors.js';
 import { anyObject, anyText, either, Fields, listOf, someText } from './fields.js';
-import { plainForm, type ReplyForm, replyForm } from './reply-text.js';
 
 /** A checked request. */
 export interface Job {
@@ -18,7 +19,10 @@ export interface Job {
   /** How many of the likeliest tokens to tell in each place; -1: no log probabilities. */
   readonly topLogprobs: number;
   readonly seed: number | undefined;
-  readonly form: ReplyForm;
+  /** What a chat's template wrote of the reply. */
+  readonly opening: string | undefined;
+  /** Texts that end it. */
+  readonly ends: readonly string[];
   /** All else that `session.generate` is told. */
   readonly options: GenerateOptions;
 }
@@ -107,15 +111,9 @@ export function chatJob(body: unknown, defaults: GenerateOptions): ReadyJob {
     },
   };
   return (format) => {
-    // A reply that keeps a schema begins at once and ends where the schema does.
-    const { prompt, stop } = renderChat(conversation, schema ? withoutThought(format) : format);
-    const isBegun = conversation.at(-1)?.role === 'assistant';
-    return { ...job, prompts: [prompt], form: replyForm(prompt, schema ? [] : stop, isBegun) };
+    const { prompt, stops, opening } = render(conversation, format, schema !== undefined);
+    return { ...job, prompts: [prompt], opening, ends: stops };
   };
-}
-
-function withoutThought(format: ChatFormat): ChatFormat {
-  return format.template === 'g1' ? { ...format, think: 'auto' } : format;
 }
 
 /** @throws OpenAIError */
@@ -130,7 +128,7 @@ export function completionJob(body: unknown, defaults: GenerateOptions): ReadyJo
   const list = typeof prompt === 'string' || tokenList.accepts(prompt) ? [prompt] : prompt;
   if (list.length * common.n > mostTexts)
     throw fields.invalid('n', `at most ${mostTexts} texts from all prompts together`);
-  return () => ({ ...common, prompts: list, form: plainForm, echo, topLogprobs });
+  return () => ({ ...common, prompts: list, opening: undefined, ends: [], echo, topLogprobs });
 }
 
 function readCommon(fields: Fields, most: Rule<number>, defaults: GenerateOptions) {

@@ -1,9 +1,10 @@
 // A checked request on the model: a session for each choice, all of them at once, and none of them left afterwards.
+import { viewBehind } from '../../page/chat/reply.js';
 import type { Model } from '../../page/model.js';
 import { type GenerateOptions, randomSeed } from '../../page/options.js';
 import type { Session } from '../../page/session.js';
+import { StopTexts } from '../../page/stop-texts.js';
 import type { Step } from '../../shared/types.js';
-import { type ReplyForm, ReplyText } from './reply-text.js';
 import type { Job } from './requests.js';
 import type { Slots } from './slots.js';
 import type { OpenAIFinishReason, Usage } from './types.js';
@@ -67,7 +68,7 @@ export async function* run(
       for (let i = 0; i < job.n; i++) {
         const own = i === 0 ? session : keep(await session.fork());
         const options = { ...job.options, topLogprobs: job.topLogprobs, seed: (seed + i) % 2 ** 53, signal };
-        choices.push(choose(own, choices.length, options, job.form, echo, texts));
+        choices.push(choose(own, choices.length, options, job, echo, texts));
       }
     }
 
@@ -103,13 +104,14 @@ async function* choose(
   session: Session,
   choice: number,
   { topLogprobs, ...options }: ChoiceOptions,
-  form: ReplyForm,
+  { opening, ends }: Job,
   echo: readonly Token[],
   texts: TokenTexts,
 ): AsyncGenerator<Happening, void, undefined> {
   const tellsLogprobs = topLogprobs >= 0;
   const steps = session.generate('', tellsLogprobs ? { ...options, topLogprobs } : options);
-  const reply = new ReplyText(form);
+  const view = viewBehind(opening);
+  const stops = new StopTexts(ends);
   const told = (text: string, tokens: readonly Token[] = []): Happening[] =>
     text === '' && tokens.length === 0 ? [] : [{ kind: 'text', choice, text, tokens }];
 
@@ -123,14 +125,14 @@ async function* choose(
   for await (const step of steps) {
     yield* begin(); // not before the first step: by then it shows what is wrong with a request
     if (step.token !== 0) count++;
-    const { text, hasEnded } = reply.push(step.text);
+    const { text, stop } = stops.push(view.shown(step.text));
     yield* told(text, tellsLogprobs ? await texts.tokensOf(step) : []);
-    if (!hasEnded) continue;
+    if (stop === undefined) continue;
     yield { kind: 'end', choice, reason: 'stop', tokens: count };
     return;
   }
   yield* begin();
-  yield* told(reply.rest());
+  yield* told(stops.rest());
   const { finishReason } = await steps.result;
   yield { kind: 'end', choice, reason: finishReason === 'length' ? 'length' : 'stop', tokens: count };
 }

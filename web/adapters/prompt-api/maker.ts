@@ -1,6 +1,7 @@
 // Makes what stands in for the global `LanguageModel`.
 
-import { Transcript, type TranscriptFormat } from '../../page/chat/transcript.js';
+import { checkFormat, type TranscriptFormat } from '../../page/chat/template.js';
+import { Transcript } from '../../page/chat/transcript.js';
 import type { RWKV } from '../../page/load.js';
 import {
   checkGenerateOptions,
@@ -52,7 +53,7 @@ function makeLanguageModel(
   const defaults: GenerateOptions = { maxTokens: 1024, ...given };
   checkGenerateOptions(defaults);
   checkSessionOptions({ seed });
-  new Transcript({ template, think });
+  checkFormat({ template, think });
   const lazy = new LazyModel(load, model, loadOptions);
 
   async function create(options: LanguageModelCreateOptions): Promise<PromptApiSession> {

@@ -1,12 +1,12 @@
 // Prompts as callers write them, checked as the specification's "validate and canonicalize a prompt" has it.
 
-import type { Turn } from '../../page/chat/transcript.js';
+import type { ChatMessage } from '../../page/chat/messages.js';
 import { exception } from './errors.js';
 import type { LanguageModelPrompt } from './types.js';
 
 /** A checked prompt. */
 export interface CheckedPrompt {
-  readonly turns: readonly Turn[];
+  readonly turns: readonly ChatMessage[];
   /** What a reply begins with; `undefined`: it begins anew. */
   readonly prefix: string | undefined;
 }
@@ -16,7 +16,7 @@ export function checkPrompt(input: LanguageModelPrompt): CheckedPrompt {
   if (typeof input === 'string') return { turns: [{ role: 'user', content: input }], prefix: undefined };
   const messages: readonly unknown[] = listOf(input, 'the prompt: expected a text or a list of messages');
   if (messages.length === 0) return { turns: [{ role: 'user', content: '' }], prefix: undefined };
-  const turns: Turn[] = [];
+  const turns: ChatMessage[] = [];
   let prefix: string | undefined;
   messages.forEach((message, i) => {
     const at = `message ${i}`;

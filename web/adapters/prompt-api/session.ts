@@ -196,7 +196,7 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
       seed: (this.#seed + this.#standing.replies) % 2 ** 53,
       signal,
     };
-    const reader = new ReplyReader(begun, constraint ? 'plain' : transcript.kind);
+    const reader = new ReplyReader(begun, constraint ? 'none' : transcript.template);
     let reply = '';
     const hear = (answer: string) => {
       reply += answer;

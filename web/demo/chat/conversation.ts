@@ -48,8 +48,7 @@ export async function say(content: string): Promise<void> {
       session = await writer.createSession();
       if (!isFirst) added.splice(0, added.length, ...messages.value);
     }
-    const template = /g[01]/i.test(modelName.value) ? 'g1' : 'world';
-    const options = { ...sampling(), maxTokens: numbers.length.value, template, signal: own.signal } as const;
+    const options = { ...sampling(), maxTokens: numbers.length.value, signal: own.signal };
     let isDue = false;
     for await (const piece of session.chat(added, think.value ? { ...options, think: true } : options)) {
       said += piece;

@@ -1,66 +1,87 @@
-// Conversations as the text that a session reads: what chat.ts writes for chat models, in the pieces that a conversation
-// grows by; and plain text for models that only continue texts.
+// Conversations written in a template: whole, or in the pieces that they grow by.
+import { type ChatMessage, checkMessages, textOf } from './messages.js';
+import {
+  type ChatFormat,
+  chatTemplates,
+  checkFormat,
+  type Form,
+  formOf,
+  type Template,
+  type TranscriptFormat,
+  templateFor,
+} from './template.js';
 
-import { unexpected } from '../../shared/errors.js';
-import { storyteller } from '../../storyteller.js';
-import { fileName } from '../places.js';
-import { type ChatMessage, type ChatTemplate, renderChat, type ThinkMode, turnBorder } from './template.js';
-
-/** How adapters write conversations. */
-export interface TranscriptFormat {
-  /**
-   * `'world'` and `'g1'`: the models' chat forms, as for `renderChat`. `'none'`: for models that only continue texts, such as
-   * the storyteller. Texts then follow each other as they are, and a blank line follows a system text. Default `'world'`;
-   * `'none'` for the embedded model.
-   */
-  template?: ChatTemplate | 'none' | undefined;
-  /** Whether a G1 model thinks before it answers. Default false. */
-  think?: ThinkMode | undefined;
+/** A conversation as text. */
+export interface RenderedChat {
+  /** Ends where the reply begins: without a blank behind it, which belongs to the reply's first token. */
+  readonly prompt: string;
+  /** Texts that end the reply and are not part of it. */
+  readonly stop: string[];
 }
 
-/** One message, its text in one piece. */
-export interface Turn {
-  readonly role: ChatMessage['role'];
-  readonly content: string;
+/** A conversation as text, and how the reply to it is read. */
+export interface Written {
+  readonly prompt: string;
+  /** Texts that end the reply. None where a grammar rules it: it ends by its rules. */
+  readonly stops: readonly string[];
+  /** What the template wrote behind `Assistant:`; `undefined`: the caller has begun the reply. */
+  readonly opening: string | undefined;
 }
+
+/** What divides turns. */
+export const turnBorder = '\n\n';
+
+const speakers: Readonly<Record<ChatMessage['role'], string>> = {
+  system: 'System:',
+  user: 'User:',
+  assistant: 'Assistant:',
+};
 
 export class Transcript {
-  readonly #format: TranscriptFormat & { readonly template: ChatTemplate | 'none' };
-  /** Texts that end a reply. */
-  readonly stops: readonly string[];
+  readonly template: Template;
+  readonly #form: Form;
 
   /**
-   * @param model - the model's name; none where it is not loaded yet and only the format is to be checked
+   * @param model - the model's name, which tells the template where none is given
    * @throws RwkvError `invalid-argument`
    */
-  constructor(given: TranscriptFormat, model?: string) {
-    const template = given.template ?? (model === fileName(storyteller.model.href) ? 'none' : 'world');
-    const format = { ...given, template };
-    const { think } = format;
-    if (template === 'none' && think !== undefined)
-      throw unexpected('option think', "only the template 'g1'", 'none');
-    this.#format = format;
-    this.stops = this.isPlain ? [] : renderChat([empty], this.#chatFormat).stop;
+  constructor({ template, think }: TranscriptFormat, model = '') {
+    this.template = template ?? templateFor({ name: model });
+    this.#form = formOf(this.template, think);
+  }
+
+  /** Texts that end a reply. */
+  get stops(): readonly string[] {
+    return this.#form.stops;
   }
 
   /** Whether texts just follow each other. */
   get isPlain(): boolean {
-    return this.#format.template === 'none';
+    return this.template === 'none';
   }
 
-  /** What replies are, for `ReplyReader`. */
-  get kind(): 'plain' | 'talker' | 'thinker' {
-    if (this.isPlain) return 'plain';
-    return this.#format.template === 'g1' ? 'thinker' : 'talker';
+  /** A whole conversation. A last message of the assistant is the beginning of its reply. */
+  written(messages: readonly ChatMessage[], isStructured = false): Written {
+    const last = messages.at(-1);
+    const prefix = last?.role === 'assistant' ? last : undefined;
+    const closed = this.closed(prefix ? messages.slice(0, -1) : messages, isStructured);
+    return {
+      prompt: closed + this.begun(prefix && textOf(prefix), isStructured),
+      stops: isStructured ? [] : this.stops,
+      opening: prefix || this.isPlain ? undefined : this.#opening(isStructured),
+    };
   }
 
   /** Turns that are over. What follows them begins a turn. */
-  closed(turns: readonly Turn[]): string {
-    if (this.isPlain)
-      return turns.map(({ role, content }) => (role === 'system' ? content + turnBorder : content)).join('');
-    if (turns.length === 0) return '';
-    const { prompt } = renderChat([...turns, { role: 'assistant', content: '' }], this.#chatFormat);
-    return prompt.slice(0, prompt.length - speaker.length);
+  closed(turns: readonly ChatMessage[], isStructured = false): string {
+    const lastUser = turns.findLastIndex(({ role }) => role === 'user');
+    const request = isStructured ? '' : this.#form.request;
+    return turns
+      .map((turn, i) => {
+        if (!this.isPlain) return this.#turn(turn, i === lastUser ? request : '') + turnBorder;
+        return textOf(turn) + (turn.role === 'system' ? turnBorder : '');
+      })
+      .join('');
   }
 
   /**
@@ -71,10 +92,8 @@ export class Transcript {
    */
   begun(prefix: string | undefined, isStructured = false): string {
     if (this.isPlain) return prefix ?? '';
-    if (prefix !== undefined || isStructured)
-      return renderChat([{ role: 'assistant', content: prefix ?? '' }], this.#chatFormat).prompt;
-    const { prompt } = renderChat([empty], this.#chatFormat);
-    return prompt.slice(prompt.indexOf(speaker));
+    if (prefix === undefined) return speakers.assistant + this.#opening(isStructured);
+    return this.#turn({ role: 'assistant', content: prefix }, '');
   }
 
   /** A reply that is over, behind its opening: `prefix` and what was generated behind it, without thoughts. */
@@ -82,11 +101,39 @@ export class Transcript {
     return this.isPlain ? prefix + reply : this.closed([{ role: 'assistant', content: prefix + reply }]);
   }
 
-  get #chatFormat() {
-    const { template, think } = this.#format;
-    return { template: template === 'none' ? undefined : template, think };
+  #opening(isStructured: boolean): string {
+    return isStructured ? '' : this.#form.opening;
+  }
+
+  // A blank line within a turn would look like its end.
+  #turn(message: ChatMessage, request: string): string {
+    const text = textOf(message).replaceAll('\r\n', '\n').trim();
+    const isKept = message.role === 'assistant' && this.#form.keepsBlankLines;
+    const said = (isKept ? text : text.replace(/\n{2,}/g, '\n')) + request;
+    return said === '' ? speakers[message.role] : `${speakers[message.role]} ${said}`;
   }
 }
 
-const speaker = 'Assistant:';
-const empty: Turn = { role: 'system', content: '' };
+/** A conversation turn by turn, checked. @throws RwkvError `invalid-argument`, naming the message or the option */
+export function render(messages: readonly ChatMessage[], format: ChatFormat, isStructured = false): Written {
+  checkFormat(format, chatTemplates);
+  const transcript = new Transcript(format);
+  checkMessages(messages);
+  return transcript.written(messages, isStructured);
+}
+
+/**
+ * The text of a conversation: turns such as `User: Hello`, divided by blank lines, and `Assistant:` to be answered. A last
+ * message of the assistant is the beginning of its reply, which goes on there.
+ *
+ * Line ends become `\n`, texts are trimmed, and blank lines within a turn become line breaks: a blank line would look like the
+ * turn's end. Only replies of G1 models keep theirs.
+ *
+ * The forms are those of the authors' own files: RWKV7-G1x-templates.txt in BlinkDL's RWKV-LM and API_DEMO_CHAT.py in ChatRWKV.
+ *
+ * @throws RwkvError `invalid-argument`, naming the message or the option
+ */
+export function renderChat(messages: readonly ChatMessage[], options: ChatFormat = {}): RenderedChat {
+  const { prompt, stops } = render(messages, options);
+  return { prompt, stop: [...stops] };
+}
