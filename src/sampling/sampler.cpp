@@ -1,6 +1,5 @@
 #include "sampling/sampler.h"
 
-#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <limits>
@@ -48,8 +47,7 @@ int32_t Sampler::sample(std::span<float> logits, const SamplingOptions& options)
   const Summits summits(logits);
   const float max = summits.max();
   if (max == -kInfinity) return 0;  // the end of text
-  if (max == kInfinity || options.temperature == 0 || options.top_p == 0)
-    return int32_t(std::find(logits.begin(), logits.end(), max) - logits.begin());
+  if (max == kInfinity || options.temperature == 0 || options.top_p == 0) return int32_t(summits.first(max));
 
   Kept kept = select_tokens(logits, summits, options);
   // p^(1/temperature), in units of the largest: typical_p may have left out the likeliest.

@@ -69,4 +69,11 @@ Summits::Summits(std::span<float> logits) : logits_(logits) {
   }
 }
 
+size_t Summits::first(float least) const {
+  size_t i = 0;
+  while (!(heights_[i / kBlock] >= least)) i += kBlock;
+  while (!(logits_[i] >= least)) ++i;
+  return i;
+}
+
 }  // namespace rwkv

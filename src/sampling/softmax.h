@@ -27,6 +27,9 @@ class Summits {
   explicit Summits(std::span<float> logits);
   float max() const { return largest(heights_); }
 
+  // Where the first logit that is `least` or more stands. REQUIRES: there is one.
+  size_t first(float least) const;
+
   // Calls f(i) for the logits that are `least` or more, in order.
   template <class F>
   void reach(float least, F f) const {

@@ -72,6 +72,7 @@ TEST_CASE("summits lead to every logit above a bound, in order") {
         if (before[i] >= least || (std::isnan(before[i]) && least == -kInfinity)) expected.push_back(i);
       summits.reach(least, [&](size_t i) { found.push_back(i); });
       CHECK(found == expected);
+      if (!expected.empty()) CHECK(summits.first(least) == expected[0]);
     }
   }
 }
