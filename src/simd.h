@@ -244,7 +244,7 @@ inline ByteQuads byte_quads(const i32x4 (&v)[8]) {
 #endif
 }
 
-// The nearest half, ties to even, in the low 16 bits of each lane; as float_to_half (dtype.h).
+// The nearest half, ties to even, in the low 16 bits of each lane; as float_to_half (quant/dtype.h).
 inline i32x4 to_half(f32x4 v) {
   const i32x4 bits = bits_of(v), magnitude = bits & i32x4(0x7FFFFFFF);
   const i32x4 normal = (magnitude - i32x4(0x38000000 - 0xFFF) + ((magnitude >> 13) & i32x4(1))) >> 13;

@@ -13,8 +13,9 @@
 
 namespace rwkv {
 
-// Element types of tensors in files (dtype.h tells their bytes). All but the first three hold blocks along
-// the last axis: ggml's of 32 and of 256 elements, and ours, whole matrices in kernel layout (quant.h).
+// Element types of tensors in files (quant/dtype.h tells their bytes). All but the first three hold blocks
+// along the last axis: ggml's of 32 and of 256 elements, and ours, whole matrices in kernel layout
+// (quant/matrix.h).
 enum class DType : uint8_t {
   kF32,
   kF16,

@@ -7,12 +7,12 @@
 
 #include <algorithm>
 
-#include "dtype.h"
 #include "formats/checkpoint.h"
 #include "formats/containers/bytes.h"
 #include "formats/containers/cursor.h"
 #include "formats/dialects/rules.h"
 #include "formats/ggml_tensor.h"
+#include "quant/dtype.h"
 
 namespace rwkv {
 namespace {

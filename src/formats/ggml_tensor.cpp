@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "dtype.h"
 #include "formats/containers/bytes.h"
+#include "quant/dtype.h"
 
 namespace rwkv {
 

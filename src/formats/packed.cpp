@@ -6,7 +6,7 @@
 
 #include "formats/containers/bytes.h"
 #include "formats/views.h"
-#include "quant.h"
+#include "quant/matrix.h"
 
 namespace rwkv {
 namespace {

@@ -7,11 +7,11 @@
 
 #include <algorithm>
 
-#include "dtype.h"
 #include "formats/checkpoint.h"
 #include "formats/containers/bytes.h"
 #include "formats/containers/json.h"
 #include "formats/packed.h"
+#include "quant/dtype.h"
 
 namespace rwkv {
 namespace {

@@ -1,7 +1,7 @@
 // Tensors made of others, for readers whose files store things turned or joined.
 #pragma once
 
-#include "dtype.h"
+#include "quant/dtype.h"
 #include "tensor.h"
 
 namespace rwkv {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "quant.h"
+#include "quant/matrix.h"
 
 namespace rwkv {
 

@@ -5,7 +5,7 @@
 
 #include <span>
 
-#include "quant.h"
+#include "quant/matrix.h"
 #include "tensor.h"
 
 namespace rwkv {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "kernels/choice.h"
-#include "quant.h"
+#include "quant/matrix.h"
 #include "tensor.h"
 
 namespace rwkv {

@@ -1,9 +1,9 @@
 // Sessions as bytes: saved_session.md describes them.
 #include <bit>
 
-#include "dtype.h"
 #include "formats/containers/bytes.h"
 #include "formats/containers/cursor.h"
+#include "quant/dtype.h"
 #include "session/session.h"
 #include "tokenizer/utf8.h"
 

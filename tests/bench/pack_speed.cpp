@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "bench/stopwatch.h"
-#include "quant.h"
+#include "quant/matrix.h"
 #include "reference.h"
 
 using namespace rwkv;

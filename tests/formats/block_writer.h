@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "dtype.h"
+#include "quant/dtype.h"
 #include "support.h"
 
 namespace rwkv {

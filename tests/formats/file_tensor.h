@@ -4,8 +4,8 @@
 #include <span>
 #include <utility>
 
-#include "dtype.h"
 #include "formats/checkpoint.h"
+#include "quant/dtype.h"
 #include "support.h"
 
 namespace rwkv {

@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "dtype.h"
 #include "formats/checkpoint.h"
 #include "formats/containers/bytes.h"
-#include "quant.h"
+#include "quant/dtype.h"
+#include "quant/matrix.h"
 
 namespace rwkv {
 

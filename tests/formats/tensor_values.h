@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "dtype.h"
 #include "formats/checkpoint.h"
+#include "quant/dtype.h"
 
 namespace rwkv {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "formats/checkpoint.h"
-#include "quant.h"
+#include "quant/matrix.h"
 #include "support.h"
 
 namespace rwkv::fuzz {

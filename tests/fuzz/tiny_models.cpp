@@ -1,7 +1,7 @@
 #include "fuzz/tiny_models.h"
 
-#include "dtype.h"
 #include "formats/containers/bytes.h"
+#include "quant/dtype.h"
 
 namespace rwkv::fuzz {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <map>
 
-#include "dtype.h"
 #include "formats/checkpoint.h"
 #include "formats/safetensors_writer.h"
+#include "quant/dtype.h"
 #include "reference.h"
 
 namespace rwkv {

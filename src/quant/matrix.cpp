@@ -1,11 +1,11 @@
-#include "quant.h"
+#include "quant/matrix.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
 
-#include "quant_q4.h"
+#include "quant/q4.h"
 #include "simd.h"
 
 namespace rwkv {

@@ -1,8 +1,8 @@
-#include "quant_q4.h"
+#include "quant/q4.h"
 
 #include <vector>
 
-#include "quant.h"
+#include "quant/matrix.h"
 #include "simd.h"
 
 namespace rwkv {

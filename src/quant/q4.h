@@ -14,7 +14,7 @@ inline void put_half(std::byte* out, int half, i32x4 bits) {
   (half ? i32x4::load_unaligned(lanes) | bits : bits).store_unaligned(lanes);
 }
 
-// Packs one half of a q4 group (quant.h, Matrix). `columns` (K, 4): the rows' values column by column, all
+// Packs one half of a q4 group (matrix.h, Matrix). `columns` (K, 4): the rows' values column by column, all
 // finite.
 void pack_q4(const float* columns, int cols, int half, bool were_quantized, std::byte* group);
 

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "dtype.h"
 #include "formats/block_writer.h"
+#include "quant/dtype.h"
 #include "reference.h"
 #include "support.h"
 

@@ -1,4 +1,4 @@
-#include "quant.h"
+#include "quant/matrix.h"
 
 #include <catch_amalgamated.hpp>
 #include <cmath>

@@ -1,7 +1,7 @@
 // ggml's quantised types, all but Q8_0: small integers in blocks along a row.
 #pragma once
 
-#include "dtype.h"
+#include "quant/dtype.h"
 
 namespace rwkv {
 

@@ -1,10 +1,10 @@
-#include "dtype.h"
+#include "quant/dtype.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
-#include "decode_blocks.h"
+#include "quant/decode_blocks.h"
 
 namespace rwkv {
 

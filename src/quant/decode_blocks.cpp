@@ -1,4 +1,4 @@
-#include "decode_blocks.h"
+#include "quant/decode_blocks.h"
 
 #include <cstring>
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "dtype.h"
+#include "quant/dtype.h"
 #include "tensor.h"
 
 namespace rwkv {
