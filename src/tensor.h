@@ -15,7 +15,7 @@ namespace rwkv {
 
 // Element types of tensors in files (quant/dtype.h tells their bytes). All but the first three hold blocks
 // along the last axis: ggml's of 32 and of 256 elements, and ours, whole matrices in kernel layout
-// (quant/matrix.h).
+// (quant/table.h).
 enum class DType : uint8_t {
   kF32,
   kF16,
@@ -34,13 +34,6 @@ enum class DType : uint8_t {
   kPackedQ8,
   kPackedQ4,
 };
-
-constexpr const char* dtype_name(DType dtype) {
-  constexpr const char* kNames[] = {"F32",        "F16",        "BF16",      "Q4_0",     "Q4_1", "Q5_0",
-                                    "Q5_1",       "Q8_0",       "Q4_K",      "Q5_K",     "Q6_K", "U8",
-                                    "packed F32", "packed F16", "packed Q8", "packed Q4"};
-  return kNames[int(dtype)];
-}
 
 using Shape = std::vector<int64_t>;
 

@@ -6,6 +6,7 @@
 #include "formats/checkpoint.h"
 #include "kernels/choice.h"
 #include "model/conversion.h"
+#include "quant/table.h"
 #include "session/session.h"
 #include "tokenizer/embedded_tokenizer.h"
 
@@ -26,15 +27,10 @@ Result<std::unique_ptr<Tokenizer>> make_tokenizer(const val& vocabulary, const C
                           : make_world_tokenizer(name, bytes);
 }
 
-constexpr Quantization kQuantizations[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8,
-                                           Quantization::kQ4};
-
 // What was asked for; `null`: what a packed file was made for, else q8.
 Quantization chosen(const val& asked, const Checkpoint& checkpoint) {
   const std::string name = asked.isNull() ? checkpoint.packed_as : asked.as<std::string>();
-  for (const Quantization known : kQuantizations)
-    if (name == quantization_name(known)) return known;
-  return Quantization::kQ8;
+  return find_quantization(name).value_or(Quantization::kQ8);
 }
 
 // A model in the making. Its parts are read one by one, so that the worker hears its messages in between and

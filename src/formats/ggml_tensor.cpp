@@ -11,8 +11,8 @@ Result<DType> ggml_type(const Source& source, std::string_view tensor, std::span
                         uint32_t type) {
   const char* name = type < names.size() ? names[type] : nullptr;
   if (!name) return bad_file(source, printable(tensor) + ": unknown tensor type " + std::to_string(type));
-  for (DType ours = DType::kF32; !is_packed(ours); ours = DType(int(ours) + 1))
-    if (std::string_view(dtype_name(ours)) == name) return ours;
+  for (const DTypeRow& ours : kDTypes)
+    if (std::string_view(ours.name) == name) return ours.dtype;
   return unsupported(source, printable(tensor) + ": tensor type " + name + " is not supported");
 }
 

@@ -6,21 +6,20 @@
 
 #include "formats/containers/bytes.h"
 #include "formats/views.h"
-#include "quant/matrix.h"
+#include "quant/table.h"
 
 namespace rwkv {
 namespace {
 
-// The types that U8 tensors may stand for; packed types under the names of their quantization.
-constexpr DType kTypes[] = {DType::kPackedF32, DType::kPackedF16, DType::kPackedQ8, DType::kPackedQ4,
-                            DType::kQ4_0,      DType::kQ4_1,      DType::kQ5_0,     DType::kQ5_1,
-                            DType::kQ8_0,      DType::kQ4_K,      DType::kQ5_K,     DType::kQ6_K};
 constexpr std::string_view kTransposedMark = ".T";
 constexpr int64_t kMaxSize = INT32_MAX;
 constexpr uint32_t kOne =
     0x3F800000;  // the bits of 1.0f, above those of every smaller float that is not negative
 
-std::string_view type_name(DType dtype) {
+// U8 tensors may stand for packed matrices, under the name of their quantization, and for ggml's blocks.
+constexpr bool may_stand(const DTypeRow& type) { return is_packed(type.dtype) || type.elements > 1; }
+
+constexpr std::string_view type_name(DType dtype) {
   return is_packed(dtype) ? quantization_name(format_of(dtype)) : dtype_name(dtype);
 }
 
@@ -41,11 +40,12 @@ bool describe(std::string_view text, Tensor& tensor) {
   std::string_view type = take_word(text);
   const bool is_transposed = type.ends_with(kTransposedMark);
   if (is_transposed) type.remove_suffix(kTransposedMark.size());
-  const DType* known =
-      std::find_if(std::begin(kTypes), std::end(kTypes), [&](DType t) { return type_name(t) == type; });
-  if (known == std::end(kTypes)) return false;
+  const DTypeRow* known = std::find_if(std::begin(kDTypes), std::end(kDTypes), [&](const DTypeRow& row) {
+    return may_stand(row) && type_name(row.dtype) == type;
+  });
+  if (known == std::end(kDTypes)) return false;
 
-  tensor.dtype = *known;
+  tensor.dtype = known->dtype;
   tensor.shape.clear();
   while (!text.empty()) {
     uint64_t size = 0;
@@ -62,8 +62,7 @@ bool describe(std::string_view text, Tensor& tensor) {
   }
   const Quantization format = format_of(tensor.dtype);
   if (tensor.shape.size() != 2 || format_for(format, int(cols)) != format) return false;
-  const uint64_t groups = (uint64_t(tensor.shape[0]) + kGroup - 1) / kGroup;
-  if (tensor.bytes != groups * Matrix::group_bytes(format, int(cols))) return false;
+  if (tensor.bytes != number_format(format).bytes(int(tensor.shape[0]), int(cols))) return false;
   if (is_transposed) tensor = transposed(std::move(tensor));
   return true;
 }

@@ -49,21 +49,21 @@ void store_pairs(i32x4 quads, std::byte* out) {
 void fill_quantized(const float* x, int blocks, Quantization format, Form form, int T, int t,
                     std::byte* out) {
   const int size = quad_bytes(form);
-  for (int b = 0; b < blocks; ++b, x += kBlock, out += T * (8 + Matrix::kQuads * size)) {
+  for (int b = 0; b < blocks; ++b, x += kBlock, out += T * (8 + kQuads * size)) {
     const QuantizedBlock block = quantize(x);
     std::memcpy(out + 4 * t, &block.scale, 4);
-    const int32_t start = format == Quantization::kQ8 ? -Matrix::kQ8Offset * (block.sums[0] + block.sums[1])
-                                                      : ((-Matrix::kQ4Offset * block.sums[0]) & 0xFFFF) |
-                                                            (-Matrix::kQ4Offset * block.sums[1]) << 16;
+    const int32_t start = format == Quantization::kQ8 ? -q8::kOffset * (block.sums[0] + block.sums[1])
+                                                      : ((-q4::kOffset * block.sums[0]) & 0xFFFF) |
+                                                            (-q4::kOffset * block.sums[1]) << 16;
     std::memcpy(out + 4 * (T + t), &start, 4);
-    std::byte quads[Matrix::kQuads * 8];
+    std::byte quads[kQuads * 8];
     if (form == Form::kDot) {
       store_pairs(block.q.first, quads), store_pairs(block.q.second, quads + 32);
-      for (int j = 0; j < Matrix::kQuads; ++j) std::memcpy(out + 8 * (T + j * T + t), quads + 8 * j, 8);
+      for (int j = 0; j < kQuads; ++j) std::memcpy(out + 8 * (T + j * T + t), quads + 8 * j, 8);
     } else {
       block.q.first.store_unaligned(reinterpret_cast<int32_t*>(quads));
       block.q.second.store_unaligned(reinterpret_cast<int32_t*>(quads + 16));
-      for (int j = 0; j < Matrix::kQuads; ++j) std::memcpy(out + 8 * T + 4 * (j * T + t), quads + 4 * j, 4);
+      for (int j = 0; j < kQuads; ++j) std::memcpy(out + 8 * T + 4 * (j * T + t), quads + 4 * j, 4);
     }
   }
 }
@@ -72,7 +72,7 @@ void fill_quantized(const float* x, int blocks, Quantization format, Form form, 
 
 size_t Activations::row_bytes() const {
   if (!is_quantized(format)) return size_t(width) * sizeof(float);
-  return size_t(width) / kBlock * (8 + Matrix::kQuads * quad_bytes(form()));
+  return size_t(width) / kBlock * (8 + kQuads * quad_bytes(form()));
 }
 
 Activations make_activations(const Matrix& W, int count, Arena& arena) {

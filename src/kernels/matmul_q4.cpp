@@ -75,7 +75,7 @@ void q4_tile(const TileArguments& in) {
         for (int s = 0; s < S; ++s) sums[s][t][0] = sums[s][t][1] = pairs(splat_int(x + 4 * (T + t)));
       const std::byte* quads = x + 8 * T;
       RWKV_UNROLL(Form::kUnrolled)
-      for (int quad = 0; quad < Matrix::kQuads; ++quad)
+      for (int quad = 0; quad < kQuads; ++quad)
         for (int s = 0; s < S; ++s) {
           const auto w = form.weights(load_int(groups[s] + 32 + quad * 16));
           for (int t = 0; t < T; ++t)
@@ -96,9 +96,9 @@ void q4_tile(const TileArguments& in) {
           ys[s][t].low = madd(total(0), x_scale, ys[s][t].low);
           ys[s][t].high = madd(total(1), x_scale, ys[s][t].high);
         }
-        groups[s] += Matrix::kQ4BlockBytes;
+        groups[s] += q4::kBlockBytes;
       }
-      x += T * (8 + Matrix::kQuads * Form::kQuadBytes);
+      x += T * (8 + kQuads * Form::kQuadBytes);
     }
     const f32x4 part = splat(1.0f / 128);
     for (int s = 0; s < S; ++s)

@@ -60,7 +60,7 @@ void q8_tile(const TileArguments& in) {
         for (int s = 0; s < S; ++s) sums[s][t][0] = sums[s][t][1] = splat_int(x + 4 * (T + t));
       const std::byte* quads = x + 8 * T;
       RWKV_UNROLL(Form::kUnrolled)
-      for (int quad = 0; quad < Matrix::kQuads; ++quad)
+      for (int quad = 0; quad < kQuads; ++quad)
         for (int s = 0; s < S; ++s) {
           const std::byte* from = groups[s] + 32 + quad * 32;
           const decltype(form.weights(i32x4())) w[2] = {form.weights(load_int(from)),
@@ -76,9 +76,9 @@ void q8_tile(const TileArguments& in) {
           ys[s][t].high =
               madd(xsimd::to_float(sums[s][t][1]), load(scales + kLanes) * x_scale, ys[s][t].high);
         }
-        groups[s] += Matrix::kQ8BlockBytes;
+        groups[s] += q8::kBlockBytes;
       }
-      x += T * (8 + Matrix::kQuads * Form::kQuadBytes);
+      x += T * (8 + kQuads * Form::kQuadBytes);
     }
   });
 }

@@ -134,7 +134,7 @@ Status TensorReader::each_rows(const Tensor& tensor, const TakeRows& take) {
     });
   }
   Matrix group = make_matrix(format_of(tensor.dtype), kGroup, cols);
-  const size_t group_bytes = Matrix::group_bytes(format_of(tensor.dtype), cols);
+  const size_t group_bytes = group.group_bytes();
   if (group.empty()) return allocate(*checkpoint_.source, group_bytes).error();
   return each_piece(tensor, group_bytes, [&](std::span<const std::byte> bytes) {
     for (; !bytes.empty(); bytes = bytes.subspan(group_bytes), row += kGroup) {

@@ -10,10 +10,6 @@ Shape squeeze(Shape shape) {
   return shape;
 }
 
-uint64_t packed_bytes(Quantization format, int rows, int cols) {
-  return uint64_t(rows + kGroup - 1) / kGroup * Matrix::group_bytes(format, cols);
-}
-
 }  // namespace
 
 WeightReader::WeightReader(const Checkpoint& checkpoint, Quantization quantization, LoadProgress progress)
@@ -154,10 +150,11 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   if (is_packed(tensor.dtype) && !view.strides.empty())
     fail(ErrorKind::kBadModel, tensor.name + ": is packed the other way round");
   if (is_ready) format = format_of(tensor.dtype);
-  keep(kind, tensor, packed_type(format), packed_bytes(format, rows, cols));
+  const uint64_t bytes = number_format(format).bytes(rows, cols);
+  keep(kind, tensor, packed_type(format), bytes);
   if (plan_only_) return {};
   Matrix matrix = make_matrix(format, rows, cols);
-  if (matrix.empty()) fail_memory(packed_bytes(format, rows, cols));
+  if (matrix.empty()) fail_memory(bytes);
   if (error_) return {};
 
   if (is_ready) {
@@ -191,10 +188,12 @@ Matrix WeightReader::transposed(std::string_view name, int rows, int cols) {
 
 Matrix WeightReader::transposed(const Vector& values, int i, int rows, int cols) {
   if (error_) return {};
-  bytes_ += packed_bytes(low_rank_format(cols), rows, cols);
+  const Quantization format = low_rank_format(cols);
+  const uint64_t bytes = number_format(format).bytes(rows, cols);
+  bytes_ += bytes;
   if (plan_only_) return {};
-  Matrix matrix = make_matrix(low_rank_format(cols), rows, cols);
-  if (matrix.empty()) return fail_memory(packed_bytes(low_rank_format(cols), rows, cols)), Matrix{};
+  Matrix matrix = make_matrix(format, rows, cols);
+  if (matrix.empty()) return fail_memory(bytes), Matrix{};
   const float* from = values.data() + size_t(i) * rows * cols;
   std::vector<float> group(size_t(kGroup) * cols);
   for (int row = 0; row < rows; row += kGroup) {
@@ -212,11 +211,11 @@ Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
   const bool is_plain = !is_packed(tensor->dtype) && tensor->strides.empty() &&
                         tensor->stored == Stored::kValue && tensor->scale == 1;
   const DType own = is_plain ? tensor->dtype : DType::kF32;
-  const bool in_blocks = block_size(own).elements > 1;
-  DType dtype = own;
-  if (quantization_ > Quantization::kF16 && !in_blocks && cols % kBlock == 0) dtype = DType::kQ8_0;
-  else if (quantization_ != Quantization::kF32 && own == DType::kF32) dtype = DType::kF16;
-  const uint64_t row_bytes = bytes_of(dtype, uint64_t(cols)), total = row_bytes * uint64_t(rows);
+  const DType wanted = number_format(quantization_).embedding;
+  const DType ours = uint64_t(cols) % block_size(wanted).elements ? DType::kF16 : wanted;
+  const auto bytes_of_row = [&](DType dtype) { return bytes_of(dtype, uint64_t(cols)); };
+  const DType dtype = bytes_of_row(ours) < bytes_of_row(own) ? ours : own;
+  const uint64_t row_bytes = bytes_of_row(dtype), total = row_bytes * uint64_t(rows);
   keep(PlannedTensor::Kind::kEmbedding, *tensor, dtype, total);
   if (plan_only_) return {};
   Embedding embedding{dtype, {}};

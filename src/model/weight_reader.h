@@ -60,8 +60,8 @@ class WeightReader {
   Matrix transposed(std::string_view name, int rows, int cols);
   // The same from the values of a tensor (n, cols, rows) that was read as a vector: entry i of n.
   Matrix transposed(const Vector& values, int i, int rows, int cols);
-  // (rows, cols), kept row by row: in the file's own type, but F32 as F16 in a model of halves, and all but
-  // ggml's blocks as Q8_0 in a quantised one.
+  // (rows, cols), kept row by row: in the file's own type or the one that goes with the model's quantization,
+  // whichever is smaller.
   Embedding embedding(std::string_view name, int rows, int cols);
 
  private:
@@ -84,10 +84,8 @@ class WeightReader {
   const Tensor* find(std::string_view name) const;
   // The tensor under this very shape, if it is there and has it but for dimensions of one; else an error.
   std::optional<Tensor> expect(std::string_view name, const Shape& shape);
-  // The low-rank matrices of quantised models are q8: it costs a hundredth of a percent of bits/byte. q4
-  // would ruin them.
   Quantization low_rank_format(int cols) const {
-    return format_for(std::min(quantization_, Quantization::kQ8), cols);
+    return format_for(number_format(quantization_).low_rank, cols);
   }
   // `view`, which is `tensor` or its transpose, packed as `format`.
   Matrix pack(PlannedTensor::Kind kind, const Tensor& tensor, const Tensor& view, Quantization format);

@@ -2,14 +2,12 @@
 
 #include <vector>
 
-#include "quant/matrix.h"
-#include "simd.h"
+#include "quant/put_half.h"
 
-namespace rwkv {
+namespace rwkv::q4 {
 namespace {
 
-constexpr int kPart = Matrix::kQ4Part;
-constexpr float kLargestLevel = 15, kMiddle = Matrix::kQ4Offset;
+constexpr float kLargestLevel = 15, kMiddle = kOffset;
 // Where the search starts: so many steps from a part's smallest value to its largest. More than 15 cut off
 // both ends for finer steps within. Weights that were quantised before may need few steps to be met exactly.
 constexpr float kStarts[] = {15, 14, 13, 16.5f, 12, 11, 10, 9, 8};
@@ -85,11 +83,13 @@ i32x4 join_bytes(i32x4 a, i32x4 b, i32x4 c, i32x4 d) { return a | b << 8 | c << 
 
 }  // namespace
 
-void pack_q4(const float* columns, int cols, int half, bool were_quantized, std::byte* group) {
-  const int starts = were_quantized ? int(std::size(kStarts)) : kUsualStarts;
+void pack(const HalfGroup& in, std::byte* group) {
+  const float* columns = in.columns;
+  const int half = in.half;
+  const int starts = in.were_quantized ? int(std::size(kStarts)) : kUsualStarts;
   const Rounding rounding;
   const i32x4 byte = splat_from_memory(0xFF);
-  std::vector<Scaling> scalings(size_t(cols) / kPart);
+  std::vector<Scaling> scalings(size_t(in.cols) / kPart);
   f32x4 largest = splat(0);
   for (size_t part = 0; part < scalings.size(); ++part) {
     scalings[part] = search(columns + part * kPart * kLanes, starts, rounding);
@@ -98,8 +98,8 @@ void pack_q4(const float* columns, int cols, int half, bool were_quantized, std:
   const f32x4 unit = largest * splat(1.0f / 255), per_unit = inverse(unit);
   store(reinterpret_cast<float*>(group) + half * kLanes, unit);
 
-  std::byte* out = group + kGroup * sizeof(float);
-  for (size_t block = 0; block < scalings.size() / 2; ++block, out += Matrix::kQ4BlockBytes) {
+  std::byte* out = group + kUnitsBytes;
+  for (size_t block = 0; block < scalings.size() / 2; ++block, out += kBlockBytes) {
     i32x4 scales(0), zeros(0), levels[2 * kPart];  // of the 32 columns
     for (int part = 0; part < 2; ++part, columns += kPart * kLanes) {
       const Scaling& found = scalings[2 * block + part];
@@ -122,7 +122,7 @@ void pack_q4(const float* columns, int cols, int half, bool were_quantized, std:
             bits_of(rounding.shifted(load(columns + k * kLanes) * per_scale + offset)) & byte;
     }
     const auto level = [&](int quad, int at) { return levels[column_of(quad, at)]; };
-    for (int quad = 0; quad < Matrix::kQuads; ++quad)
+    for (int quad = 0; quad < kQuads; ++quad)
       put_half(out + 32 + quad * 16, half,
                join_bytes(level(quad, 0), level(quad, 1), level(quad, 2), level(quad, 3)) << (4 * half));
     put_half(out, half, scales << (8 * half));
@@ -130,4 +130,18 @@ void pack_q4(const float* columns, int cols, int half, bool were_quantized, std:
   }
 }
 
-}  // namespace rwkv
+void unpack(const std::byte* group, int cols, float* values) {
+  for (int row = 0; row < kGroup; ++row) {
+    const float unit = reinterpret_cast<const float*>(group)[row];
+    const int i = row % 4, j = row / 4;
+    for (int k = 0; k < cols; ++k) {
+      const std::byte* block = group + kUnitsBytes + size_t(k / kBlock) * kBlockBytes;
+      const int in_block = k % kBlock, part = 4 * i + 2 * (in_block / kPart) + j;
+      const int scale = uint8_t(block[part]), zero = int8_t(block[16 + part]);
+      const int q = int(block[32 + quad_of(in_block) * 16 + 4 * i + place_of(in_block)]) >> (4 * j) & 15;
+      *values++ = unit * (1.0f / 16) * float(scale * (16 * (q - kOffset) - zero));
+    }
+  }
+}
+
+}  // namespace rwkv::q4

@@ -90,8 +90,7 @@ int main(int argc, char** argv) {
   const Model exact = unwrap(load_model(checkpoint, Quantization::kF32));
   std::printf("%zu bytes, %zu tokens\n", text.size(), tokens.size());
   double exact_bits = 0;
-  for (const Quantization quantization :
-       {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4}) {
+  for (const Quantization quantization : kQuantizations) {
     const Model model = unwrap(load_model(checkpoint, quantization));
     const auto [nats, divergence] = measure(exact, model, tokens);
     const double bits = nats / std::log(2.0) / double(text.size());

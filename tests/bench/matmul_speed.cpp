@@ -42,7 +42,7 @@ struct Matrices {
 
   explicit Matrices(Quantization format) {
     for (const auto& [rows, cols, count] : kShapes) {
-      const size_t size = Matrix::group_bytes(format, cols) * size_t(rows / kGroup);
+      const size_t size = size_t(number_format(format).bytes(rows, cols));
       third_bytes += double(size) * count, third_weights += double(rows) * cols * count;
     }
     const int copies = int(double(kColdBytes) / third_bytes) + 1;
@@ -145,7 +145,6 @@ int main(int argc, char** argv) {
   const int passes = argc > 1 ? std::max(std::atoi(argv[1]), 1) : 5;
   const std::string only = argc > 2 ? argv[2] : "";
   const Bandwidth reading = best_reading(passes);
-  for (const Quantization format :
-       {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4})
+  for (const Quantization format : kQuantizations)
     if (only.empty() || only == quantization_name(format)) measure(format, passes, reading);
 }

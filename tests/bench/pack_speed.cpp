@@ -33,8 +33,7 @@ int main(int argc, char** argv) {
     report("floats", time_of(repeats, [&](int) {
              for (size_t at = 0; at < bytes; at += group_bytes) decode(dtype, &file[at], group);
            }));
-    for (const Quantization format :
-         {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4}) {
+    for (const Quantization format : kQuantizations) {
       Matrix matrix = make_matrix(format, kRows, kCols);
       report(quantization_name(format), time_of(repeats, [&](int) {
                for (int i = 0; i < kRows / kGroup; ++i) {

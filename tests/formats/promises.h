@@ -29,7 +29,7 @@ inline bool is_packed_matrix(const Tensor& tensor) {
   const Quantization format = format_of(tensor.dtype);
   const auto groups = __int128(rows + kGroup - 1) / kGroup;
   return format_for(format, int(cols)) == format &&
-         groups * Matrix::group_bytes(format, int(cols)) == tensor.bytes;
+         groups * number_format(format).group_bytes(int(cols)) == tensor.bytes;
 }
 
 // The bytes hold the shape's elements and nothing else; or, seen through strides, each of them and not more

@@ -33,7 +33,7 @@ bool is_small(const Checkpoint& file) {
 Quantization chosen_for(const Checkpoint& file) {
   uint64_t sum = file.source->size();
   for (const auto& [name, tensor] : file.tensors) sum += tensor.offset / 2 + tensor.count();
-  return Quantization(sum % 4);
+  return kQuantizations[sum % kQuantizations.size()];
 }
 
 // The logits after one token, which may be any numbers.

@@ -50,9 +50,6 @@ class ChoiceScope {
   Choice choice_;
 };
 
-constexpr Quantization kFormats[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8,
-                                     Quantization::kQ4};
-
 // What activations become: integers times their block's scale.
 std::vector<float> rounded_blocks(std::vector<float> values) {
   for (size_t b = 0; b < values.size(); b += kBlock) {
@@ -105,10 +102,11 @@ TEST_CASE("matmul equals the reference in q8 and q4 on the rounded operands, at 
 }
 
 TEST_CASE("every form and number of streams gives the same bits at every size and tail") {
-  for (const Quantization format : kFormats) {
+  for (const Quantization format : kQuantizations) {
     const ChoiceScope scope(format);
     for (const int M : {1, 5, 8, 9, 16, 24, 31, 32, 33, 40, 56, 77})
-      for (const int K : format >= Quantization::kQ8 ? std::vector{32, 96, 256} : std::vector{1, 7, 32, 65})
+      for (const int K :
+           number_format(format).shares_scales() ? std::vector{32, 96, 256} : std::vector{1, 7, 32, 65})
         for (const int R : {1, 2, 3, 4, 5, 6, 7, 8, 13}) {
           const Matrix W = pack(format, reference::random_floats(size_t(M) * K, -1, 1, M * 100 + K), M, K);
           const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
@@ -148,7 +146,7 @@ TEST_CASE("q8's integers are exactly the reference's in every form") {
 
 TEST_CASE("groups may be multiplied in any parts and in any order") {
   const int M = 77, K = 64;
-  for (const Quantization format : kFormats) {
+  for (const Quantization format : kQuantizations) {
     const ChoiceScope scope(format);
     for (const int R : {1, 3, 6}) {
       const Matrix W = pack(format, reference::random_floats(size_t(M) * K, -1, 1, 3), M, K);
@@ -199,7 +197,7 @@ TEST_CASE("activations of any size meet f16 weights, which are held as 2^-112 ti
 }
 
 TEST_CASE("a choice is found by its name, and by no other text") {
-  for (const Quantization format : kFormats)
+  for (const Quantization format : kQuantizations)
     for (const Choice& choice : all_choices(format)) {
       const auto found = find_choice(to_string(format, choice));
       REQUIRE(found);
@@ -259,7 +257,7 @@ TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bi
   const int M = 20, K = 96, R = 11;
   const auto W = reference::random_floats(size_t(M) * K, -1, 1, 1),
              x = reference::random_floats(size_t(R) * K, -1, 1, 2);
-  for (const Quantization format : kFormats) {
+  for (const Quantization format : kQuantizations) {
     const Matrix matrix = pack(format, W, M, K);
     const auto together = multiply(matrix, x, R);
     for (int r = 0; r < R; ++r) {
@@ -270,7 +268,7 @@ TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bi
 }
 
 TEST_CASE("choosing gives one of the choices that there are and uses it; small matrices change nothing") {
-  for (const Quantization format : kFormats) {
+  for (const Quantization format : kQuantizations) {
     const ChoiceScope scope(format);
     const Choice before = current_choice(format), chosen = choose(make_matrix(format, 16384, 1024), 0.012);
     CHECK(is_available(format, chosen));

@@ -39,12 +39,9 @@ InParts load_in_parts(const Checkpoint& checkpoint, Quantization quantization, u
   return {loading.finish(), parts};
 }
 
-constexpr Quantization kAll[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8,
-                                 Quantization::kQ4};
-
 TEST_CASE("a packed file gives the logits of its source to the last bit") {
   for (const char* name : kOracles)
-    for (const Quantization quantization : kAll) {
+    for (const Quantization quantization : kQuantizations) {
       INFO(name << " " << quantization_name(quantization));
       const OracleFile oracle(name);
       const Bytes file = converted(oracle.checkpoint, quantization);
@@ -58,7 +55,7 @@ TEST_CASE("a packed file gives the logits of its source to the last bit") {
 TEST_CASE("a model that is loaded in small parts is the same, whatever the file") {
   constexpr uint64_t kPart = 5000;
   for (const char* name : kOracles)
-    for (const Quantization quantization : kAll) {
+    for (const Quantization quantization : kQuantizations) {
       INFO(name << " " << quantization_name(quantization));
       const OracleFile oracle(name);
       const auto expected = logits_of(oracle.checkpoint, quantization);
@@ -94,7 +91,7 @@ TEST_CASE("an error in the middle of a load stays the answer") {
 }
 
 TEST_CASE("packing a packed file anew changes nothing") {
-  for (const Quantization quantization : kAll) {
+  for (const Quantization quantization : kQuantizations) {
     const OracleFile oracle("v6-bf16");
     const Bytes file = converted(oracle.checkpoint, quantization);
     const MemorySource source("packed", file);
@@ -107,7 +104,7 @@ TEST_CASE("a packed file loads in any other quantization, from what it holds") {
   const Bytes f32 = converted(oracle.checkpoint, Quantization::kF32);
   const MemorySource source("packed", f32);
   const Checkpoint exact = require(open_checkpoint(source));
-  for (const Quantization quantization : kAll)
+  for (const Quantization quantization : kQuantizations)
     CHECK(logits_of(exact, quantization) == logits_of(oracle.checkpoint, quantization));
   const Bytes q8 = converted(oracle.checkpoint, Quantization::kQ8);
   const MemorySource q8_source("packed", q8);
@@ -116,7 +113,7 @@ TEST_CASE("a packed file loads in any other quantization, from what it holds") {
 
 TEST_CASE("a plan tells the memory that loading takes, without reading a weight") {
   for (const char* name : kOracles)
-    for (const Quantization quantization : kAll) {
+    for (const Quantization quantization : kQuantizations) {
       const OracleFile oracle(name);
       const Model model = require(load_model(oracle.checkpoint, quantization));
       Checkpoint unreadable = oracle.checkpoint;

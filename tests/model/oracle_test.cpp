@@ -18,7 +18,7 @@ TEST_CASE("logits are the authors' at every position, however the text is cut") 
 
 TEST_CASE("chunks and neighbours do not change a bit of the logits") {
   for (const char* name : kOracles)
-    for (const Quantization quantization : {Quantization::kF32, Quantization::kF16, Quantization::kQ8}) {
+    for (const Quantization quantization : kQuantizations) {
       const Oracle oracle = load_oracle(name, quantization);
       INFO(name << " " << quantization_name(quantization));
       const auto whole = read_all(oracle.model, oracle.tokens, 40);

@@ -70,8 +70,7 @@ TEST_CASE("the shipped storyteller loads in every quantization and predicts alik
   const MemorySource source("storyteller", file);
   const Checkpoint checkpoint = require(open_checkpoint(source));
   const std::vector<Token> prompt = {0, 1326, 1982, 285, 1968, 2587, 1303, 285, 2992};
-  for (const Quantization quantization :
-       {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4}) {
+  for (const Quantization quantization : kQuantizations) {
     const Model model = require(load_model(checkpoint, quantization));
     CHECK(model.parameters == 4618368);
     const auto logits = read_all(model, prompt, 32);

@@ -27,8 +27,7 @@ void check_threads(F compute) {
 
 TEST_CASE("logits are the same on 1, 2 and 3 threads, for each version, format and chunk") {
   for (const char* name : kOracles)
-    for (const Quantization quantization :
-         {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4}) {
+    for (const Quantization quantization : kQuantizations) {
       const Oracle oracle = load_oracle(name, quantization);
       const std::vector<Token> tokens(oracle.tokens.begin(), oracle.tokens.begin() + 7);
       for (const size_t chunk : {1, 7}) {
@@ -40,8 +39,7 @@ TEST_CASE("logits are the same on 1, 2 and 3 threads, for each version, format a
 
 TEST_CASE("large products are the same on 1, 2 and 3 threads") {
   Arena arena;
-  for (const Quantization format :
-       {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4})
+  for (const Quantization format : kQuantizations)
     for (const int R : {1, 6}) {
       const int M = 1003, K = 256;
       Matrix W = make_matrix(format, M, K);

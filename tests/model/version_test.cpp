@@ -79,8 +79,7 @@ TEST_CASE("a packed file of version 7a gives the logits of its source, to the la
   const Bytes file = write_safetensors(tiny_7a(oracle_parts("v7-bf16")));
   const MemorySource source("tiny.safetensors", file);
   const Checkpoint checkpoint = require(open_checkpoint(source));
-  for (const Quantization quantization :
-       {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4}) {
+  for (const Quantization quantization : kQuantizations) {
     const Bytes bytes = converted(checkpoint, quantization);
     const MemorySource packed_source("packed", bytes);
     const Checkpoint packed = require(open_checkpoint(packed_source));

@@ -2,94 +2,14 @@
 
 #include <catch_amalgamated.hpp>
 #include <cmath>
-#include <cstring>
+#include <map>
 
+#include "quant/sample_group.h"
 #include "reference.h"
 
 using namespace rwkv;
 
-TEST_CASE("every half survives the way to float and back") {
-  int wrong = 0;
-  for (int half = 0; half < 65536; ++half)
-    if ((half & 0x7FFF) <= 0x7C00) wrong += float_to_half(half_to_float(uint16_t(half))) != half;
-  CHECK(wrong == 0);
-  CHECK(std::isnan(half_to_float(float_to_half(NAN))));
-}
-
-TEST_CASE("float_to_half rounds to nearest, ties to even, and overflows to infinity") {
-  CHECK(float_to_half(1.0f + 0x1p-11f) == 0x3C00);      // a tie, to even
-  CHECK(float_to_half(1.0f + 3 * 0x1p-11f) == 0x3C02);  // a tie, to even
-  CHECK(float_to_half(1.0f + 0x1.1p-11f) == 0x3C01);
-  CHECK(float_to_half(65519.0f) == 0x7BFF);
-  CHECK(float_to_half(65520.0f) == 0x7C00);
-  CHECK(float_to_half(-1e30f) == 0xFC00);
-  CHECK(float_to_half(0x1p-25f) == 0);  // a tie with zero
-  CHECK(float_to_half(0x1.8p-25f) == 1);
-  CHECK(float_to_half(0x1.ffep-15f) == 0x0400);  // rounds up into the normal range
-}
-
-TEST_CASE("values survive encode and decode within their type's precision") {
-  const auto values = reference::random_floats(320, -3, 3, 5);
-  const struct {
-    DType dtype;
-    double tolerance;
-  } cases[] = {{DType::kF32, 0},
-               {DType::kF16, 3.0 / 2048},
-               {DType::kBF16, 3.0 / 256},
-               {DType::kQ8_0, 3.0 / 127 * 0.51}};
-  for (const auto& [dtype, tolerance] : cases) {
-    INFO(dtype_name(dtype));
-    std::vector<std::byte> bytes(bytes_of(dtype, values.size()));
-    std::vector<float> decoded(values.size());
-    encode(dtype, values, bytes.data());
-    decode(dtype, bytes.data(), decoded);
-    CHECK(reference::max_difference(values, decoded) <= tolerance);
-    std::vector<std::byte> again(bytes.size());
-    encode(dtype, decoded, again.data());  // what was rounded once does not move any more
-    std::vector<float> decoded_again(values.size());
-    decode(dtype, again.data(), decoded_again);
-    CHECK(reference::max_difference(decoded, decoded_again) <= (dtype == DType::kQ8_0 ? 1e-6 : 0));
-  }
-}
-
-TEST_CASE("values that are not finite count as 0 in Q8_0 and spoil no other") {
-  auto values = reference::random_floats(64, -3, 3, 5);
-  const auto finite = values;
-  values[3] = NAN, values[40] = INFINITY, values[41] = -INFINITY;
-  CHECK(count_not_finite(values) == 3);
-  std::vector<std::byte> bytes(68);
-  std::vector<float> decoded(64);
-  encode(DType::kQ8_0, values, bytes.data());
-  decode(DType::kQ8_0, bytes.data(), decoded);
-  for (size_t i = 0; i < 64; ++i)
-    CHECK(std::fabs(decoded[i] - (std::isfinite(values[i]) ? finite[i] : 0)) <= 3.0 / 127 * 0.51);
-}
-
-TEST_CASE("a Q8_0 block of zeros stays zero") {
-  const std::vector<float> zeros(32);
-  std::vector<std::byte> bytes(34);
-  std::vector<float> decoded(32, 1.0f);
-  encode(DType::kQ8_0, zeros, bytes.data());
-  decode(DType::kQ8_0, bytes.data(), decoded);
-  CHECK(decoded == zeros);
-}
-
 namespace {
-
-constexpr Quantization kFormats[] = {Quantization::kF32, Quantization::kF16, Quantization::kQ8,
-                                     Quantization::kQ4};
-
-// One group, (8, K), of weights as they come: some rows larger, one row and one block of zeros.
-std::vector<float> sample_group(int cols, unsigned seed) {
-  auto values = reference::random_floats(size_t(kGroup) * cols, -1, 1, seed);
-  for (int row = 0; row < kGroup; ++row)
-    for (int k = 0; k < cols; ++k) {
-      float& w = values[size_t(row) * cols + k];
-      w *= w * w * float(1 << row);
-      if (row == 5 || (row == 2 && k < kBlock)) w = 0;
-    }
-  return values;
-}
 
 Matrix pack(Quantization format, int cols, const std::vector<float>& values) {
   Matrix matrix = make_matrix(format, kGroup, cols);
@@ -108,15 +28,6 @@ uint64_t hash_of(const Matrix& matrix) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const std::byte byte : matrix.data.span()) hash = (hash ^ uint64_t(byte)) * 0x100000001b3;
   return hash;
-}
-
-double relative_error(const std::vector<float>& values, const std::vector<float>& expected) {
-  double error = 0, norm = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    error += std::pow(double(values[i]) - expected[i], 2);
-    norm += std::pow(double(expected[i]), 2);
-  }
-  return std::sqrt(error / norm);
 }
 
 }  // namespace
@@ -151,11 +62,11 @@ TEST_CASE("q4 holds each weight within about a half of its part's step") {
   const int cols = 192;
   const auto values = sample_group(cols, 2), unpacked = unpack(pack(Quantization::kQ4, cols, values));
   double worst = 0;
-  for (size_t part = 0; part < values.size(); part += Matrix::kQ4Part) {
+  for (size_t part = 0; part < values.size(); part += q4::kPart) {
     float low = 0, high = 0;
-    for (int i = 0; i < Matrix::kQ4Part; ++i)
+    for (int i = 0; i < q4::kPart; ++i)
       low = std::fmin(low, values[part + i]), high = std::fmax(high, values[part + i]);
-    for (int i = 0; i < Matrix::kQ4Part && high > low; ++i)
+    for (int i = 0; i < q4::kPart && high > low; ++i)
       worst = std::fmax(worst, std::fabs(unpacked[part + i] - values[part + i]) / ((high - low) / 15));
   }
   CHECK(worst < 1.3);  // ends may be cut off where that serves the others
@@ -167,12 +78,12 @@ TEST_CASE("q4 holds each weight within about a half of its part's step") {
 
 TEST_CASE("packing again what was packed changes nothing") {
   const int cols = 256;
-  for (const Quantization format : kFormats) {
+  for (const Quantization format : kQuantizations) {
     INFO(quantization_name(format));
     const auto once = unpack(pack(format, cols, sample_group(cols, 3)));
     const auto twice = unpack(pack(format, cols, once));
     // A scale may move by a bit where 63 scales are not exactly the largest weight.
-    CHECK(relative_error(twice, once) < (format >= Quantization::kQ8 ? 2e-7 : 1e-30));
+    CHECK(relative_error(twice, once) < (number_format(format).shares_scales() ? 2e-7 : 1e-30));
   }
 }
 
@@ -196,14 +107,14 @@ TEST_CASE("q4 finds the steps of weights that were quantised before") {
 
 TEST_CASE("values that are not finite are counted; q8 and q4 take them for 0, f32 and f16 keep them") {
   const int cols = 64;
-  for (const Quantization format : kFormats) {
+  for (const Quantization format : kQuantizations) {
     INFO(quantization_name(format));
     auto values = reference::random_floats(size_t(kGroup) * cols, -1, 1, 6), zeroed = values;
     for (const size_t at : {size_t(3), size_t(70), values.size() - 1}) values[at] = NAN, zeroed[at] = 0;
     values[100] = INFINITY, values[300] = -INFINITY, zeroed[100] = zeroed[300] = 0;
     Matrix matrix = make_matrix(format, kGroup, cols);
     CHECK(pack_group(matrix, 0, values.data()) == 5);
-    if (format >= Quantization::kQ8) {
+    if (number_format(format).shares_scales()) {
       CHECK(hash_of(matrix) == hash_of(pack(format, cols, zeroed)));
     } else {
       const auto unpacked = unpack(matrix);
@@ -230,10 +141,13 @@ TEST_CASE("weights at the ends of the range of floats are packed to finite weigh
 
 TEST_CASE("packing gives the same bytes on every machine") {
   const auto values = sample_group(160, 9);
-  const uint64_t expected[] = {0xec999ef9f2cb999d, 0x764586b53c626ac4, 0xdf46d2cf40686736,
-                               0xe363625973f7ba18};
-  for (const Quantization format : kFormats) {
+  const std::map<Quantization, uint64_t> expected = {{Quantization::kF32, 0xec999ef9f2cb999d},
+                                                     {Quantization::kF16, 0x764586b53c626ac4},
+                                                     {Quantization::kQ8, 0xdf46d2cf40686736},
+                                                     {Quantization::kQ4, 0xe363625973f7ba18}};
+  for (const Quantization format : kQuantizations) {
     INFO(quantization_name(format));
-    CHECK(hash_of(pack(format, 160, values)) == expected[int(format)]);
+    REQUIRE(expected.contains(format));
+    CHECK(hash_of(pack(format, 160, values)) == expected.at(format));
   }
 }

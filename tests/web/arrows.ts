@@ -61,6 +61,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'loading',
       'checkpoint',
       'source',
+      'quant',
       'embedded',
       'tokenizer',
       'result',
