@@ -3,13 +3,11 @@
 #include <limits>
 
 #include "kernels/matmul.h"
-#include "kernels/matmul_tile.h"
+#include "kernels/matmul_table.h"
 #include "simd.h"
 
 namespace rwkv {
 namespace {
-
-bool is_quantized(Quantization format) { return format >= Quantization::kQ8; }
 
 constexpr int quad_bytes(Form form) { return form == Form::kDot ? 8 : 4; }
 
@@ -46,15 +44,13 @@ void store_pairs(i32x4 quads, std::byte* out) {
 }
 
 // Row t of a tile of T rows.
-void fill_quantized(const float* x, int blocks, Quantization format, Form form, int T, int t,
-                    std::byte* out) {
+void fill_quantized(const float* x, int blocks, Operand operand, Form form, int T, int t, std::byte* out) {
   const int size = quad_bytes(form);
   for (int b = 0; b < blocks; ++b, x += kBlock, out += T * (8 + kQuads * size)) {
     const QuantizedBlock block = quantize(x);
     std::memcpy(out + 4 * t, &block.scale, 4);
-    const int32_t start = format == Quantization::kQ8 ? -q8::kOffset * (block.sums[0] + block.sums[1])
-                                                      : ((-q4::kOffset * block.sums[0]) & 0xFFFF) |
-                                                            (-q4::kOffset * block.sums[1]) << 16;
+    const int32_t first = -operand.offset * block.sums[0], second = -operand.offset * block.sums[1];
+    const int32_t start = operand.sums == 1 ? first + second : (first & 0xFFFF) | second << 16;
     std::memcpy(out + 4 * (T + t), &start, 4);
     std::byte quads[kQuads * 8];
     if (form == Form::kDot) {
@@ -71,7 +67,7 @@ void fill_quantized(const float* x, int blocks, Quantization format, Form form, 
 }  // namespace
 
 size_t Activations::row_bytes() const {
-  if (!is_quantized(format)) return size_t(width) * sizeof(float);
+  if (!kernels_of(format).x.is_integer()) return size_t(width) * sizeof(float);
   return size_t(width) / kBlock * (8 + kQuads * quad_bytes(form()));
 }
 
@@ -83,17 +79,16 @@ Activations make_activations(const Matrix& W, int count, Arena& arena) {
 
 void fill_tiles(const Activations& activations, Rows x, int first, int last) {
   assert(x.count == activations.count && x.width == activations.width);
-  const float scale = activations.format == Quantization::kF16 ? kHalfInput : 1;
+  const Operand operand = kernels_of(activations.format).x;
   for (int tile = first; tile < last; ++tile) {
     const int T = activations.rows_of(tile);
     for (int t = 0; t < T; ++t) {
       const float* row = x.row(tile * kTileRows + t);
-      if (is_quantized(activations.format)) {
-        fill_quantized(row, x.width / kBlock, activations.format, activations.form(), T, t,
-                       activations.tile(tile));
+      if (operand.is_integer()) {
+        fill_quantized(row, x.width / kBlock, operand, activations.form(), T, t, activations.tile(tile));
       } else {
         auto* out = reinterpret_cast<float*>(activations.tile(tile)) + t;
-        for (int k = 0; k < x.width; ++k) out[size_t(k) * T] = row[k] * scale;
+        for (int k = 0; k < x.width; ++k) out[size_t(k) * T] = row[k] * operand.scale;
       }
     }
   }

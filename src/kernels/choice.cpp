@@ -4,37 +4,23 @@
 #include <chrono>
 
 #include "kernels/matmul.h"
-#include "simd.h"
+#include "kernels/matmul_table.h"
 
 namespace rwkv {
 namespace {
 
-#if defined(__wasm_relaxed_simd__)
-constexpr Form kUsualForm = Form::kSplit;
-#else
-constexpr Form kUsualForm = Form::kDot;
-#endif
+constexpr const char* kFormNames[] = {"dot", "split", "fused"};  // in the order of Form
 
-// What matmul uses, by format.
-Choice choices[] = {{Form::kDot, 2, Form::kDot},
-                    {Form::kDot, 2, Form::kDot},
-                    {kUsualForm, 2, kUsualForm},
-                    {kUsualForm, 2, kUsualForm}};
+bool has_form(Quantization format, Form form) { return kernels_of(format).has(form); }
 
-constexpr Form kForms[] = {Form::kDot, Form::kSplit, Form::kFused};
-constexpr int kStreams[] = {1, 2, 4};
-constexpr const char* kFormNames[] = {"dot", "split", "fused"};
+// What matmul uses for a format from use_choice on.
+std::optional<Choice> choices[std::size(kFormatKernels)];
 
-bool has_form(Quantization format, Form form) {
-  switch (form) {
-    case Form::kDot:
-      return kHasWordDots || format < Quantization::kQ8;
-    case Form::kSplit:
-      return kHasByteDots && format >= Quantization::kQ8;
-    case Form::kFused:
-      return kHasByteDots && format == Quantization::kQ8;
-  }
-  return false;
+// The first form that there is. (Of the relaxed ones, split is the fastest on most machines.)
+Choice usual_choice(Quantization format) {
+  const Form form =
+      *std::find_if(std::begin(kForms), std::end(kForms), [&](Form form) { return has_form(format, form); });
+  return {form, 2, form};
 }
 
 }  // namespace
@@ -45,7 +31,10 @@ bool is_available(Quantization format, const Choice& choice) {
   return is_shape && has_form(format, choice.row) && has_form(format, choice.rows);
 }
 
-Choice current_choice(Quantization format) { return choices[int(format)]; }
+Choice current_choice(Quantization format) {
+  const std::optional<Choice>& choice = choices[int(format)];
+  return choice ? *choice : usual_choice(format);
+}
 
 void use_choice(Quantization format, const Choice& choice) {
   assert(is_available(format, choice));
@@ -58,8 +47,7 @@ std::string to_string(Quantization format, const Choice& choice) {
 }
 
 std::optional<NamedChoice> find_choice(std::string_view name) {
-  for (const Quantization format :
-       {Quantization::kF32, Quantization::kF16, Quantization::kQ8, Quantization::kQ4})
+  for (const Quantization format : kQuantizations)
     for (const Form row : kForms)
       for (const int streams : kStreams)
         for (const Form rows : kForms)

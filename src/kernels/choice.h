@@ -13,13 +13,16 @@ namespace rwkv {
 // How products with quantised weights are summed:
 //   kDot    16-bit products, summed two by two (q8) or kept (q4): what baseline WebAssembly has
 //   kSplit  products of bytes summed two by two in 16 bits, then those by another instruction (relaxed SIMD)
-//   kFused  products of bytes summed four by four in 32 bits (relaxed SIMD; q8 only)
-// Floating-point weights have one form, kDot.
+//   kFused  products of bytes summed four by four in 32 bits (relaxed SIMD)
+// Floating-point weights have one form, kDot. Which the other formats have, matmul_table.h tells.
 enum class Form : uint8_t { kDot, kSplit, kFused };
+inline constexpr Form kForms[] = {Form::kDot, Form::kSplit, Form::kFused};
+
+inline constexpr int kStreams[] = {1, 2, 4};
 
 struct Choice {
   Form row;     // for one row of x
-  int streams;  // for one row: so many parts of a matrix (1, 2, 4) are walked together
+  int streams;  // for one row: so many parts of a matrix (kStreams) are walked together
   Form rows;    // for many rows
 
   bool operator==(const Choice&) const = default;

@@ -1,7 +1,7 @@
 #include "kernels/matmul.h"
 
 #include "kernels/kernels.h"
-#include "kernels/matmul_tile.h"
+#include "kernels/matmul_table.h"
 #include "pool.h"
 #include "simd.h"
 
@@ -17,26 +17,15 @@ constexpr size_t kPanelBytes = 192 << 10;
 // What the pool is told of a weight times an activation, and of preparing an activation.
 constexpr double kNsOfProduct = 0.03, kNsOfActivation = 1;
 
-TileKernel kernel_for(const Activations& x, int streams, int T) {
-  switch (x.format) {
-    case Quantization::kQ8:
-      return q8_kernel(x.form(), streams, T);
-    case Quantization::kQ4:
-      return q4_kernel(x.form(), streams, T);
-    default:
-      return float_kernel(x.format, streams, T);
-  }
-}
-
 }  // namespace
 
 void matmul_groups(const Matrix& W, const Activations& x, Rows y, int first, int last) {
   assert(x.format == W.format && x.width == W.cols && y.width == W.rows && x.count == y.count);
   assert(0 <= first && last <= group_count(W));
+  const TileKernels& kernels = kernels_of(x.format).of(x.form());
   const auto run = [&](int tile, int streams, int from, int count) {
     if (count > 0)
-      kernel_for(x, streams,
-                 x.rows_of(tile))({W, x.tile(tile), y.row(tile * kTileRows), y.width, from, count});
+      kernels.of(streams, x.rows_of(tile))({W, x.tile(tile), y.row(tile * kTileRows), y.width, from, count});
   };
   const int streams = x.count == 1 ? x.choice.streams : 1, tiles = x.tiles();
   const int panel = int(std::max(kPanelBytes / (kTileRows * x.row_bytes()), size_t{1}));

@@ -13,7 +13,7 @@ constexpr int kTileRows = 4;  // rows of x that meet a weight while it is in reg
 
 // Rows of x as a matrix's kernels want them, in tiles of kTileRows rows, the last tile of as many as are
 // left. In a tile the rows T lie side by side, so that the kernels read forwards from one pointer:
-//   f32, f16  for each k: T floats; of f16 times kHalfInput (matmul_tile.h)
+//   f32, f16  for each k: T floats; of f16 times kHalfInput (matmul_table.h)
 //   q8, q4    for each block of 32 columns: T float scales, then T words `start`, then for each quad of
 //             columns T times 4 int8 (kDot: T times 2 pairs of int16: bytes 0 and 2, bytes 1 and 3)
 // x = scale q, q in -127..127. Sums of products start at `start`, which takes back the offset of the weights'

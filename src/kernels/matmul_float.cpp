@@ -3,9 +3,11 @@
 namespace rwkv {
 namespace {
 
+constexpr float kHalfResult = kHalfScale / kHalfInput;
+
 // 8 weights of one column.
 struct F32Form {
-  static constexpr int kColumnBytes = kGroup * 4;
+  static constexpr int kColumnBytes = f32::kColumnBytes;
   static F32x8 weights(const std::byte* w) {
     const auto* floats = reinterpret_cast<const float*>(w);
     return {load(floats), load(floats + kLanes)};
@@ -14,7 +16,7 @@ struct F32Form {
 };
 
 struct F16Form {
-  static constexpr int kColumnBytes = kGroup * 2;
+  static constexpr int kColumnBytes = f16::kColumnBytes;
   i32x4 mask = splat_from_memory(kHalfMask);
 
   F32x8 weights(const std::byte* w) const { return load_scaled_halves(w, mask); }
@@ -44,10 +46,9 @@ void float_tile(const TileArguments& in) {
 
 }  // namespace
 
-TileKernel float_kernel(Quantization format, int streams, int T) {
-  return kernel_of_shape(streams, T, [&]<int S, int T_>() -> TileKernel {
-    return format == Quantization::kF32 ? float_tile<F32Form, S, T_> : float_tile<F16Form, S, T_>;
-  });
-}
+constinit const FormKernels kF32Kernels = {
+    every_shape([]<int S, int T>() -> TileKernel { return float_tile<F32Form, S, T>; })};
+constinit const FormKernels kF16Kernels = {
+    every_shape([]<int S, int T>() -> TileKernel { return float_tile<F16Form, S, T>; })};
 
 }  // namespace rwkv

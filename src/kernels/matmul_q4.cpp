@@ -107,15 +107,16 @@ void q4_tile(const TileArguments& in) {
   });
 }
 
+template <class Form, bool is_built>
+constexpr TileKernels shapes_of() {
+  if constexpr (is_built)
+    return every_shape([]<int S, int T>() -> TileKernel { return q4_tile<Form, S, T>; });
+  else return {};
+}
+
 }  // namespace
 
-TileKernel q4_kernel(Form form, int streams, int T) {
-  return kernel_of_shape(streams, T, [&]<int S, int T_>() -> TileKernel {
-    if constexpr (kHasByteDots)
-      if (form == Form::kSplit) return q4_tile<SplitForm, S, T_>;
-    if constexpr (kHasWordDots) return q4_tile<DotForm, S, T_>;
-    return nullptr;
-  });
-}
+constinit const FormKernels kQ4Kernels = {shapes_of<DotForm, kHasWordDots>(),
+                                          shapes_of<SplitForm, kHasByteDots>()};
 
 }  // namespace rwkv

@@ -83,17 +83,17 @@ void q8_tile(const TileArguments& in) {
   });
 }
 
+template <class Form, bool is_built>
+constexpr TileKernels shapes_of() {
+  if constexpr (is_built)
+    return every_shape([]<int S, int T>() -> TileKernel { return q8_tile<Form, S, T>; });
+  else return {};
+}
+
 }  // namespace
 
-TileKernel q8_kernel(Form form, int streams, int T) {
-  return kernel_of_shape(streams, T, [&]<int S, int T_>() -> TileKernel {
-    if constexpr (kHasByteDots) {
-      if (form == Form::kSplit) return q8_tile<SplitForm, S, T_>;
-      if (form == Form::kFused) return q8_tile<FusedForm, S, T_>;
-    }
-    if constexpr (kHasWordDots) return q8_tile<DotForm, S, T_>;
-    return nullptr;
-  });
-}
+constinit const FormKernels kQ8Kernels = {shapes_of<DotForm, kHasWordDots>(),
+                                          shapes_of<SplitForm, kHasByteDots>(),
+                                          shapes_of<FusedForm, kHasByteDots>()};
 
 }  // namespace rwkv

@@ -5,44 +5,10 @@
 #include <algorithm>
 
 #include "kernels/matmul.h"
+#include "kernels/matmul_table.h"
 #include "simd.h"
 
 namespace rwkv {
-
-// f16 weights are 2^-112 times what they stand for (simd.h). Activations are multiplied by one part of 2^112,
-// results by the other: no activation below 2^64 overflows, and no product that matters is lost.
-constexpr float kHalfInput = 0x1p64f, kHalfResult = kHalfScale / kHalfInput;
-
-struct TileArguments {
-  const Matrix& W;
-  const std::byte* x;  // a tile of Activations
-  float* y;            // (T, M), its rows y_width apart
-  int y_width;
-  int first, count;  // groups; the count a multiple of the kernel's streams
-};
-using TileKernel = void (*)(const TileArguments&);
-
-// REQUIRES: is_available; streams 1 where T > 1.
-TileKernel q8_kernel(Form form, int streams, int T);
-TileKernel q4_kernel(Form form, int streams, int T);
-TileKernel float_kernel(Quantization format, int streams, int T);
-
-// One kernel for each shape that is used: S streams of one row, or one stream of T rows.
-template <class Get>
-TileKernel kernel_of_shape(int streams, int T, Get get) {
-  switch (T) {
-    case 1:
-      return streams == 1   ? get.template operator()<1, 1>()
-             : streams == 2 ? get.template operator()<2, 1>()
-                            : get.template operator()<4, 1>();
-    case 2:
-      return get.template operator()<1, 2>();
-    case 3:
-      return get.template operator()<1, 3>();
-    default:
-      return get.template operator()<1, 4>();
-  }
-}
 
 inline void store_rows(const F32x8& values, float* y, int n) {
   if (n >= kGroup) {
