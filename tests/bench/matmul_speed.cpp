@@ -133,8 +133,8 @@ void measure(Quantization format, int passes, const Bandwidth& reading) {
                   100 * gigabytes(seconds.quiet) / reading.quiet);
     std::puts("");
   };
-  for (const Form form : {Form::kDot, Form::kSplit, Form::kFused}) {
-    for (const int streams : {1, 2, 4}) print(1, {form, streams, form});
+  for (const Form form : kForms) {
+    for (const int streams : kStreams) print(1, {form, streams, form});
     for (const int R : {2, 4, 8, 64, 256}) print(R, {form, 1, form});
   }
 }

@@ -4,6 +4,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/matmul.h"
+#include "kernels/matmul_table.h"
 #include "reference.h"
 
 using namespace rwkv;
@@ -31,9 +32,9 @@ std::vector<float> multiply(const Matrix& W, std::vector<float> x, int R) {
 // Every choice that this build has for a format.
 std::vector<Choice> all_choices(Quantization format) {
   std::vector<Choice> choices;
-  for (const Form row : {Form::kDot, Form::kSplit, Form::kFused})
-    for (const int streams : {1, 2, 4})
-      for (const Form rows : {Form::kDot, Form::kSplit, Form::kFused})
+  for (const Form row : kForms)
+    for (const int streams : kStreams)
+      for (const Form rows : kForms)
         if (const Choice choice{row, streams, rows}; is_available(format, choice)) choices.push_back(choice);
   return choices;
 }
@@ -99,6 +100,26 @@ TEST_CASE("matmul equals the reference in q8 and q4 on the rounded operands, at 
           REQUIRE(reference::max_difference(multiply(W, x, R),
                                             reference::matmul(unpack(W), rounded_blocks(x), R, M, K)) < 5e-5);
         }
+}
+
+TEST_CASE("every choice of every format multiplies as the reference does what the format makes of W and x") {
+  for (const Quantization format : kQuantizations) {
+    const ChoiceScope scope(format);
+    CHECK(is_available(format, current_choice(format)));
+    const int K = 3 * int(number_format(format).block);
+    for (const int M : {1, 8, 13})
+      for (const int R : {1, 2, 3, 4, 9}) {
+        const Matrix W = pack(format, reference::random_floats(size_t(M) * K, -1, 1, M), M, K);
+        const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
+        const auto expected =
+            reference::matmul(unpack(W), kernels_of(format).x.is_integer() ? rounded_blocks(x) : x, R, M, K);
+        for (const Choice& choice : all_choices(format)) {
+          use_choice(format, choice);
+          INFO(to_string(format, choice) << " M " << M << " R " << R);
+          REQUIRE(reference::max_difference(multiply(W, x, R), expected) < 5e-5);
+        }
+      }
+  }
 }
 
 TEST_CASE("every form and number of streams gives the same bits at every size and tail") {
