@@ -4,7 +4,7 @@
 //
 // A new one takes a file beside this one, an enumerator and a row here, a DType for its matrices in packed
 // files (tensor.h, dtype.h), kernels with a row of their own, and its name in the package's list
-// (web/protocol.ts). Nothing else names formats; the tests walk the tables.
+// (web/shared/number-formats.ts). Nothing else names formats; the tests walk the tables.
 #pragma once
 
 #include <array>
@@ -37,7 +37,9 @@ struct NumberFormat {
   void (*unpack)(const std::byte* group, int cols, float* values);
 
   constexpr bool shares_scales() const { return block > 1; }
-  constexpr uint64_t group_bytes(int cols) const { return head_bytes + uint64_t(uint32_t(cols) / block) * block_bytes; }
+  constexpr uint64_t group_bytes(int cols) const {
+    return head_bytes + uint64_t(uint32_t(cols) / block) * block_bytes;
+  }
   // Of an (M, K) matrix.
   constexpr uint64_t bytes(int rows, int cols) const {
     return (uint64_t(rows) + kGroup - 1) / kGroup * group_bytes(cols);

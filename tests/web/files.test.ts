@@ -2,6 +2,7 @@
 import { openAsBlob, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type Model, RWKV } from '../../dist/node.js';
+import { quantizations } from '../../dist/shared/number-formats.js';
 import { maxDifference, modelFiles, modelFolder, oracleOf, tolerance } from './oracles.js';
 import { collect, textOf } from './streams.js';
 
@@ -41,7 +42,8 @@ test.each(modelFiles)('%s: inspect, exact logits, and a completion', async (name
   expect((await story(model)).length).toBeGreaterThan(0);
   await model.dispose();
 
-  for (const quantization of ['f16', 'q8', 'q4'] as const) {
+  expect(Object.keys(file.memory)).toEqual(quantizations); // the core's list is the package's
+  for (const quantization of quantizations) {
     const small = await RWKV.load(path, { quantization, tokenizer: 'bytes' });
     expect(small.info.bytes).toBe(file.memory[quantization]);
     expect((await story(small)).length).toBeGreaterThan(0);

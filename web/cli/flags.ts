@@ -8,6 +8,7 @@ import {
   RWKV,
   type ThinkMode,
 } from '../node.js';
+import { quantizations } from '../shared/number-formats.js';
 import { progressLine } from './terminal.js';
 
 /** What `addModelFlags` adds. */
@@ -35,9 +36,10 @@ export interface SamplingFlags {
   readonly seed?: number;
 }
 
+const anyQuantization = `${quantizations.slice(0, -1).join(', ')} or ${quantizations.at(-1)}`;
+
 /** What `-q` means to every command. */
-export const quantizationHelp =
-  'weights in memory: f32, f16, q8 or q4 (default: as a packed file has them, else q8)';
+export const quantizationHelp = `weights in memory: ${anyQuantization} (default: as a packed file has them, else q8)`;
 
 /** -m, --tokenizer, -q, --build and --threads. */
 export function addModelFlags(command: Command): Command {

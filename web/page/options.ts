@@ -2,6 +2,7 @@
 // computed; nothing after this file checks an option again.
 
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
+import { quantizations } from '../shared/number-formats.js';
 import type { Drawing } from '../shared/protocol.js';
 import type { Build, LoadProgress, Quantization } from '../shared/types.js';
 import type { AssetOptions } from './assets.js';
@@ -182,7 +183,7 @@ const assets = (get: Get): AssetOptions => ({
 const seed = integer(0, Number.MAX_SAFE_INTEGER);
 const usualPrefixCache = 64 * 2 ** 20;
 
-const quantization = oneOf('f32', 'f16', 'q8', 'q4');
+const quantization = oneOf(...quantizations);
 const build = oneOf('auto', 'baseline', 'relaxed');
 
 /** @throws RwkvError `invalid-argument` */

@@ -1,7 +1,7 @@
 // What both halves tell the user in: the types of the public API that cross the line between them.
+import type { Quantization } from './number-formats.js';
 
-/** How weights are kept in memory: `'f32'` exact, `'f16'` half the size, `'q8'` a quarter, `'q4'` a seventh (in blocks of 32). */
-export type Quantization = 'f32' | 'f16' | 'q8' | 'q4';
+export type { Quantization };
 
 /** A build of the core: `'baseline'` runs wherever SIMD128 does, `'relaxed'` needs relaxed SIMD and is faster. */
 export type Build = 'baseline' | 'relaxed';

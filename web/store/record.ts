@@ -1,5 +1,5 @@
 // What the store knows of a file besides its bytes, as JSON; and the key that a URL is kept under.
-import type { Quantization } from '../shared/types.js';
+import { type Quantization, quantizations } from '../shared/number-formats.js';
 
 /** What is written down beside a file. */
 export interface StoredRecord {
@@ -61,8 +61,6 @@ export async function keyOf(url: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(url)));
   return hexadecimal(digest.subarray(0, keyBytes));
 }
-
-const quantizations: readonly Quantization[] = ['f32', 'f16', 'q8', 'q4'];
 
 /** The key of what was packed of it, `null`: without asking for a quantization. */
 export function packedKey(key: string, quantization: Quantization | null): string {
