@@ -20,23 +20,18 @@ struct Reader {
 };
 
 extern const Reader ggml, gguf, json, packed, pickle, pth, pth_dict, python_literal, safetensors,
-    safetensors_header, saved_session, state, utf8, vocabulary, vocabulary_strings, zip;
+    safetensors_header, sampler, saved_session, state, utf8, vocabulary, vocabulary_strings, zip;
 
-inline constexpr const Reader* kReaders[] = {&ggml,
-                                             &gguf,
-                                             &json,
-                                             &packed,
-                                             &pickle,
-                                             &pth,
-                                             &pth_dict,
-                                             &python_literal,
-                                             &safetensors,
-                                             &safetensors_header,
-                                             &saved_session,
-                                             &state,
-                                             &utf8,
-                                             &vocabulary,
-                                             &vocabulary_strings,
-                                             &zip};
+inline constexpr const Reader* kReaders[] = {
+    &ggml,        &gguf,
+    &json,        &packed,
+    &pickle,      &pth,
+    &pth_dict,    &python_literal,
+    &safetensors, &safetensors_header,
+    &sampler,     &saved_session,
+    &state,       &utf8,
+    &vocabulary,  &vocabulary_strings,
+    &zip,
+};
 
 }  // namespace rwkv::fuzz
