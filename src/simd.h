@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <xsimd/xsimd.hpp>
 
 #if defined(__wasm_simd128__)
@@ -255,21 +256,32 @@ inline i32x4 to_half(f32x4 v) {
   return half | ((bits >> 16) & i32x4(0x8000));
 }
 
-// out[i] = f(in[i]...) for i < n: whole vectors, then one partial vector. Outputs may be inputs.
-template <class F, class... In>
-inline void map(int n, float* out, F f, const In*... in) {
-  int i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(out + i, f(load(in + i)...));
-  if (i < n) store_part(out + i, f(load_part(in + i, n - i)...), n - i);
+// f(input(0), input(1), ...)
+template <size_t... k, class F, class Input>
+inline f32x4 apply(std::index_sequence<k...>, F f, Input input) {
+  return f(input(k)...);
 }
 
-// The sum of f(in[i]...) for i < n. REQUIRES: f(0...) = 0, so that padding adds nothing.
-template <class F, class... In>
-inline float sum_of(int n, F f, const In*... in) {
+// out[i] = f(a[i], b[i], ...) for i < n: whole vectors, then one partial vector. Outputs may be inputs.
+//   map(n, out, {a, b}, [](f32x4 a, f32x4 b) { return a + b; });
+template <size_t count, class F>
+inline void map(int n, float* out, const float* const (&in)[count], F f) {
+  const std::make_index_sequence<count> all;
+  int i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    store(out + i, apply(all, f, [&](size_t k) { return load(in[k] + i); }));
+  if (i < n) store_part(out + i, apply(all, f, [&](size_t k) { return load_part(in[k] + i, n - i); }), n - i);
+}
+
+// The sum of f(a[i], b[i], ...) for i < n. REQUIRES: f(0, 0, ...) = 0, so that padding adds nothing.
+template <size_t count, class F>
+inline float sum_of(int n, const float* const (&in)[count], F f) {
+  const std::make_index_sequence<count> all;
   f32x4 total = splat(0);
   int i = 0;
-  for (; i + kLanes <= n; i += kLanes) total = total + f(load(in + i)...);
-  if (i < n) total = total + f(load_part(in + i, n - i)...);
+  for (; i + kLanes <= n; i += kLanes)
+    total = total + apply(all, f, [&](size_t k) { return load(in[k] + i); });
+  if (i < n) total = total + apply(all, f, [&](size_t k) { return load_part(in[k] + i, n - i); });
   return sum(total);
 }
 

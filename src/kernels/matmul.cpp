@@ -58,9 +58,8 @@ void matmul_each(Rows x, Rows E, Rows y) {
   for (int r = 0; r < x.count; ++r)
     for (int k = 0; k < x.width; ++k) {
       const f32x4 x_k = splat(x.row(r)[k]);
-      map(
-          y.width, y.row(r), [&](f32x4 e, f32x4 sum) { return madd(e, x_k, sum); },
-          E.row(r) + size_t(k) * y.width, y.row(r));
+      map(y.width, y.row(r), {E.row(r) + size_t(k) * y.width, y.row(r)},
+          [&](f32x4 e, f32x4 sum) { return madd(e, x_k, sum); });
     }
 }
 

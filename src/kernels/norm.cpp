@@ -8,17 +8,11 @@ namespace {
 
 // out = (x - mean) / sqrt(variance + eps) weight + bias over n values.
 void normalize(int n, const float* x, const float* weight, const float* bias, float eps, float* out) {
-  const float mean = sum_of(
-                         n, [](f32x4 v) { return v; }, x) /
-                     float(n);
-  map(
-      n, out, [m = splat(mean)](f32x4 v) { return v - m; }, x);
-  const float variance = sum_of(
-                             n, [](f32x4 v) { return v * v; }, out) /
-                         float(n);
-  const f32x4 scale = splat(1.0f / std::sqrt(variance + eps));
-  map(
-      n, out, [scale](f32x4 v, f32x4 w, f32x4 b) { return v * scale * w + b; }, out, weight, bias);
+  const float sum = sum_of(n, {x}, [](f32x4 v) { return v; });
+  map(n, out, {x}, [mean = splat(sum / float(n))](f32x4 v) { return v - mean; });
+  const float squares = sum_of(n, {out}, [](f32x4 v) { return v * v; });
+  const f32x4 scale = splat(1.0f / std::sqrt(squares / float(n) + eps));
+  map(n, out, {out, weight, bias}, [scale](f32x4 v, f32x4 w, f32x4 b) { return v * scale * w + b; });
 }
 
 }  // namespace
@@ -38,10 +32,9 @@ void group_norm(Rows x, int heads, const Norm& norm, float eps) {
 void normalize_heads(Rows x, int heads) {
   const int N = x.width / heads;
   for (float* head = x.data; head < x.data + x.size(); head += N) {
-    const float length = std::sqrt(sum_of(
-        N, [](f32x4 v) { return v * v; }, head));
-    map(
-        N, head, [scale = splat(1.0f / std::fmax(length, 1e-12f))](f32x4 v) { return v * scale; }, head);
+    const float squares = sum_of(N, {head}, [](f32x4 v) { return v * v; });
+    const f32x4 scale = splat(1.0f / std::fmax(std::sqrt(squares), 1e-12f));
+    map(N, head, {head}, [scale](f32x4 v) { return v * scale; });
   }
 }
 

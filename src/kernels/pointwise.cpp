@@ -8,7 +8,7 @@ f32x4 sigmoid(f32x4 x, const Exp& exp) { return splat(1) / (splat(1) + exp(-x));
 
 template <class F>
 void each(Rows x, F f) {
-  map(int(x.size()), x.data, f, x.data);
+  map(int(x.size()), x.data, {x.data}, f);
 }
 
 f32x4 lerp(f32x4 x, f32x4 prev, f32x4 mu) { return madd(prev - x, mu, x); }
@@ -17,37 +17,31 @@ f32x4 lerp(f32x4 x, f32x4 prev, f32x4 mu) { return madd(prev - x, mu, x); }
 
 void lerp(Rows x, Rows prev, const Vector& mu, Rows out) {
   for (int r = 0; r < x.count; ++r)
-    map(
-        x.width, out.row(r), [](f32x4 x, f32x4 p, f32x4 m) { return lerp(x, p, m); }, x.row(r), prev.row(r),
-        mu.data());
+    map(x.width, out.row(r), {x.row(r), prev.row(r), mu.data()},
+        [](f32x4 x, f32x4 prev, f32x4 mu) { return lerp(x, prev, mu); });
 }
 
 void lerp(Rows x, Rows prev, Rows mu, Rows out) {
-  map(
-      int(x.size()), out.data, [](f32x4 x, f32x4 p, f32x4 m) { return lerp(x, p, m); }, x.data, prev.data,
-      mu.data);
+  map(int(x.size()), out.data, {x.data, prev.data, mu.data},
+      [](f32x4 x, f32x4 prev, f32x4 mu) { return lerp(x, prev, mu); });
 }
 
 void add(Rows x, Rows out) {
-  map(
-      int(x.size()), out.data, [](f32x4 a, f32x4 b) { return a + b; }, out.data, x.data);
+  map(int(x.size()), out.data, {out.data, x.data}, [](f32x4 out, f32x4 x) { return out + x; });
 }
 
 void add(const Vector& bias, Rows out) {
   for (int r = 0; r < out.count; ++r)
-    map(
-        out.width, out.row(r), [](f32x4 a, f32x4 b) { return a + b; }, out.row(r), bias.data());
+    map(out.width, out.row(r), {out.row(r), bias.data()}, [](f32x4 out, f32x4 bias) { return out + bias; });
 }
 
 void multiply(Rows x, Rows out) {
-  map(
-      int(x.size()), out.data, [](f32x4 a, f32x4 b) { return a * b; }, out.data, x.data);
+  map(int(x.size()), out.data, {out.data, x.data}, [](f32x4 out, f32x4 x) { return out * x; });
 }
 
 void multiply(Rows x, const Vector& scale, Rows out) {
   for (int r = 0; r < out.count; ++r)
-    map(
-        out.width, out.row(r), [](f32x4 a, f32x4 b) { return a * b; }, x.row(r), scale.data());
+    map(out.width, out.row(r), {x.row(r), scale.data()}, [](f32x4 x, f32x4 scale) { return x * scale; });
 }
 
 void sigmoid(Rows x) {
@@ -74,9 +68,8 @@ void decay7(Rows x) {
 
 void scale_key7(Rows a, const Vector& k_a, Rows k) {
   for (int r = 0; r < k.count; ++r)
-    map(
-        k.width, k.row(r), [](f32x4 k, f32x4 a, f32x4 s) { return k * (splat(1) + (a - splat(1)) * s); },
-        k.row(r), a.row(r), k_a.data());
+    map(k.width, k.row(r), {k.row(r), a.row(r), k_a.data()},
+        [](f32x4 k, f32x4 a, f32x4 k_a) { return k * (splat(1) + (a - splat(1)) * k_a); });
 }
 
 }  // namespace rwkv

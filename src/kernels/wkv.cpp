@@ -88,10 +88,8 @@ void wkv7(Rows r, Rows w, Rows k, Rows v, Rows kk, Rows a, int heads, float* sta
   over_heads(r.count, C, N, [=](int t, int h) {
     const float *rt = r.row(t) + h, *wt = w.row(t) + h, *kt = k.row(t) + h, *at = a.row(t) + h,
                 *kkt = kk.row(t) + h;
-    const auto product = [](f32x4 a, f32x4 b) { return a * b; };
-    const f32x4 r_k = splat(sum_of(N, product, rt, kt));
-    const f32x4 r_b = splat(-sum_of(
-        N, [](f32x4 r, f32x4 kk, f32x4 a) { return r * kk * a; }, rt, kkt, at));
+    const f32x4 r_k = splat(sum_of(N, {rt, kt}, [](f32x4 r, f32x4 k) { return r * k; }));
+    const f32x4 r_b = splat(-sum_of(N, {rt, kkt, at}, [](f32x4 r, f32x4 kk, f32x4 a) { return r * kk * a; }));
     over_blocks(state + size_t(h) * N, N, [&]<int W>(int j, float* S) {
       f32x4 vj[W], removed[W], kept[W];  // v, kk S, (r w) S
       for (int i = 0; i < W; ++i) removed[i] = kept[i] = splat(0);
@@ -122,11 +120,11 @@ void add_bonus(Rows r, Rows k, Rows v, const Vector& r_k, int heads, Rows y) {
   const int C = r.width, N = C / heads;
   for (int t = 0; t < r.count; ++t)
     for (int h = 0; h < C; h += N) {
-      const float bonus = sum_of(
-          N, [](f32x4 r, f32x4 k, f32x4 w) { return r * k * w; }, r.row(t) + h, k.row(t) + h, r_k.data() + h);
-      map(
-          N, y.row(t) + h, [b = splat(bonus)](f32x4 y, f32x4 v) { return madd(b, v, y); }, y.row(t) + h,
-          v.row(t) + h);
+      const float *rt = r.row(t) + h, *kt = k.row(t) + h, *vt = v.row(t) + h;
+      float* yt = y.row(t) + h;
+      const float bonus =
+          sum_of(N, {rt, kt, r_k.data() + h}, [](f32x4 r, f32x4 k, f32x4 r_k) { return r * k * r_k; });
+      map(N, yt, {yt, vt}, [bonus = splat(bonus)](f32x4 y, f32x4 v) { return madd(bonus, v, y); });
     }
 }
 

@@ -62,9 +62,8 @@ float largest(std::span<const float> logits) {
 Summits::Summits(std::span<float> logits) : logits_(logits) {
   for (size_t i = 0; i < logits.size(); i += kBlock) {
     const auto block = logits.subspan(i, std::min(kBlock, logits.size() - i));
-    map(
-        int(block.size()), block.data(), [](f32x4 v) { return larger(v, splat(-kInfinity)); },
-        static_cast<const float*>(block.data()));
+    map(int(block.size()), block.data(), {block.data()},
+        [](f32x4 v) { return larger(v, splat(-kInfinity)); });
     heights_.push_back(largest(block));
   }
 }
