@@ -25,32 +25,32 @@ constexpr const char* kTypes[] = {"F32",  "F16",  "Q4_0", "Q4_1", "Q4_1_O",
                                   "Q4_2", "Q4_3", "Q5_0", "Q5_1", "Q8_0"};
 
 constexpr Rule kRules4[] = {
-    {"att.time_decay", "att.time_decay", Form::kSame, Stored::kMinusExp},
+    {"att.time_decay", "att.time_decay", Layout::kSame, Stored::kMinusExp},
 };
 // The bonus of 5.0 is exp(time_first) in the file: what the authors call time_faaaa where they have it.
 constexpr Rule kRules5[] = {
-    {"att.time_decay", "att.time_decay", Form::kHeads, Stored::kExpMinusExp},
-    {"att.time_first", "att.time_faaaa", Form::kHeads},
-    {"att.time_faaaa", "att.time_faaaa", Form::kHeads},
+    {"att.time_decay", "att.time_decay", Layout::kHeads, Stored::kExpMinusExp},
+    {"att.time_first", "att.time_faaaa", Layout::kHeads},
+    {"att.time_faaaa", "att.time_faaaa", Layout::kHeads},
 };
 constexpr Rule kRules6[] = {
-    {"att.time_decay", "att.time_decay", Form::kFlat},
-    {"att.time_faaaa", "att.time_faaaa", Form::kHeads},
-    {"att.time_maa_w1", "att.time_maa_w1", Form::kTurned},
-    {"att.time_maa_w2", "att.time_maa_w2", Form::kTurned},
-    {"att.time_decay_w1", "att.time_decay_w1", Form::kTurned},
-    {"att.time_decay_w2", "att.time_decay_w2", Form::kTurned},
+    {"att.time_decay", "att.time_decay", Layout::kFlat},
+    {"att.time_faaaa", "att.time_faaaa", Layout::kHeads},
+    {"att.time_maa_w1", "att.time_maa_w1", Layout::kTurned},
+    {"att.time_maa_w2", "att.time_maa_w2", Layout::kTurned},
+    {"att.time_decay_w1", "att.time_decay_w1", Layout::kTurned},
+    {"att.time_decay_w2", "att.time_decay_w2", Layout::kTurned},
 };
 constexpr Rule kRules7[] = {
-    {"att.w1", "att.w1", Form::kTurned},
-    {"att.w2", "att.w2", Form::kTurned},
-    {"att.a1", "att.a1", Form::kTurned},
-    {"att.a2", "att.a2", Form::kTurned},
-    {"att.v1", "att.v1", Form::kTurned},
-    {"att.v2", "att.v2", Form::kTurned},
-    {"att.g1", "att.g1", Form::kTurned},
-    {"att.g2", "att.g2", Form::kTurned},
-    {"att.x_rwkvag", "att.x_", Form::kFused, Stored::kValue, "rwkvag"},
+    {"att.w1", "att.w1", Layout::kTurned},
+    {"att.w2", "att.w2", Layout::kTurned},
+    {"att.a1", "att.a1", Layout::kTurned},
+    {"att.a2", "att.a2", Layout::kTurned},
+    {"att.v1", "att.v1", Layout::kTurned},
+    {"att.v2", "att.v2", Layout::kTurned},
+    {"att.g1", "att.g1", Layout::kTurned},
+    {"att.g2", "att.g2", Layout::kTurned},
+    {"att.x_rwkvag", "att.x_", Layout::kFused, Stored::kValue, "rwkvag"},
 };
 
 // The next tensor of the file.

@@ -25,23 +25,23 @@ Status add_by_rule(const Rule& rule, const std::string& prefix, int64_t head_siz
   Tensor view = tensor;
   view.name = prefix + std::string(rule.authors);
   view.stored = rule.stored;
-  switch (rule.form) {
-    case Form::kSame:
+  switch (rule.layout) {
+    case Layout::kSame:
       break;
-    case Form::kTurned:
+    case Layout::kTurned:
       if (tensor.shape.size() < 2) return bad("two dimensions or more");
       view = transposed(std::move(view));
       break;
-    case Form::kHeads:
+    case Layout::kHeads:
       if (head_size < 1 || count % head_size != 0 ||
           uint64_t(head_size) % block_size(tensor.dtype).elements != 0)
         return bad("heads of " + std::to_string(head_size) + ", each of whole blocks");
       view.shape = {count / head_size, head_size};
       break;
-    case Form::kFlat:
+    case Layout::kFlat:
       view.shape = {count};
       break;
-    case Form::kFused:
+    case Layout::kFused:
       if (tensor.shape.size() < 2 || tensor.shape[0] != int64_t(rule.letters.size()))
         return bad("the " + std::to_string(rule.letters.size()) + " vectors " + std::string(rule.letters));
       for (size_t i = 0; i < rule.letters.size(); ++i)

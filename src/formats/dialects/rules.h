@@ -6,7 +6,7 @@
 
 namespace rwkv {
 
-enum class Form : uint8_t {
+enum class Layout : uint8_t {
   kSame,
   kTurned,  // last two axes swapped
   kHeads,   // (C) or (H, N) or with axes of one: (H, N)
@@ -16,7 +16,7 @@ enum class Form : uint8_t {
 
 struct Rule {
   std::string_view in_file, authors;  // names
-  Form form = Form::kSame;
+  Layout layout = Layout::kSame;
   Stored stored = Stored::kValue;
   std::string_view letters = {};  // kFused: behind the authors' name, one for each vector
 };
