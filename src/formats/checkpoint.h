@@ -14,8 +14,8 @@ namespace rwkv {
 // A vocabulary inside a model file: `count` strings at [offset, offset + bytes) of the source, each a u64
 // length and so many bytes; the index is the token id. GGUF keeps it so.
 struct EmbeddedVocabulary {
-  std::string kind;  // one word, tokenizer.ggml.model: "rwkv", whose strings are escaped as in Python; empty:
-                     // none here
+  // One word, tokenizer.ggml.model: "rwkv", whose strings are escaped as in Python; empty: none here.
+  std::string kind;
   uint64_t offset = 0, bytes = 0, count = 0;
 };
 

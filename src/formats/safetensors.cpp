@@ -1,7 +1,7 @@
 // safetensors: u64 length of the header, the header, the data. The header is a JSON object:
 //
-//   {"__metadata__": {"format": "pt"}, "emb.weight": {"dtype": "BF16", "shape": [65536, 768], "data_offsets":
-//   [0, 100663296]}}
+//   {"__metadata__": {"format": "pt"},
+//    "emb.weight": {"dtype": "BF16", "shape": [65536, 768], "data_offsets": [0, 100663296]}}
 //
 // Offsets count from the end of the header. U8 tensors are what the metadata says they are (packed.h).
 

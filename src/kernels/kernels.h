@@ -54,14 +54,13 @@ void group_norm(Rows x, int heads, const Norm& norm, float eps);
 // x = x / max(|x|, 1e-12) over each head of each row.
 void normalize_heads(Rows x, int heads);
 
-// ---- wkv.cpp: the recurrences over one sequence of T tokens, in order. REQUIRES: y apart from the inputs
-// ----
+// ---- wkv.cpp: the recurrences over one sequence of T tokens. REQUIRES: y apart from the inputs ----
 
 // RWKV-4, for each channel, in log space so that nothing overflows. k, v, r (already sigmoid), y (T, C);
 // state (3, C): aa, bb, pp. With q = max(pp, u + k):
 //   y = r (e^(pp-q) aa + e^(u+k-q) v) / (e^(pp-q) bb + e^(u+k-q)); then with q = max(pp + w, k):
-//   aa = e^(pp+w-q) aa + e^(k-q) v, bb = e^(pp+w-q) bb + e^(k-q), pp = q.     w = -exp(time_decay), u =
-//   time_first (C)
+//   aa = e^(pp+w-q) aa + e^(k-q) v, bb = e^(pp+w-q) bb + e^(k-q), pp = q.
+// w = -exp(time_decay), u = time_first (C).
 void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state, Rows y);
 
 // In the other versions a head's S (N, N) is kept in blocks of 16 values, what is left of N in blocks of 4,

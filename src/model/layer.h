@@ -83,8 +83,7 @@ struct TimeMix7 {
   Norm ln_x;                                  // (C)
 };
 
-// What version 7a has its channel mix scaled by: a matrix (D, D) of each token's own, between a low-rank
-// pair.
+// What version 7a scales its channel mix by: a matrix (D, D) of each token's own, between a low-rank pair.
 struct DeepEmbed {
   Embedding s_emb;  // (V, D D)
   Matrix s_emb_x;   // (D D, C): what the matrix takes from the token's embedding

@@ -43,6 +43,7 @@ void time_mix(const TimeMix6& m, const LayerInput& in, Rows out) {
   add(m.decay_bias, w);
   decay6(w);  // w = exp(-exp(w))
 
+  // y = r (u k v^T + S); S = w S + k v^T. S (N, N) as [key][value] of each head.
   const Rows y = in.arena.rows(r.count, r.width);
   for (const Sequence& s : in.sequences)
     wkv6(s.of(r), s.of(k), s.of(v), s.of(w), m.u, in.config.heads, s.state->wkv(in.layer), s.of(y));

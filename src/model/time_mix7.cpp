@@ -39,15 +39,16 @@ void time_mix(const TimeMix7& m, const LayerInput& in, Rows out) {
 
   const Rows kk = in.arena.rows(k.count, k.width);
   multiply(k, m.k_k, kk);
-  normalize_heads(kk, in.config.heads);
-  scale_key7(a, m.k_a, k);  // k = k (1 + (a - 1) k_a)
+  normalize_heads(kk, in.config.heads);  // kk = k k_k / |k k_k|, of each head
+  scale_key7(a, m.k_a, k);               // k = k (1 + (a - 1) k_a)
 
+  // S = w S - (kk a) (kk S)^T + k v^T; y = r S. S (N, N) as [key][value] of each head.
   const Rows y = in.arena.rows(r.count, r.width);
   for (const Sequence& s : in.sequences)
     wkv7(s.of(r), s.of(w), s.of(k), s.of(v), s.of(kk), s.of(a), in.config.heads, s.state->wkv(in.layer),
          s.of(y));
   group_norm(y, in.config.heads, m.ln_x, in.config.group_norm_eps);
-  add_bonus(r, k, v, m.r_k, in.config.heads, y);
+  add_bonus(r, k, v, m.r_k, in.config.heads, y);  // y += (sum over the head of r k r_k) v
   multiply(g, y);
   matmul(m.O, y, out, in.arena);
 }

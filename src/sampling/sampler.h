@@ -44,11 +44,14 @@ class Sampler {
       : random_(Random::at(memory.random)), occurrence_(std::move(memory.occurrence)) {}
 
   // Draws from `logits` (V), which it leaves changed:
-  //   logit[n] += logit_bias[n]; logit[n] -= presence + frequency * occurrence[n], for n seen
-  //   p = softmax(logits); keep p >= the p at which the descending cumulative sum first reaches top_p;
-  //   keep the top_k largest; keep p >= min_p max(p); of what is left, p scaled to the sum 1 and H its
-  //   entropy, keep those of the smallest |-log p - H| until their sum reaches typical_p; p =
-  //   p^(1/temperature); draw.
+  //   logit[n] += logit_bias[n]
+  //   logit[n] -= presence + frequency * occurrence[n], for n seen
+  //   p = softmax(logits)
+  //   keep p >= the p at which the descending cumulative sum first reaches top_p
+  //   keep the top_k largest
+  //   keep p >= min_p max(p)
+  //   keep the smallest |-log p - H| until their sum reaches typical_p, p scaled to the sum 1, H its entropy
+  //   draw by p^(1/temperature)
   // NaN logits are never drawn, +infinity always; where all are NaN or -infinity the result is kEndOfText.
   // The same seed gives the same tokens on every machine.
   // REQUIRES: check(options) is ok, logits not empty.

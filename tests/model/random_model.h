@@ -6,8 +6,7 @@
 namespace rwkv {
 
 // Version 7, shaped as the authors shape theirs: heads of 64, F = 4 C, ranks of the 0.1B model; all bf16,
-// uniform in
-// +-0.05 (0.1B: 12 layers, C 768, V 65536; 0.4B: 24 layers, C 1024).
+// uniform in +-0.05 (0.1B: 12 layers, C 768, V 65536; 0.4B: 24 layers, C 1024).
 inline std::vector<FileTensor> random_v7(int layers, int64_t C, int64_t V) {
   std::vector<FileTensor> tensors;
   uint32_t state = 1;
