@@ -31,6 +31,7 @@ val info(const LoadedModel& loaded) {
   result.set("quantization", std::string(quantization_name(model.quantization)));
   result.set("tokenizer", or_null(loaded.tokenizer_kind));
   result.set("kernels", loaded.kernels);
+  result.set("sampling", loaded.sampling);
   result.set("warnings", strings(model.warnings));
   return result;
 }

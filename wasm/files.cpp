@@ -67,8 +67,8 @@ val start_loading(val js_source, val vocabulary, val quantization, val kernels, 
                            : kind == "embedded" ? js->source.name()
                                                 : kind;
   if (const auto fits = check_vocabulary(file, tokenizer->get(), *config); !fits) return fail(fits.error());
-  js->result =
-      std::make_unique<LoadedModel>(LoadedModel{{}, std::move(*tokenizer), "", js->checkpoint.format, ""});
+  js->result = std::make_unique<LoadedModel>(
+      LoadedModel{{}, std::move(*tokenizer), "", js->checkpoint.format, "", js->checkpoint.sampling});
   if (js->result->tokenizer) js->result->tokenizer_kind = kind;
   auto loading = Loading::start(
       js->checkpoint, chosen(quantization, js->checkpoint),
@@ -113,6 +113,7 @@ val inspect(val js_source) {
   result.set("quantization", or_null(checkpoint->packed_as));
   result.set("tokenizer", or_null(checkpoint->vocabulary.kind));
   result.set("memory", memory);
+  result.set("sampling", checkpoint->sampling);
   return succeed(result);
 }
 
@@ -122,11 +123,13 @@ struct JsConversion {
   std::optional<Conversion> conversion;
 };
 
-val start_conversion(val js_source, val quantization) {
+// `sampling`: what the packed file recommends, `null`: what the file does.
+val start_conversion(val js_source, val quantization, val sampling) {
   auto js = std::make_unique<JsConversion>(JsConversion{JsSource(js_source), {}, {}});
   auto checkpoint = open_checkpoint(js->source);
   if (!checkpoint) return fail(checkpoint.error());
   js->checkpoint = std::move(*checkpoint);
+  if (!sampling.isNull()) js->checkpoint.sampling = sampling.as<std::string>();
   auto conversion = Conversion::start(js->checkpoint, chosen(quantization, js->checkpoint));
   if (!conversion) return fail(conversion.error());
   js->conversion.emplace(std::move(*conversion));

@@ -61,8 +61,9 @@ struct LoadedModel {
   Model model;
   std::unique_ptr<Tokenizer> tokenizer;  // nullptr: token ids only
   std::string tokenizer_kind;
-  const char* format;   // of the file
-  std::string kernels;  // the choice for the largest matrix (kernels/choice.h)
+  const char* format;    // of the file
+  std::string kernels;   // the choice for the largest matrix (kernels/choice.h)
+  std::string sampling;  // what the file recommends, in words
 };
 
 inline val or_null(const std::string& text) { return text.empty() ? val::null() : val(text); }

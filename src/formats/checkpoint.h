@@ -29,6 +29,7 @@ struct Checkpoint {
   float group_norm_eps = 64e-5f;  // of versions 5 to 7; a property of the dialect
   EmbeddedVocabulary vocabulary = {};
   std::string packed_as = {};  // of our own packed files: the quantization that they were made for, "q8"
+  std::string sampling = {};   // of them too: what suits the model (packed.h, is_sampling)
 
   // nullptr where there is none.
   const Tensor* find(std::string_view name) const;

@@ -77,6 +77,13 @@ std::string packed_description(DType dtype, const Shape& shape, bool is_transpos
   return text;
 }
 
+bool is_sampling(std::string_view text) {
+  if (text.size() > kMaxSamplingBytes) return false;
+  while (!text.empty())
+    if (!is_word(take_word(text))) return false;
+  return true;
+}
+
 Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint) {
   const Source& source = *checkpoint.source;
   const auto find = [&](std::string_view key) -> std::string_view {
@@ -97,6 +104,11 @@ Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint) {
     }
     checkpoint.format = "rwkv-wasm";
     checkpoint.packed_as = printable(quantization);
+    const std::string_view sampling = find(kPackedSamplingKey);
+    if (!is_sampling(sampling))
+      return bad_file(source,
+                      "expected words where the metadata says how to sample, found " + printable(sampling));
+    checkpoint.sampling = sampling;
     checkpoint.group_norm_eps = std::bit_cast<float>(uint32_t(eps));
   }
   if (const std::string_view text = find(kPackedVocabularyKey); !text.empty()) {

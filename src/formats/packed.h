@@ -14,6 +14,11 @@ constexpr const char* kPackedVersionKey = "rwkv_wasm_version";
 constexpr const char* kPackedQuantizationKey = "rwkv_wasm_quantization";
 constexpr const char* kPackedEpsKey = "rwkv_wasm_eps";
 constexpr const char* kPackedVocabularyKey = "rwkv_wasm_vocabulary";
+constexpr const char* kPackedSamplingKey = "rwkv_wasm_sampling";
+constexpr size_t kMaxSamplingBytes = 400;
+
+// Words with blanks between, or nothing: "temperature 1 topP 0.6". What they mean is the package's to know.
+bool is_sampling(std::string_view text);
 
 using Metadata = std::map<std::string, std::string, std::less<>>;
 

@@ -50,6 +50,7 @@ std::string Conversion::header() const {
       metadata("format", "rwkv-wasm") + metadata(kPackedVersionKey, std::to_string(kPackedVersion)) +
       metadata(kPackedQuantizationKey, quantization_name(quantization_)) +
       metadata(kPackedEpsKey, std::to_string(std::bit_cast<uint32_t>(plan_.config.group_norm_eps)));
+  if (!checkpoint_->sampling.empty()) about += metadata(kPackedSamplingKey, checkpoint_->sampling);
   std::string entries;
   uint64_t offset = 0;
   for (const PlannedTensor& tensor : plan_.tensors) {

@@ -60,6 +60,21 @@ TEST_CASE("a packed file tells its quantization and its eps") {
   CHECK(std::string(checkpoint->format) == "rwkv-wasm");
 }
 
+TEST_CASE("a packed file tells how to sample, in words") {
+  Metadata metadata = packed(kVersion);
+  CHECK(describe("q8 8 64", 576, metadata)->sampling.empty());
+  metadata[kPackedSamplingKey] = "temperature 1 topP 0.6 presencePenalty -1e-3";
+  CHECK(describe("q8 8 64", 576, metadata)->sampling == metadata[kPackedSamplingKey]);
+  for (const std::string& text : {std::string("a\"b 1"), std::string("a  1"), std::string("\n"),
+                                  std::string("topP 0,6"), std::string(kMaxSamplingBytes + 1, 'a')}) {
+    INFO(text);
+    metadata[kPackedSamplingKey] = text;
+    const auto result = describe("q8 8 64", 576, metadata);
+    REQUIRE_FALSE(result.ok());
+    CHECK_THAT(result.error().message, ContainsSubstring("tales: expected words"));
+  }
+}
+
 TEST_CASE("a newer packed file is refused with both versions") {
   const auto newer = describe("q8 8 64", 576, packed(std::to_string(kPackedVersion + 1)));
   REQUIRE_FALSE(newer.ok());
