@@ -30,6 +30,7 @@ export type {
   ModelInfo,
   ModelShape,
   Quantization,
+  RecommendedSampling,
   Step,
   TokenizerKind,
   TokenLogprob,

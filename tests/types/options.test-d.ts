@@ -89,7 +89,7 @@ test('options of sessions and of generating', () => {
   // @ts-expect-error misspelt
   session.save({ halve: true });
   expectTypeOf(presets.chat).toExtend<GenerateOptions>();
-  expectTypeOf<keyof typeof presets>().toEqualTypeOf<'chat' | 'creative' | 'precise'>();
+  expectTypeOf<keyof typeof presets>().toEqualTypeOf<'chat' | 'creative' | 'story' | 'precise'>();
   // @ts-expect-error presets are nobody's to change
   presets.chat.temperature = 2;
 });

@@ -5,6 +5,7 @@ import { addAbortSignal } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { GenerateOptions, Model } from '../api.js';
 import { checkGenerateOptions } from '../page/options.js';
+import { withRecommended } from '../page/sampling.js';
 import { RwkvError, type RwkvErrorCode } from '../shared/errors.js';
 import { isOurs, type Job, jobOf, type Line, linesOf, objectOf, type Shard } from './batch-input.js';
 import { type Answer, Output } from './batch-output.js';
@@ -13,6 +14,7 @@ import {
   addSamplingFlags,
   loadModel,
   type ModelFlags,
+  recommendedBy,
   type SamplingFlags,
   samplingOptions,
   toNumber,
@@ -113,7 +115,7 @@ async function batch(input: string, out: string, flags: Flags): Promise<void> {
         tally.skipped++;
         continue;
       }
-      const answer = await answerTo(line, { ...defaults, seed: seed + line.number }, load, signal);
+      const answer = await answerTo(line, { ...defaults, seed: seed + line.number }, flags, load, signal);
       if (signal.aborted) return; // half a text is none
       await output.append(answer);
       tally.done++;
@@ -143,6 +145,7 @@ async function batch(input: string, out: string, flags: Flags): Promise<void> {
 async function answerTo(
   line: Line,
   defaults: GenerateOptions,
+  flags: SamplingFlags,
   load: () => Promise<Model>,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -158,9 +161,11 @@ async function answerTo(
   } catch (error) {
     return failed(error);
   }
-  const session = await (await load()).createSession();
+  const model = await load();
+  const session = await model.createSession();
   try {
-    const { result } = session.complete(job.prompt, { ...job.options, signal });
+    const options = withRecommended(recommendedBy(model, flags), { ...job.options, signal });
+    const { result } = session.complete(job.prompt, options);
     const { text, finishReason, stop, usage, logprobs } = await result;
     return { line: number, id, text, finishReason, stop, usage, logprobs, seed: job.options.seed };
   } catch (error) {

@@ -5,6 +5,7 @@ import type { ChatFormat } from '../api.js';
 import { formOf, type Template, templateFor } from '../page/chat/template.js';
 import { checkGenerateOptions } from '../page/options.js';
 import { fileName } from '../page/places.js';
+import { withRecommended } from '../page/sampling.js';
 import { RwkvError, sentence } from '../shared/errors.js';
 import { storyteller } from '../storyteller.js';
 import { Conversation } from './conversation.js';
@@ -13,6 +14,7 @@ import {
   addSamplingFlags,
   loadModel,
   type ModelFlags,
+  recommendedBy,
   type SamplingFlags,
   samplingOptions,
   thinking,
@@ -79,7 +81,8 @@ async function chat(flags: Flags): Promise<void> {
   const options = samplingOptions(flags);
   checkGenerateOptions(options);
   const model = await loadModel(flags, interruptSignal());
-  const conversation = await Conversation.begin(model, { format, system, options }, flags.state);
+  const manner = { format, system, options: withRecommended(recommendedBy(model, flags, 'chat'), options) };
+  const conversation = await Conversation.begin(model, manner, flags.state);
 
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const lines = createInterface({

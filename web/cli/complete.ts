@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { CompletionResult } from '../api.js';
 import { checkGenerateOptions, randomSeed } from '../page/options.js';
+import { withRecommended } from '../page/sampling.js';
 import type { ModelInfo } from '../shared/types.js';
 import { writeWhole } from './files.js';
 import {
@@ -9,6 +10,7 @@ import {
   addSamplingFlags,
   loadModel,
   type ModelFlags,
+  recommendedBy,
   type SamplingFlags,
   samplingOptions,
 } from './flags.js';
@@ -64,7 +66,7 @@ async function complete(argument: string, flags: Flags): Promise<void> {
     const session = await model.createSession({ seed, state });
     await session.append(prompt, { signal }); // what cannot be read is not written
     if (flags.echo) write(prompt);
-    const completion = session.complete('', options);
+    const completion = session.complete('', withRecommended(recommendedBy(model, flags), options));
     try {
       for await (const text of completion) write(text);
     } finally {

@@ -1,13 +1,14 @@
 // rwkv-wasm convert: any model file in, a packed file out.
 import { open, rename, rm } from 'node:fs/promises';
-import type { Command } from 'commander';
-import { type Quantization, RWKV } from '../node.js';
+import { type Command, Option } from 'commander';
+import { presets, type Quantization, RWKV } from '../node.js';
 import { checkConvertOptions } from '../page/options.js';
 import { quantizationHelp } from './flags.js';
 import { interruptSignal, megabytes, progressLine } from './terminal.js';
 
 interface Flags {
   readonly quantization?: Quantization;
+  readonly sampling?: keyof typeof presets;
   readonly json: boolean;
 }
 
@@ -27,15 +28,22 @@ export function convertCommand(program: Command): void {
     .argument('<file>', 'path or URL of a model')
     .argument('<out>', 'path of the packed file; replaced when all of it is written')
     .option('-q, --quantization <type>', quantizationHelp)
+    .addOption(
+      new Option(
+        '--sampling <preset>',
+        'what the packed file recommends (default: what the file does)',
+      ).choices(Object.keys(presets)),
+    )
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', examples)
     .action(convert);
 }
 
-async function convert(file: string, out: string, { quantization, json }: Flags): Promise<void> {
+async function convert(file: string, out: string, { quantization, sampling, json }: Flags): Promise<void> {
   const signal = interruptSignal();
   const progress = progressLine();
-  const options = { quantization, signal, onProgress: progress.show };
+  const recommended = sampling && presets[sampling];
+  const options = { quantization, sampling: recommended, signal, onProgress: progress.show };
   checkConvertOptions(options); // before anything is written
   const partial = `${out}.${process.pid}.part`;
   const target = await open(partial, 'wx');

@@ -5,6 +5,7 @@ import {
   type LoadOptions,
   type Model,
   presets,
+  type RecommendedSampling,
   RWKV,
   type ThinkMode,
 } from '../node.js';
@@ -69,9 +70,10 @@ export function addSamplingFlags(
   return command
     .option('-n, --max-tokens <n>', 'at most so many tokens', toNumber, usual.maxTokens ?? 256)
     .addOption(
-      new Option('--preset <name>', 'sampling that is known to suit these models; the flags below change it')
-        .choices(Object.keys(presets))
-        .default(usual.preset),
+      new Option(
+        '--preset <name>',
+        `sampling that is known to suit these models; the flags below change it (default: the model's own${usual.preset ? `, else ${usual.preset}` : ''})`,
+      ).choices(Object.keys(presets)),
     )
     .option(
       '-t, --temperature <x>',
@@ -110,6 +112,16 @@ export function samplingOptions(flags: SamplingFlags): GenerateOptions {
     ...{ maxTokens, temperature, topP, topK, minP, typicalP, seed, stop },
     ...{ presencePenalty, frequencyPenalty, penaltyDecay },
   };
+}
+
+/** What stands for sampling flags that are absent: of a preset that was named nothing more, else what the model recommends. */
+export function recommendedBy(
+  { info }: Model,
+  { preset }: SamplingFlags,
+  usual?: keyof typeof presets,
+): RecommendedSampling | null {
+  if (preset !== undefined) return null;
+  return info.sampling ?? (usual ? presets[usual] : null);
 }
 
 /** Loads the model that the flags name, with a line on stderr that shows how it gets on. Throws as `RWKV.load`. */

@@ -1,6 +1,6 @@
 // rwkv-wasm inspect: what a model file holds, told without reading its weights.
 import type { Command } from 'commander';
-import { type ModelFile, RWKV } from '../node.js';
+import { type ModelFile, type RecommendedSampling, RWKV } from '../node.js';
 import { interruptSignal, megabytes } from './terminal.js';
 
 const examples = `
@@ -25,7 +25,7 @@ async function inspect(file: string, { json }: { readonly json: boolean }): Prom
 }
 
 function rows(model: ModelFile): [string, string][] {
-  const { heads, headSize, quantization, memory } = model;
+  const { heads, headSize, quantization, sampling, memory } = model;
   const types = Object.entries(model.dtypes).map(([name, bytes]) => `${name} ${megabytes(bytes)}`);
   return [
     ['file', `${model.name}, ${model.format}, ${megabytes(model.fileBytes)}`],
@@ -37,6 +37,7 @@ function rows(model: ModelFile): [string, string][] {
     ['vocabulary', `${model.vocabulary} tokens`],
     ['tokenizer', model.tokenizer === null ? 'not in the file' : `in the file (${model.tokenizer})`],
     ['weights', types.join(', ')],
+    ...(sampling === null ? [] : [['sampling', spelled(sampling)] satisfies [string, string]]),
     ...(quantization === null ? [] : [['packed as', quantization] satisfies [string, string]]),
     [
       'memory',
@@ -45,6 +46,12 @@ function rows(model: ModelFile): [string, string][] {
         .join(', '),
     ],
   ];
+}
+
+function spelled(sampling: RecommendedSampling): string {
+  return Object.entries(sampling)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');
 }
 
 function table(lines: readonly [string, string][]): string {

@@ -91,6 +91,7 @@ async function serve(flags: Flags): Promise<void> {
     onProgress: progress.show,
     chat: { ...(template && { template }), ...(think && { think: thinking[think] }) },
     defaults: samplingOptions(flags),
+    usesRecommended: flags.preset === undefined,
   });
   // Other commands do not wait for the library.
   const [{ createApp }, { listen }] = await Promise.all([

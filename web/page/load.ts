@@ -16,6 +16,7 @@ import {
   type LoadOptions,
 } from './options.js';
 import { buffers, type ModelSource, placeOf, type Use, withPlace } from './places.js';
+import { readSampling, writeSampling } from './sampling.js';
 import { type Spawned, storeWorker } from './store-worker.js';
 
 /** The door of the package. */
@@ -67,14 +68,16 @@ export function createRWKV(host: Host): RWKV {
         const client = spawn(workerUrl);
         try {
           const model = await keepBy(client, wish, place, { spawn: () => spawn(workerUrl), build, wasmUrl });
-          return await client.call('inspect', { model, build, wasmUrl }, { signal, transfer, onProgress });
+          const request = { model, build, wasmUrl };
+          const file = await client.call('inspect', request, { signal, transfer, onProgress });
+          return { ...file, sampling: readSampling(file.sampling) };
         } finally {
           await client.close();
         }
       });
     },
     async *convert(source, options = {}) {
-      const { quantization, build, assets, ...wish } = checkConvertOptions(options);
+      const { quantization, sampling, build, assets, ...wish } = checkConvertOptions(options);
       const { signal, onProgress } = wish;
       const { workerUrl, wasmUrl } = locate({ assets, build });
       signal?.throwIfAborted();
@@ -82,7 +85,7 @@ export function createRWKV(host: Host): RWKV {
       const client = spawn(workerUrl);
       try {
         const model = await keepBy(client, wish, at, { spawn: () => spawn(workerUrl), build, wasmUrl });
-        const request = { model, quantization, build, wasmUrl };
+        const request = { model, quantization, sampling: writeSampling(sampling), build, wasmUrl };
         const transfer = buffers(model);
         const total = await client.call('convert', request, { signal, transfer, onProgress });
         for (let loaded = 0; ; ) {
@@ -114,7 +117,8 @@ export function createRWKV(host: Host): RWKV {
           const model = await keepBy(client, isEmbedded ? { ...wish, cache: false } : wish, at, spawned);
           const request = { model, vocabulary, quantization, build, threads, kernels, prefixCache, wasmUrl };
           const transfer = [model, vocabulary].flatMap(buffers);
-          const info = await client.call('load', request, { signal, transfer, onProgress });
+          const told = await client.call('load', request, { signal, transfer, onProgress });
+          const info = { ...told, sampling: readSampling(told.sampling) };
           const keptState = (state: ModelSource, use: Use<number>) =>
             withPlace(host, 'option state', state, async (place, transfer) => {
               if (!isRemote(place)) return use(place, transfer);

@@ -4,7 +4,7 @@
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
 import { quantizations } from '../shared/number-formats.js';
 import type { Drawing } from '../shared/protocol.js';
-import type { Build, LoadProgress, Quantization } from '../shared/types.js';
+import type { Build, LoadProgress, Quantization, RecommendedSampling } from '../shared/types.js';
 import type { AssetOptions } from './assets.js';
 import type { ModelSource } from './places.js';
 import {
@@ -24,14 +24,15 @@ import {
   isArrayLike,
   list,
   never,
-  number,
   oneOf,
+  record,
   schema,
   sha256,
   stops,
   text,
   vocabulary,
 } from './rules.js';
+import { takeSampling } from './sampling.js';
 
 /** What is asked of the store where a file comes from the network. */
 export interface StoreOptions {
@@ -94,10 +95,14 @@ export type InspectOptions = Pick<
 >;
 
 /** Options of `RWKV.convert`. */
-export type ConvertOptions = Pick<
-  LoadOptions,
-  'quantization' | 'signal' | 'onProgress' | 'build' | keyof StoreOptions | keyof AssetOptions
->;
+export interface ConvertOptions
+  extends Pick<
+    LoadOptions,
+    'quantization' | 'signal' | 'onProgress' | 'build' | keyof StoreOptions | keyof AssetOptions
+  > {
+  /** How the model is best sampled, which the packed file then says (`model.info.sampling`). Default: what the file says itself. */
+  sampling?: RecommendedSampling | undefined;
+}
 
 /** Options of `store.download`. */
 export type DownloadOptions = Pick<LoadOptions, 'signal' | 'onProgress' | 'sha256' | keyof AssetOptions>;
@@ -233,12 +238,17 @@ export function checkInspectOptions(options: InspectOptions) {
 export function checkConvertOptions(options: ConvertOptions) {
   return check(options, (get) => ({
     quantization: get('quantization', quantization) ?? null,
+    sampling: takeRecommended(get('sampling', record)),
     signal: get('signal', abortSignal),
     onProgress: get('onProgress', callback),
     build: get('build', build) ?? 'auto',
     ...takeStoreOptions(get),
     assets: assets(get),
   }));
+}
+
+function takeRecommended(sampling: object | undefined): RecommendedSampling | undefined {
+  return sampling && check(sampling, takeSampling);
 }
 
 /** @throws RwkvError `invalid-argument` */
@@ -293,8 +303,8 @@ export function checkGenerateOptions(
     const maxTokens = get('maxTokens', integer(0, Number.MAX_SAFE_INTEGER)) ?? 256;
     const stop = get('stop', stops) ?? [];
     const halfLife = get('penaltyHalfLife', above(0, Infinity));
-    const decay = get('penaltyDecay', number(0, 1));
-    if (halfLife !== undefined && decay !== undefined)
+    const said = takeSampling(get);
+    if (halfLife !== undefined && said.penaltyDecay !== undefined)
       throw unexpected('option penaltyHalfLife', 'not to come with penaltyDecay', halfLife);
     const bias = new Map<number, number>();
     for (const [id, value] of entriesOf(get('logitBias', biases) ?? {}))
@@ -311,14 +321,14 @@ export function checkGenerateOptions(
       structure: structureOf(get('grammar', text), get('jsonSchema', schema)),
       drawing: {
         sampling: {
-          temperature: get('temperature', number(0, 100)) ?? 1,
-          topP: get('topP', number(0, 1)) ?? 0.7,
-          topK: get('topK', integer(0, 2 ** 31 - 1)) ?? 0,
-          minP: get('minP', number(0, 1)) ?? 0,
-          typicalP: get('typicalP', above(0, 1)) ?? 1,
-          presencePenalty: get('presencePenalty', number(-100, 100)) ?? 0,
-          frequencyPenalty: get('frequencyPenalty', number(-100, 100)) ?? 0,
-          penaltyDecay: halfLife === undefined ? (decay ?? 0.996) : 0.5 ** (1 / halfLife),
+          temperature: said.temperature ?? 1,
+          topP: said.topP ?? 0.7,
+          topK: said.topK ?? 0,
+          minP: said.minP ?? 0,
+          typicalP: said.typicalP ?? 1,
+          presencePenalty: said.presencePenalty ?? 0,
+          frequencyPenalty: said.frequencyPenalty ?? 0,
+          penaltyDecay: halfLife === undefined ? (said.penaltyDecay ?? 0.996) : 0.5 ** (1 / halfLife),
         },
         biasedTokens: Int32Array.from(bias.keys()),
         biases: Float32Array.from(bias.values()),

@@ -1,8 +1,8 @@
-import type { GenerateOptions } from './options.js';
+import type { RecommendedSampling } from '../shared/types.js';
 
 /** What a preset sets. */
-export type Preset = Readonly<
-  Pick<GenerateOptions, 'temperature' | 'topP' | 'presencePenalty' | 'frequencyPenalty' | 'penaltyDecay'>
+export type Preset = Required<
+  Pick<RecommendedSampling, 'temperature' | 'topP' | 'presencePenalty' | 'frequencyPenalty' | 'penaltyDecay'>
 >;
 
 const chat: Preset = {
@@ -16,6 +16,13 @@ const creative: Preset = {
   temperature: 1,
   topP: 0.6,
   presencePenalty: 2,
+  frequencyPenalty: 0.2,
+  penaltyDecay: 0.99,
+};
+const story: Preset = {
+  temperature: 1,
+  topP: 0.6,
+  presencePenalty: 1,
   frequencyPenalty: 0.2,
   penaltyDecay: 0.99,
 };
@@ -33,6 +40,8 @@ export const presets = {
   chat,
   /** Of the authors' RWKV APP, "creative": more variety. */
   creative,
+  /** For tales: of eight settings the one whose tales of the storyteller read best, and repeated least. */
+  story,
   /** Of the authors' RWKV APP, "conservative": near the likeliest text. */
   precise,
 } as const;

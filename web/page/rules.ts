@@ -68,6 +68,10 @@ export const schema: Rule<object | true> = {
   accepts: (value): value is object | true =>
     value === true || (typeof value === 'object' && value !== null && !Array.isArray(value)),
 };
+export const record: Rule<object> = {
+  expected: 'an object',
+  accepts: (value): value is object => typeof value === 'object' && value !== null && !Array.isArray(value),
+};
 export const callback: Rule<(progress: LoadProgress) => void> = {
   expected: 'a function',
   accepts: (value): value is (progress: LoadProgress) => void => typeof value === 'function',

@@ -1,7 +1,15 @@
 // The messages between the page half and the worker half, and nothing else. `Operations` is the only table: requests,
 // replies and handlers are mapped types over it, so that the compiler keeps the books.
 import type { RwkvErrorCode } from './errors.js';
-import type { Build, LoadProgress, ModelFile, ModelInfo, Quantization, Step } from './types.js';
+import type {
+  Build,
+  LoadProgress,
+  ModelFile,
+  ModelInfo,
+  Quantization,
+  RecommendedSampling,
+  Step,
+} from './types.js';
 
 /** What keeps files: the origin private file system, the Cache API, or a folder of Node's. */
 export type ShelfPlace =
@@ -32,16 +40,10 @@ export type VocabularyChoice = Place | 'bytes' | 'embedded' | null;
 export type WasmUrl = string | null;
 
 /** How tokens are drawn; every field checked. */
-export interface Sampling {
-  readonly temperature: number;
-  readonly topP: number;
-  readonly topK: number;
-  readonly minP: number;
-  readonly typicalP: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
-  readonly penaltyDecay: number;
-}
+export type Sampling = Required<RecommendedSampling>;
+
+/** What a file tells; how to sample it in the file's own words. */
+export type Told<T> = Omit<T, 'sampling'> & { readonly sampling: string };
 
 /** How many tokens of a prompt were read, and how many of them before, by another session. */
 export interface ReadCounts {
@@ -79,17 +81,19 @@ export interface Operations {
       readonly prefixCache: number;
       readonly wasmUrl: WasmUrl;
     };
-    reply: ModelInfo;
+    reply: Told<ModelInfo>;
   };
   inspect: {
     request: { readonly model: Place; readonly build: Build | 'auto'; readonly wasmUrl: WasmUrl };
-    reply: ModelFile;
+    reply: Told<ModelFile>;
   };
   /** Begins to make a packed file; answers how many bytes it will have. */
   convert: {
     request: {
       readonly model: Place;
       readonly quantization: Quantization | null;
+      /** What it recommends; `null`: what the file does. */
+      readonly sampling: string | null;
       readonly build: Build | 'auto';
       readonly wasmUrl: WasmUrl;
     };

@@ -56,6 +56,18 @@ export interface ModelShape {
  */
 export type TokenizerKind = 'world' | 'trie' | 'embedded' | 'huggingface' | 'bytes';
 
+/** How a model is best sampled, as options of `session.complete`. What is absent stays at its default. */
+export interface RecommendedSampling {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly typicalP?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly penaltyDecay?: number;
+}
+
 /** What a loaded model is. */
 export interface ModelInfo extends ModelShape {
   /** How the weights are kept. */
@@ -72,6 +84,11 @@ export interface ModelInfo extends ModelShape {
   readonly kernels: string;
   /** `null`: loaded without a tokenizer; token ids only. */
   readonly tokenizer: TokenizerKind | null;
+  /**
+   * How those who made the file sample it: `session.complete(prompt, { ...model.info.sampling })`. The commands do so by
+   * themselves. `null`: the file does not say; packed files alone can.
+   */
+  readonly sampling: RecommendedSampling | null;
   /** What to know of the file: weights that are not finite, say, or a vocabulary that cannot be used. */
   readonly warnings: readonly string[];
 }
@@ -88,6 +105,8 @@ export interface ModelFile extends ModelShape {
   readonly quantization: Quantization | null;
   /** The kind of the vocabulary inside the file; `null`: there is none. */
   readonly tokenizer: string | null;
+  /** How those who made the file sample it; `null`: it does not say. */
+  readonly sampling: RecommendedSampling | null;
   /** Memory that the weights would take, in bytes, for each quantization. */
   readonly memory: Readonly<Record<Quantization, number>>;
 }

@@ -61,10 +61,10 @@ export function createHandlers(
         source.close();
       }
     },
-    async convert({ model, quantization, build, wasmUrl }, report) {
+    async convert({ model, quantization, sampling, build, wasmUrl }, report) {
       const engine = await startEngine(build, host, 1, wasmUrl);
       const source = await openSource(model, host, report);
-      const pieces = unwrap(engine.module.startConversion(reader(source), quantization));
+      const pieces = unwrap(engine.module.startConversion(reader(source), quantization, sampling));
       conversion = { pieces, source };
       return pieces.bytes();
     },

@@ -1,5 +1,5 @@
 // From a request to a model that is ready.
-import type { Request } from '../shared/protocol.js';
+import type { Request, Told } from '../shared/protocol.js';
 import type { LoadProgress, ModelInfo } from '../shared/types.js';
 import { startEngine } from './engine.js';
 import { openSource, type WorkerHost } from './host.js';
@@ -23,7 +23,7 @@ export async function load(
   breathe: () => Promise<void>,
   crash: (error: unknown) => void,
   report: (progress: LoadProgress) => void,
-): Promise<Loaded & { readonly info: ModelInfo }> {
+): Promise<Loaded & { readonly info: Told<ModelInfo> }> {
   const engine = await startEngine(request.build, host, request.threads, request.wasmUrl);
   const vocabulary = await openVocabulary(request.vocabulary, host);
   const source = await openSource(request.model, host, report);

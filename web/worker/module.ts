@@ -1,6 +1,6 @@
 // What a build's WebAssembly module exports (wasm/bindings.cpp, files.cpp, threads.cpp), and the few words to speak with it.
 import { errorCode, RwkvError, sentence } from '../shared/errors.js';
-import type { Sampling } from '../shared/protocol.js';
+import type { Sampling, Told } from '../shared/protocol.js';
 import type { ModelFile, ModelInfo, Quantization, Step, TokenizerKind } from '../shared/types.js';
 import type { ByteSource } from '../store/shelf.js';
 
@@ -60,7 +60,7 @@ export interface WasmSession {
 
 /** The weights. */
 export interface WasmModel {
-  info(): Omit<ModelInfo, 'name' | 'build' | 'threads'>;
+  info(): Omit<Told<ModelInfo>, 'name' | 'build' | 'threads'>;
   tokenize(text: string): Result<Int32Array>;
   detokenize(tokens: Int32Array): string;
   /** The bytes of all tokens, one after the other, and where each ends. REQUIRES: a tokenizer. */
@@ -115,9 +115,13 @@ export interface WasmModule {
     kernels: string | null,
     onProgress: (loaded: number, total: number) => void,
   ): Result<WasmLoading>;
-  inspect(source: WasmSource): Result<ModelFile>;
+  inspect(source: WasmSource): Result<Told<ModelFile>>;
   /** Keeps hold of `source` until it is deleted. */
-  startConversion(source: WasmSource, quantization: Quantization | null): Result<WasmConversion>;
+  startConversion(
+    source: WasmSource,
+    quantization: Quantization | null,
+    sampling: string | null,
+  ): Result<WasmConversion>;
   /** One batched pass: each session reads so many of the tokens that it has pending, at most a chunk. */
   advance(sessions: readonly WasmSession[], most: Int32Array): void;
 }

@@ -14,7 +14,7 @@ export async function pack(request: Request<'pack'>, host: WorkerHost, report: R
     const file = unwrap(engine.module.inspect(reader(source)));
     const quantization = request.quantization ?? file.quantization ?? 'q8';
     if (file.quantization === quantization) return request.model; // it is packed already
-    const pieces = unwrap(engine.module.startConversion(reader(source), request.quantization));
+    const pieces = unwrap(engine.module.startConversion(reader(source), request.quantization, null));
     const next = () => unwrap(pieces.next());
     const close = () => source.close();
     return await keepPacked(request, { quantization, bytes: pieces.bytes(), next, close }, host, report);

@@ -117,6 +117,7 @@ export default async function create({ instantiateWasm }) {
             ...{ version: '7', layers: 1, channels: 64, heads: 1, headSize: 64, hidden: 64, vocabulary: 256 },
             ...{ parameters: 1, quantization, bytes: source.size, stateBytes: 4 },
             tokenizer: vocabulary === 'embedded' ? null : (vocabulary?.kind ?? vocabulary),
+            sampling: '',
             warnings: [],
           }),
           tokenize: (value) => ({ value: Int32Array.from(new TextEncoder().encode(value)) }),

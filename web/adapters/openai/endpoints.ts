@@ -4,6 +4,7 @@ import type { RWKV } from '../../page/load.js';
 import type { Model } from '../../page/model.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
 import { integer } from '../../page/rules.js';
+import { withRecommended } from '../../page/sampling.js';
 import { unexpected } from '../../shared/errors.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
 import { invalidRequest, toOpenAIError } from './errors.js';
@@ -29,6 +30,8 @@ export interface OpenAIOptions extends LoadOptions {
   chat?: ChatFormat | undefined;
   /** Options of `session.complete` that requests start from, such as `{ maxTokens: 1000, topP: 0.5 }`. */
   defaults?: GenerateOptions | undefined;
+  /** Whether what requests and `defaults` leave open is as the model recommends (`model.info.sampling`). Default false. */
+  usesRecommended?: boolean | undefined;
   /** How many texts are generated at once, 1 to 1024; more wait for their turn. Default 64. */
   parallel?: number | undefined;
 }
@@ -64,7 +67,8 @@ export function createEndpoints(
   source: ModelOrSource,
   options: OpenAIOptions,
 ): Endpoints {
-  const { name, chat: format = {}, defaults = {}, parallel = 64, ...loadOptions } = options;
+  const { name, chat: format = {}, defaults = {}, parallel = 64, ...others } = options;
+  const { usesRecommended = false, ...loadOptions } = others;
   checkGenerateOptions(defaults);
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     throw unexpected('option name', 'a text that is not empty', name);
@@ -108,7 +112,10 @@ export function createEndpoints(
     };
     try {
       model = await lazy.get(controller.signal);
-      const job = ready(formatFor(model));
+      const asked = ready(formatFor(model));
+      const job = usesRecommended
+        ? { ...asked, options: withRecommended(model.info.sampling, asked.options) }
+        : asked;
       const head = headOf(model, style.prefix);
       const happenings = run(model, job, slots, controller.signal);
       if (!job.stream) {

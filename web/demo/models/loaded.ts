@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import { type LoadOptions, type LoadProgress, type Model, type ModelSource, RWKV } from 'rwkv-wasm';
 import { sentence } from '../format.js';
-import { build, threads } from '../settings/settings.js';
+import { build, recommend, threads } from '../settings/settings.js';
 
 /** A load under way. */
 export interface Loading {
@@ -86,6 +86,7 @@ export async function load(
     const before = model.value;
     modelName.value = name;
     model.value = next;
+    recommend(next.info.sampling);
     await before?.dispose();
     tell(next.info.warnings[0] ?? `${name} is ready.`);
     return true;

@@ -1,6 +1,6 @@
 // What the reader of the page has chosen. It stays in the browser.
 import { effect, signal } from '@preact/signals';
-import type { GenerateOptions, LoadOptions } from 'rwkv-wasm';
+import { type GenerateOptions, type LoadOptions, presets, type RecommendedSampling } from 'rwkv-wasm';
 
 /** The numbers that sliders set: their ranges, steps and first values. */
 export const sliders = {
@@ -93,7 +93,17 @@ export const threads = signal(oneOf<Threads>('threads', 'auto', 1, 2, 3, 4, 6, 8
 export const build = signal(oneOf<BuildChoice>('build', 'auto', 'baseline', 'relaxed'));
 export const theme = signal(oneOf<Theme>('theme', 'system', 'light', 'dark'));
 
-/** The sampling options that the sliders say. */
+/** What the model recommends. The sliders follow it until they are moved. */
+const recommended = signal<RecommendedSampling>({});
+
+/** A model has come, which recommends this. */
+export function recommend(sampling: RecommendedSampling | null): void {
+  const isFollowed = isApplied(recommended.value);
+  recommended.value = sampling ?? {};
+  if (isFollowed) apply(recommended.value);
+}
+
+/** The sampling options that the sliders say. How fast penalties forget has none: it is as what they stand for has it. */
 export function sampling(): GenerateOptions {
   const { temperature, topP, topK, minP, presencePenalty, frequencyPenalty } = numbers;
   return {
@@ -103,6 +113,7 @@ export function sampling(): GenerateOptions {
     minP: minP.value,
     presencePenalty: presencePenalty.value,
     frequencyPenalty: frequencyPenalty.value,
+    penaltyDecay: [recommended.value, ...Object.values(presets)].find(isApplied)?.penaltyDecay,
   };
 }
 
