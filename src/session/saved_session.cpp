@@ -5,7 +5,6 @@
 #include "formats/containers/cursor.h"
 #include "quant/dtype.h"
 #include "session/session.h"
-#include "tokenizer/utf8.h"
 
 namespace rwkv {
 namespace {

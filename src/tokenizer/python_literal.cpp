@@ -1,6 +1,6 @@
 #include "tokenizer/python_literal.h"
 
-#include "tokenizer/utf8.h"
+#include "utf8.h"
 
 namespace rwkv {
 namespace {

@@ -3,6 +3,7 @@
 #include "formats/containers/bytes.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"
+#include "utf8.h"
 
 namespace rwkv::fuzz {
 namespace {

@@ -1,4 +1,5 @@
 // Not a file, but bytes that a model chooses: Utf8Stream.
+#include "utf8.h"
 #include "formats/containers/bytes.h"
 #include "fuzz/memory.h"
 #include "fuzz/reader.h"

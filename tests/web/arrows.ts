@@ -14,6 +14,7 @@ interface Room {
 const rooms: Readonly<Record<string, Room>> = {
   // The core: bindings -> session -> {model, tokenizer, sampling}; model -> kernels -> {simd, quant, tensor}.
   result: { files: /^src\/result\.h$/, sees: [] },
+  utf8: { files: /^src\/utf8\.(h|cpp)$/, sees: [] },
   tensor: { files: /^src\/tensor\.(h|cpp)$/, sees: ['result'] },
   simd: { files: /^src\/simd\.h$/, sees: [] },
   dtype: { files: /^src\/quant\/(dtype|decode_blocks)\.(h|cpp)$/, sees: ['tensor'] },
@@ -22,7 +23,7 @@ const rooms: Readonly<Record<string, Room>> = {
   choice: { files: /^src\/kernels\/choice\.h$/, sees: ['quant'] },
   kernels: { files: /^src\/kernels\//, sees: ['choice', 'pool', 'simd', 'quant', 'dtype', 'tensor'] },
   source: { files: /^src\/formats\/source\.h$/, sees: ['result'] },
-  containers: { files: /^src\/formats\/containers\//, sees: ['source', 'tensor', 'result'] },
+  containers: { files: /^src\/formats\/containers\//, sees: ['source', 'tensor', 'utf8', 'result'] },
   checkpoint: {
     files: /^src\/formats\/(checkpoint|views)\.h$/,
     sees: ['source', 'dtype', 'tensor', 'result'],
@@ -40,7 +41,7 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^src\/tokenizer\/embedded_tokenizer\.(h|cpp)$/,
     sees: ['tokenizer', 'checkpoint', 'containers', 'result'],
   },
-  tokenizer: { files: /^src\/tokenizer\//, sees: ['result'] },
+  tokenizer: { files: /^src\/tokenizer\//, sees: ['utf8', 'result'] },
   sampling: { files: /^src\/sampling\//, sees: ['simd', 'result'] },
   // Weights and config are the part of the model that sees files.
   loading: {

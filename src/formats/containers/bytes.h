@@ -39,9 +39,6 @@ Result<Buffer> read_range(const Source& source, uint64_t offset, uint64_t bytes)
 // The product of the dimensions, none of them negative; none where it exceeds 63 bits.
 std::optional<uint64_t> element_count(const Shape& shape);
 
-// As RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool valid_utf8(std::string_view text);
-
 // Letters, digits, '-', '_' and '.', at least one: what needs no quoting in any format.
 bool is_word(std::string_view text);
 

@@ -1,22 +1,13 @@
 #include "formats/containers/json.h"
 
-#include "formats/containers/bytes.h"
+#include <utility>
+
+#include "utf8.h"
 
 namespace rwkv {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-void append_utf8(std::string& text, uint32_t code) {
-  if (code < 0x80) {
-    text += static_cast<char>(code);
-    return;
-  }
-  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  const uint32_t lead[] = {0, 0xC0, 0xE0, 0xF0};
-  text += static_cast<char>(lead[more] | code >> (6 * more));
-  for (int k = more - 1; k >= 0; --k) text += static_cast<char>(0x80 | (code >> (6 * k) & 0x3F));
-}
 
 }  // namespace
 
@@ -92,7 +83,7 @@ bool JsonReader::read_escape(std::string& value) {
     if (!read_hex4(low) || low < 0xDC00 || low >= 0xE000) return fail("unpaired surrogate");
     code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
   }
-  append_utf8(value, code);
+  append_utf8(code, value);
   return true;
 }
 

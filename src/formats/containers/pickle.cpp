@@ -1,6 +1,7 @@
 #include "formats/containers/pickle.h"
 
 #include "formats/containers/bytes.h"
+#include "utf8.h"
 
 namespace rwkv {
 

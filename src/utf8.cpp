@@ -1,14 +1,9 @@
-#include "tokenizer/utf8.h"
+#include "utf8.h"
 
 #include <cassert>
-#include <utility>
-
-#include "tokenizer/tokenizer.h"
 
 namespace rwkv {
 namespace {
-
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 bool within(char c, uint8_t low, uint8_t high) { return uint8_t(c) >= low && uint8_t(c) <= high; }
 
@@ -33,41 +28,25 @@ Utf8Prefix utf8_prefix(std::string_view bytes) {
   return {Kind::kCharacter, length};
 }
 
+bool valid_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto [kind, length] = utf8_prefix(text);
+    if (kind != Utf8Prefix::Kind::kCharacter) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 void append_utf8(uint32_t code_point, std::string& text) {
   assert(code_point <= 0x10FFFF && (code_point < 0xD800 || code_point > 0xDFFF));
-  const auto tail = [&](int shift) { text += char(0x80 | (code_point >> shift & 0x3F)); };
   if (code_point < 0x80) {
     text += char(code_point);
-  } else if (code_point < 0x800) {
-    text += char(0xC0 | code_point >> 6), tail(0);
-  } else if (code_point < 0x10000) {
-    text += char(0xE0 | code_point >> 12), tail(6), tail(0);
-  } else {
-    text += char(0xF0 | code_point >> 18), tail(12), tail(6), tail(0);
+    return;
   }
-}
-
-std::string Utf8Stream::push(std::string_view bytes) {
-  std::string held = std::exchange(pending_, {});
-  held += bytes;
-  std::string text;
-  text.reserve(held.size());
-  for (std::string_view rest = held; !rest.empty();) {
-    const auto [kind, length] = utf8_prefix(rest);
-    if (kind == Utf8Prefix::Kind::kUnfinished) {
-      pending_ = rest;
-      break;
-    }
-    text += kind == Utf8Prefix::Kind::kCharacter ? rest.substr(0, length) : kReplacement;
-    rest.remove_prefix(length);
-  }
-  return text;
-}
-
-std::string Utf8Stream::finish() {
-  std::string text(pending_.empty() ? std::string_view{} : kReplacement);
-  reset();
-  return text;
+  const int more = code_point < 0x800 ? 1 : code_point < 0x10000 ? 2 : 3;
+  const uint32_t lead[] = {0, 0xC0, 0xE0, 0xF0};
+  text += char(lead[more] | code_point >> (6 * more));
+  for (int k = more - 1; k >= 0; --k) text += char(0x80 | (code_point >> (6 * k) & 0x3F));
 }
 
 }  // namespace rwkv

@@ -1,5 +1,4 @@
-// The two halves of UTF-8 that the tokenizer folder needs: what is at the front of some bytes, and one code
-// point as bytes.
+// UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +17,10 @@ struct Utf8Prefix {
   int length;  // 1 to 4
 };
 
-// REQUIRES: bytes not empty.
+// What is at the front. REQUIRES: bytes not empty.
 Utf8Prefix utf8_prefix(std::string_view bytes);
+
+bool valid_utf8(std::string_view text);
 
 // REQUIRES: code_point <= 0x10FFFF and no surrogate.
 void append_utf8(uint32_t code_point, std::string& text);
