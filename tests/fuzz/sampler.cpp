@@ -93,18 +93,15 @@ Bytes bytes_of(const Case& c, size_t count, float step) {
 
 std::vector<Bytes> seeds() {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  const Case all = {{.temperature = 0.8f,
-                     .top_p = 0.9f,
-                     .top_k = 40,
-                     .min_p = 0.01f,
-                     .typical_p = 0.9f,
-                     .presence_penalty = 0.4f,
-                     .frequency_penalty = 0.2f,
-                     .logit_bias = {{3, 1.5f}, {7, -kInfinity}}},
-                    {0xFFFF0FF0, 0x12345678},
-                    {1, 2, 2, 9},
-                    42,
-                    {0.5f, 3, -1, 2.5f, 0, 1}};
+  const SamplingOptions options = {.temperature = 0.8f,
+                                   .top_p = 0.9f,
+                                   .top_k = 40,
+                                   .min_p = 0.01f,
+                                   .typical_p = 0.9f,
+                                   .presence_penalty = 0.4f,
+                                   .frequency_penalty = 0.2f,
+                                   .logit_bias = {{3, 1.5f}, {7, -kInfinity}}};
+  const Case all = {options, {0xFFFF0FF0, 0x12345678}, {1, 2, 2, 9}, 42, {0.5f, 3, -1, 2.5f, 0, 1}};
   return {bytes_of({{}, {}, {}, 1, {1, 2, 3}}, 3, 0),
           bytes_of({{.temperature = 0}, {}, {}, 2, {1, 3, 2}}, 200, 0),
           bytes_of({{.temperature = 0.02f, .typical_p = 0.3f}, {}, {}, 3, {-2.2f, -0.7f, -1.7f}}, 3, 0),
