@@ -1,26 +1,47 @@
 // All tests, from nothing: `node tests/run.mjs`. Installs and builds what is missing, then runs the core's tests in every
-// build, the package's in Node and in a real browser, and the linters. Stops at the first failure.
-import { spawnSync } from 'node:child_process';
+// build, the package's in Node and in a real browser, and the linters. Stops at the first failure, and tells what each part took.
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildAll, buildPreset } from '../wasm/build.mjs';
+import { buildAll, buildPreset, stopped } from '../wasm/build.mjs';
 import { ensureToolchain } from '../wasm/toolchain.mjs';
 import { installCommand, installPackages, modernNode, onPath } from './programs.mjs';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
-const started = performance.now();
-const minutes = () => ((performance.now() - started) / 60_000).toFixed(1);
+const parts = []; // { name, began, ended }: milliseconds since the start
+let failure;
+const minutes = (milliseconds) => (milliseconds / 60_000).toFixed(1);
 
-function title(text) {
-  console.log(`\n== ${text} (${minutes()} min)`);
+async function part(name, work) {
+  const began = performance.now();
+  console.log(`\n== ${name} (${minutes(began)} min)`);
+  try {
+    await work();
+  } catch (error) {
+    failure ??= error; // the first: others fail because they are stopped
+    stopped.abort();
+    throw error;
+  } finally {
+    parts.push({ name, began, ended: performance.now() });
+  }
+}
+
+// What each part took; those that ran side by side overlap.
+function printTable() {
+  console.log(`\n${'part'.padEnd(40)}  began  took (min)`);
+  for (const { name, began, ended } of parts)
+    console.log(`${name.padEnd(40)} ${minutes(began).padStart(6)} ${minutes(ended - began).padStart(6)}`);
 }
 
 function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: home, stdio: ['ignore', 'inherit', 'inherit'] });
-  if (status === 0) return;
-  console.error(`\nFailed: ${command} ${args.join(' ')} ${error?.message ?? ''}`);
-  process.exit(1);
+  return new Promise((resolve, reject) => {
+    const options = { cwd: home, stdio: ['ignore', 'inherit', 'inherit'], signal: stopped.signal };
+    const fail = (reason) => reject(new Error(`Failed: ${command} ${args.join(' ')} ${reason}`));
+    const child = spawn(command, args, options);
+    child.on('error', (error) => fail(error.message));
+    child.on('close', (status) => (status === 0 ? resolve() : fail('')));
+  });
 }
 
 const runPackage = (bin, ...args) => run(process.execPath, [join(home, 'node_modules', bin), ...args]);
@@ -29,10 +50,9 @@ const runPackage = (bin, ...args) => run(process.execPath, [join(home, 'node_mod
 function ensureChromium() {
   if (process.env.CHROMIUM_PATH || onPath('chromium')) return;
   if (installPackages('chromium')) return;
-  console.error(
+  throw new Error(
     `The page is tested in a real browser: \`${installCommand('chromium')}\`, or name one by CHROMIUM_PATH.`,
   );
-  process.exit(1);
 }
 
 const testOf = (name) => `tests/web/${name}.test.ts`;
@@ -47,51 +67,71 @@ function ensureOtherBrowsers() {
   if (missing.length > 0) installPackages(...missing);
 }
 
-title('building the package');
-await buildAll();
-const tools = await ensureToolchain();
-
-const presets = ['native', 'native-128', 'wasm', 'wasm-relaxed', 'wasm-threads'];
-if (onPath('clang++')) presets.splice(1, 0, 'native-clang');
-else console.log('clang++ is not here: its build is skipped');
-for (const preset of presets) {
-  title(`core tests, ${preset}`);
-  await buildPreset(preset, tools);
-  if (preset === 'wasm-relaxed') run(modernNode(), ['build/wasm-relaxed/tests/core_tests.cjs']);
-  else run(join(dirname(tools.cmake), 'ctest'), ['--preset', preset]);
-}
-
-title('fuzzers, 5 seconds each');
-run(process.execPath, ['tests/fuzz/run.mjs', '5']);
-
-title('lint and types');
-runPackage('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.');
-for (const project of [
-  ...['tests/web', 'tests/browser', 'tests/package', 'tests/types'],
-  ...['web/demo', 'web/demo/service-worker'],
-])
-  runPackage('typescript/bin/tsc', '--project', project);
 const output = (command, args) => spawnSync(command, args, { cwd: home, encoding: 'utf8' }).stdout ?? '';
-if (/version 14\./.test(output('clang-format', ['--version'])))
-  // each version formats in its own way
-  run('clang-format', [
-    '--dry-run',
-    '--Werror',
-    ...output('git', ['ls-files', '*.h', '*.cpp']).trim().split('\n'),
-  ]);
-else console.log('clang-format 14 is not here: the format of C++ is not checked');
 
-title('model files of every kind');
-await buildPreset('native', tools, ['write_models']);
-mkdirSync(join(home, 'build/models'), { recursive: true });
-run(join(home, 'build/native/tests/write_models'), ['build/models']);
-
-ensureChromium();
-ensureOtherBrowsers();
-title('package and page');
-runPackage('vitest/vitest.mjs', 'run');
-if (modernNode() !== process.execPath) {
-  title('package, relaxed SIMD');
-  run(modernNode(), ['node_modules/vitest/vitest.mjs', 'run', ...['model', 'states', 'threads'].map(testOf)]);
+async function lint() {
+  await runPackage('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.');
+  for (const project of [
+    ...['tests/web', 'tests/browser', 'tests/package', 'tests/types'],
+    ...['web/demo', 'web/demo/service-worker'],
+  ])
+    await runPackage('typescript/bin/tsc', '--project', project);
+  // Each version of clang-format formats in its own way.
+  if (/version 14\./.test(output('clang-format', ['--version']))) {
+    const sources = output('git', ['ls-files', '*.h', '*.cpp']).trim().split('\n');
+    await run('clang-format', ['--dry-run', '--Werror', ...sources]);
+  } else console.log('clang-format 14 is not here: the format of C++ is not checked');
 }
-console.log(`\nAll tests passed in ${minutes()} minutes.`);
+
+const runCore = (preset, tools) =>
+  preset === 'wasm-relaxed'
+    ? run(modernNode(), ['build/wasm-relaxed/tests/core_tests.cjs'])
+    : run(join(dirname(tools.cmake), 'ctest'), ['--preset', preset]);
+
+async function testAll() {
+  await part('the package: build', () => buildAll());
+  const tools = await ensureToolchain();
+  const presets = ['native', 'native-128', 'wasm', 'wasm-relaxed', 'wasm-threads'];
+  if (onPath('clang++')) presets.splice(1, 0, 'native-clang');
+  else console.log('clang++ is not here: its build is skipped');
+
+  // The core's tests use one core for the most part: while those of one build run, the next is built.
+  let checks = Promise.resolve();
+  const check = (name, work) => {
+    checks = checks.then(() => part(name, work));
+    checks.catch(() => {}); // awaited below, when all is built
+  };
+  check('lint and types', lint);
+  for (const preset of presets) {
+    await part(`${preset}: build`, () => buildPreset(preset, tools));
+    check(`${preset}: core tests`, () => runCore(preset, tools));
+  }
+  await part('fuzzers: build, 5 seconds each', () => run(process.execPath, ['tests/fuzz/run.mjs', '5']));
+  await part('model files of every kind', async () => {
+    await buildPreset('native', tools, ['write_models']);
+    mkdirSync(join(home, 'build/models'), { recursive: true });
+    await run(join(home, 'build/native/tests/write_models'), ['build/models']);
+  });
+  await checks;
+
+  await part('browsers: install', () => {
+    ensureChromium();
+    ensureOtherBrowsers();
+  });
+  await part('package and page', () => runPackage('vitest/vitest.mjs', 'run'));
+  if (modernNode() === process.execPath) return;
+  const tests = ['model', 'states', 'threads'].map(testOf);
+  await part('package, relaxed SIMD', () =>
+    run(modernNode(), ['node_modules/vitest/vitest.mjs', 'run', ...tests]),
+  );
+}
+
+try {
+  await testAll();
+  printTable();
+  console.log(`\nAll tests passed in ${minutes(performance.now())} minutes.`);
+} catch (error) {
+  printTable();
+  console.error(`\n${(failure ?? error).message}`);
+  process.exitCode = 1;
+}

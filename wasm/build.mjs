@@ -20,7 +20,8 @@ const presets = {
 };
 const allModules = Object.keys(presets);
 const maxModuleBytes = 350_000;
-const stopped = new AbortController(); // when one thing has failed, the others that run beside it end
+/** When one thing has failed, this ends the others that run beside it. */
+export const stopped = new AbortController();
 
 // Runs a command; what it prints is shown only if it fails. `onLine` hears the lines of its stdout.
 function run(command, args, { env = {}, onLine = () => {} } = {}) {
