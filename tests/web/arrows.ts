@@ -81,7 +81,7 @@ const rooms: Readonly<Record<string, Room>> = {
   nodeStore: { files: /^web\/store\/node\//, sees: ['store', 'shared'] },
   client: { files: /^web\/page\/client\.ts$/, sees: ['shared'] },
   options: {
-    files: /^web\/(page\/(options|rules|presets|assets|places|host)|storyteller)\.ts$/,
+    files: /^web\/(page\/(options|rules|sampling|presets|assets|places|host)|storyteller)\.ts$/,
     sees: ['client', 'store', 'shared'],
   },
   stopTexts: { files: /^web\/page\/stop-texts\.ts$/, sees: [] },

@@ -19,18 +19,18 @@ const creative: Preset = {
   frequencyPenalty: 0.2,
   penaltyDecay: 0.99,
 };
-const story: Preset = {
-  temperature: 1,
-  topP: 0.6,
-  presencePenalty: 1,
-  frequencyPenalty: 0.2,
-  penaltyDecay: 0.99,
-};
 const precise: Preset = {
   temperature: 0.4,
   topP: 0.4,
   presencePenalty: 1,
   frequencyPenalty: 0.1,
+  penaltyDecay: 0.99,
+};
+const story: Preset = {
+  temperature: 1,
+  topP: 0.6,
+  presencePenalty: 1,
+  frequencyPenalty: 0.2,
   penaltyDecay: 0.99,
 };
 
@@ -40,8 +40,8 @@ export const presets = {
   chat,
   /** Of the authors' RWKV APP, "creative": more variety. */
   creative,
-  /** For tales: of eight settings the one whose tales of the storyteller read best, and repeated least. */
-  story,
   /** Of the authors' RWKV APP, "conservative": near the likeliest text. */
   precise,
+  /** For tales: of eight settings the one whose tales of the storyteller read best, and repeated least. */
+  story,
 } as const;

@@ -1,6 +1,5 @@
 // The numbers that say how tokens are drawn: their rules, and how a packed file spells them.
 import type { RecommendedSampling } from '../shared/types.js';
-import type { GenerateOptions } from './options.js';
 import { above, type Get, integer, number, type Rule } from './rules.js';
 
 /** The rule of each. */
@@ -38,12 +37,12 @@ export function takeSampling(get: Get): RecommendedSampling {
 }
 
 /** Options with what they leave open as a model recommends it. */
-export function withRecommended(
+export function withRecommended<Options extends { penaltyHalfLife?: number | undefined }>(
   sampling: RecommendedSampling | null,
-  options: GenerateOptions,
-): GenerateOptions {
-  const { penaltyDecay, ...others } = sampling ?? {};
-  const usesDecay = penaltyDecay !== undefined && options.penaltyHalfLife === undefined;
-  const said = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...others, ...(usesDecay && { penaltyDecay }), ...Object.fromEntries(said) };
+  options: Options,
+): RecommendedSampling & Options {
+  const { penaltyDecay: _, ...withoutDecay } = sampling ?? {};
+  const recommended = options.penaltyHalfLife === undefined ? sampling : withoutDecay;
+  const open = Object.entries(recommended ?? {}).filter(([name]) => Reflect.get(options, name) === undefined);
+  return { ...options, ...Object.fromEntries(open) };
 }

@@ -58,13 +58,21 @@ export type TokenizerKind = 'world' | 'trie' | 'embedded' | 'huggingface' | 'byt
 
 /** How a model is best sampled, as options of `session.complete`. What is absent stays at its default. */
 export interface RecommendedSampling {
+  /** Above 1 wilder, below 1 tamer; 0 always takes the likeliest token. */
   readonly temperature?: number;
+  /** Of the likeliest tokens those of this probability together. */
   readonly topP?: number;
+  /** So many of the likeliest tokens; 0: all. */
   readonly topK?: number;
+  /** Of tokens those of at least this share of the likeliest's probability. */
   readonly minP?: number;
+  /** Of the most typical tokens those of this probability together. */
   readonly typicalP?: number;
+  /** Taken off the logit of each token that came before. */
   readonly presencePenalty?: number;
+  /** Taken off for each time it came. */
   readonly frequencyPenalty?: number;
+  /** What remains of a count of both at each token. */
   readonly penaltyDecay?: number;
 }
 
