@@ -74,13 +74,15 @@ const modulePart = (name, emscripten) => ({
   settings: { emscripten },
 });
 
-const typesPart = {
+// `isChecked`: whether types were checked, which takes most of the time; undefined: it does not matter.
+const typesPart = (isChecked) => ({
   root: home,
   stamp: 'build/stamps/typescript.json',
   inputs: () =>
     filesBelow(home, ['web', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json'], /\.(ts|json)$/),
   outputs: () => filesBelow(home, ['dist'], /\.(js|d\.ts)$/),
-};
+  settings: { isChecked },
+});
 
 const storytellerPart = {
   root: home,
@@ -120,9 +122,10 @@ async function buildModule(name, tools, progress) {
   progress.at(name, 1);
 }
 
-async function compileTypeScript() {
-  for (const file of typesPart.outputs()) rmSync(join(home, file)); // so that none is left whose source has gone
-  await run(process.execPath, [join(home, 'node_modules/typescript/bin/tsc'), '--build', '--force']);
+async function compileTypeScript(part) {
+  for (const file of part.outputs()) rmSync(join(home, file)); // so that none is left whose source has gone
+  const flags = ['--build', '--force', ...(part.settings.isChecked ? [] : ['--noCheck'])];
+  await run(process.execPath, [join(home, 'node_modules/typescript/bin/tsc'), ...flags]);
 }
 
 /** The module that the package takes by itself in this Node, as web/worker/engine.ts chooses. */
@@ -136,6 +139,7 @@ export function moduleOfThisNode() {
  * same sources: a module that was built of others and is not asked for is taken out.
  */
 export async function buildAll({ modules = allModules } = {}) {
+  const isWhole = modules.length === allModules.length;
   const version = emscriptenVersion();
   const stale = allModules.filter((name) => !isCurrent(modulePart(name, version)));
   const wanted = modules.filter((name) => stale.includes(name));
@@ -143,7 +147,7 @@ export async function buildAll({ modules = allModules } = {}) {
     'npm packages': npmPackagesAreInstalled(home) ? 0 : 11,
     toolchain: wanted.length === 0 || toolchainIsComplete() ? 0 : 14,
     ...Object.fromEntries(wanted.map((name) => [name, 50])),
-    TypeScript: isCurrent(typesPart) ? 0 : 8,
+    TypeScript: isCurrent(typesPart(isWhole || undefined)) ? 0 : 8,
   };
   const progress = new Progress(
     Object.fromEntries(Object.entries(needs).filter(([, seconds]) => seconds > 0)),
@@ -158,7 +162,8 @@ export async function buildAll({ modules = allModules } = {}) {
 
   const packageHalf = async () => {
     await task('npm packages', () => run('npm', ['ci', '--no-audit', '--no-fund']));
-    await task('TypeScript', () => make(typesPart, compileTypeScript));
+    const types = typesPart(isWhole);
+    await task('TypeScript', () => make(types, () => compileTypeScript(types)));
   };
   const moduleHalf = async () => {
     if (wanted.length === 0) return;
