@@ -1,6 +1,6 @@
 // How a model is best sampled: what a packed file says of it, and who goes by it.
 import { afterAll, expect, test } from 'vitest';
-import { presets, RWKV } from '../../dist/node.js';
+import { type GenerateOptions, presets, RWKV } from '../../dist/node.js';
 import { readSampling, withRecommended, writeSampling } from '../../dist/page/sampling.js';
 import { folder, oracle, run } from './command.js';
 
@@ -24,10 +24,11 @@ test.each([
 
 test('options go before what is recommended, and what they leave undefined does not', () => {
   const sampling = { temperature: 0.5, penaltyDecay: 0.9 };
-  expect(withRecommended(sampling, { temperature: undefined, topP: 1 })).toEqual({ ...sampling, topP: 1 });
-  expect(withRecommended(sampling, { temperature: 2 })).toEqual({ temperature: 2, penaltyDecay: 0.9 });
-  expect(withRecommended(sampling, { penaltyHalfLife: 9 })).toEqual({ temperature: 0.5, penaltyHalfLife: 9 });
-  expect(withRecommended(null, { topP: 1 })).toEqual({ topP: 1 });
+  const completed = (options: GenerateOptions) => withRecommended(sampling, options);
+  expect(completed({ temperature: undefined, topP: 1 })).toEqual({ ...sampling, topP: 1 });
+  expect(completed({ temperature: 2 })).toEqual({ temperature: 2, penaltyDecay: 0.9 });
+  expect(completed({ penaltyHalfLife: 9 })).toEqual({ temperature: 0.5, penaltyHalfLife: 9 });
+  expect(withRecommended<GenerateOptions>(null, { topP: 1 })).toEqual({ topP: 1 });
 });
 
 test('a packed file carries it, also packed anew; the command goes by it, flags and presets before', async () => {
