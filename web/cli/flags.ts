@@ -22,17 +22,9 @@ export interface ModelFlags {
 }
 
 /** What `addSamplingFlags` adds. */
-export interface SamplingFlags {
+export interface SamplingFlags extends RecommendedSampling {
   readonly maxTokens?: number;
   readonly preset?: keyof typeof presets;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly topK?: number;
-  readonly minP?: number;
-  readonly typicalP?: number;
-  readonly presencePenalty?: number;
-  readonly frequencyPenalty?: number;
-  readonly penaltyDecay?: number;
   readonly stop?: string[];
   readonly seed?: number;
 }
