@@ -5,21 +5,11 @@
 
 #include "formats/checkpoint.h"
 #include "model/weights.h"
-#include "support.h"
-#include "tokenizer/tokenizer.h"
+#include "programs.h"
 
 using namespace rwkv;
 
 namespace {
-
-constexpr size_t kWindow = 512;
-
-template <class T>
-T unwrap(Result<T> result) {
-  if (result.ok()) return std::move(*result);
-  std::fprintf(stderr, "%s\n", result.error().message.c_str());
-  std::exit(1);
-}
 
 // log softmax, in place.
 void to_log_probabilities(std::span<float> logits) {
@@ -40,63 +30,68 @@ std::vector<float> read(const Model& model, std::span<const Token> tokens, Arena
   return logits;
 }
 
-struct Quality {
-  double nats, divergence;  // of the text; summed over its tokens
+struct Candidate {
+  std::string name;
+  Model model;
+  double nats = 0, divergence = 0;  // of the text; from the exact model, summed over its tokens
 };
 
-// Of `model` on the text that `tokens` are, beside the exact one. The text is cut into windows, each read
-// from a fresh state behind token 0.
-Quality measure(const Model& exact, const Model& model, std::span<const Token> tokens) {
-  const size_t V = size_t(model.config.vocabulary);
+// Each window is read from a fresh state behind token 0. The first of the candidates is the exact one.
+void measure(std::span<const Token> tokens, std::vector<Candidate>& candidates) {
+  const Model& exact = candidates[0].model;
+  const size_t V = size_t(exact.config.vocabulary);
   Arena arena;
-  Quality quality{};
-  for (size_t start = 0; start < tokens.size(); start += kWindow) {
-    const size_t count = std::min(kWindow, tokens.size() - start);
-    std::vector<Token> window(count);
-    window[0] = kEndOfText;
-    std::copy_n(tokens.begin() + ptrdiff_t(start), count - 1, window.begin() + 1);
-    const auto p = read(exact, window, arena), q = read(model, window, arena);
-    for (size_t t = 0; t < count; ++t) {
-      quality.nats -= q[t * V + size_t(tokens[start + t])];
-      for (size_t v = t * V; v < (t + 1) * V; ++v)
-        quality.divergence += std::exp(double(p[v])) * (p[v] - q[v]);
+  for (const std::span<const Token> window : windows_of(tokens)) {
+    const std::vector<Token> inputs = inputs_of(window);
+    const auto p = read(exact, inputs, arena);
+    for (Candidate& candidate : candidates) {
+      const auto q = &candidate.model == &exact ? p : read(candidate.model, inputs, arena);
+      for (size_t t = 0; t < window.size(); ++t) {
+        candidate.nats -= q[t * V + size_t(window[t])];
+        for (size_t v = t * V; v < (t + 1) * V; ++v)
+          candidate.divergence += std::exp(double(p[v])) * (p[v] - q[v]);
+      }
     }
   }
-  return quality;
+}
+
+Model load(const std::string& path, std::optional<Quantization> quantization = {}) {
+  const Bytes file = read_file(path);
+  const MemorySource source(path, file);
+  const Checkpoint checkpoint = unwrap(open_checkpoint(source));
+  return unwrap(load_model(
+      checkpoint,
+      quantization.value_or(find_quantization(checkpoint.packed_as).value_or(Quantization::kF32))));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4 || argc > 5)
-    return std::fprintf(stderr, "usage: bits_per_byte MODEL VOCABULARY|bytes TEXT [BYTES]\n"), 2;
-  const std::string vocabulary_name = argv[2];
-  const Bytes model_file = read_file(argv[1]), text_file = read_file(argv[3]);
-  std::string_view text(reinterpret_cast<const char*>(text_file.data()), text_file.size());
-  if (argc == 5) text = text.substr(0, size_t(std::atoll(argv[4])));
-  std::unique_ptr<Tokenizer> tokenizer;
-  if (vocabulary_name == "bytes") {
-    tokenizer = make_byte_tokenizer();
-  } else {
-    const Bytes vocabulary = read_file(vocabulary_name);
-    tokenizer = unwrap(make_world_tokenizer(
-        vocabulary_name, {reinterpret_cast<const char*>(vocabulary.data()), vocabulary.size()}));
+  if (argc < 4)
+    return std::fprintf(stderr, "usage: bits_per_byte MODEL VOCABULARY|bytes TEXT [BYTES] [PACKED...]\n"), 2;
+  const std::string path = argv[1], vocabulary_name = argv[2];
+  const Bytes text_file = read_file(argv[3]);
+  std::string_view documents = text_of(text_file);
+  std::vector<std::string> packed(argv + 4, argv + argc);
+  if (!packed.empty() && std::isdigit(packed[0][0])) {
+    documents = documents.substr(0, size_t(std::atoll(packed[0].c_str())));
+    packed.erase(packed.begin());
   }
-  const MemorySource source(argv[1], model_file);
-  const Checkpoint checkpoint = unwrap(open_checkpoint(source));
-  std::vector<Token> tokens;
-  unwrap(tokenizer->encode(text, tokens));
+  const Text text = unwrap(read_text(*open_tokenizer(vocabulary_name), documents));
+  std::printf("%zu bytes, %zu tokens\n", text.bytes, text.tokens.size());
 
-  const Model exact = unwrap(load_model(checkpoint, Quantization::kF32));
-  std::printf("%zu bytes, %zu tokens\n", text.size(), tokens.size());
-  double exact_bits = 0;
-  for (const Quantization quantization : kQuantizations) {
-    const Model model = unwrap(load_model(checkpoint, quantization));
-    const auto [nats, divergence] = measure(exact, model, tokens);
-    const double bits = nats / std::log(2.0) / double(text.size());
-    if (quantization == Quantization::kF32) exact_bits = bits;
-    std::printf("%-4s %8.5f bits/byte  %+7.3f %%  KL %.2e nats/token  %6.2f MB\n",
-                quantization_name(quantization), bits, (bits / exact_bits - 1) * 100,
-                divergence / double(tokens.size()), double(model.bytes) / 1e6);
+  std::vector<Candidate> candidates;
+  candidates.push_back({"f32", load(path, Quantization::kF32)});
+  for (const std::string& file : packed) candidates.push_back({file.substr(file.rfind('/') + 1), load(file)});
+  if (packed.empty())
+    for (const Quantization quantization : kQuantizations)
+      if (quantization != Quantization::kF32)
+        candidates.push_back({quantization_name(quantization), load(path, quantization)});
+  measure(text.tokens, candidates);
+  for (const Candidate& c : candidates) {
+    const double bits = c.nats / std::log(2.0) / double(text.bytes);
+    std::printf("%-4s %8.5f bits/byte  %+7.3f %%  KL %.2e nats/token  %6.2f MB\n", c.name.c_str(), bits,
+                (c.nats / candidates[0].nats - 1) * 100, c.divergence / double(text.tokens.size()),
+                double(c.model.bytes) / 1e6);
   }
 }
