@@ -7,17 +7,35 @@
 
 #include "formats/checkpoint.h"
 #include "quant/dtype.h"
+#include "quant/table.h"
 
 namespace rwkv {
 
-// In row-major order, whatever the strides; empty where they cannot be read. Not for packed types.
+// As they lie: of a packed matrix row after row, without the zeros behind the last.
+inline std::vector<float> stored_values(const Tensor& tensor, const std::byte* bytes) {
+  if (!is_packed(tensor.dtype)) {
+    const BlockSize block = block_size(tensor.dtype);
+    std::vector<float> values(size_t(tensor.bytes / block.bytes * block.elements));
+    decode(tensor.dtype, bytes, values);
+    return values;
+  }
+  const NumberFormat& format = number_format(format_of(tensor.dtype));
+  const int cols =
+      int(tensor.shape[tensor.strides.empty() ? 1 : 0]);  // with strides: the transpose lies there
+  const size_t groups = size_t(tensor.bytes / format.group_bytes(cols));
+  std::vector<float> values(groups * kGroup * size_t(cols));
+  for (size_t group = 0; group < groups; ++group)
+    format.unpack(bytes + group * format.group_bytes(cols), cols, &values[group * kGroup * size_t(cols)]);
+  return values;
+}
+
+// In row-major order, whatever the strides; empty where they cannot be read.
 inline std::vector<float> values_of(const Checkpoint& checkpoint, const Tensor& tensor) {
   Buffer buffer;
   const auto bytes = checkpoint.read(tensor, buffer);
-  if (!bytes || is_packed(tensor.dtype)) return {};
-  const BlockSize block = block_size(tensor.dtype);
-  std::vector<float> stored(size_t(tensor.bytes / block.bytes * block.elements)), values;
-  decode(tensor.dtype, bytes->data(), stored);
+  if (!bytes) return {};
+  const std::vector<float> stored = stored_values(tensor, bytes->data());
+  std::vector<float> values;
   for (uint64_t n = 0; n < tensor.count(); ++n) {
     uint64_t at = n;
     if (!tensor.strides.empty()) {

@@ -12,7 +12,7 @@ namespace {
 
 // The first lines of the storyteller's.
 Bytes real_vocabulary() {
-  const Bytes file = read_file(RWKV_STORYTELLER "/rwkv7-tales-4.6M-vocab.txt");
+  const Bytes file = read_file(RWKV_STORYTELLER "/rwkv7-tales-8.0M-vocab.txt");
   return to_bytes(as_text(file).substr(0, as_text(file).find('\n', 4000)));
 }
 

@@ -84,7 +84,7 @@ describe('options say where the files are', () => {
   });
 
   test('inspect and convert hear them too', async () => {
-    const file = join(folder(), 'storyteller/rwkv7-tales-4.6M-q8.safetensors');
+    const file = join(folder(), 'storyteller/rwkv7-tales-8.0M-q4.safetensors');
     const wasmUrl = join(folder(), 'wasm/rwkv-baseline.wasm');
     const { version } = await RWKV.inspect(file, { build: 'baseline', wasmUrl, assetBase: folder() });
     expect(version).toBe('7');

@@ -131,8 +131,8 @@ describe('options say where the files are', () => {
   const inDist = (dist: string) => [
     `${dist}/worker-web.js`,
     `${dist}/wasm/rwkv-baseline.wasm`,
-    `${dist}/storyteller/rwkv7-tales-4.6M-q8.safetensors`,
-    `${dist}/storyteller/rwkv7-tales-4.6M-vocab.txt`,
+    `${dist}/storyteller/rwkv7-tales-8.0M-q4.safetensors`,
+    `${dist}/storyteller/rwkv7-tales-8.0M-vocab.txt`,
   ];
   const [worker = '', wasm = '', ...storyteller] = inDist('page:/node_modules/rwkv-wasm/dist');
 

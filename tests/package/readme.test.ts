@@ -32,7 +32,7 @@ const files: Readonly<Record<string, string>> = {
   'model.pth': join(models, 'v7-bf16.pth'),
   'model.gguf': join(models, 'v7-bf16.gguf'),
 };
-const vocabulary = readFileSync(join(repository, 'web/storyteller/rwkv7-tales-4.6M-vocab.txt'), 'utf8');
+const vocabulary = readFileSync(join(repository, 'web/storyteller/rwkv7-tales-8.0M-vocab.txt'), 'utf8');
 const texts: Readonly<Record<string, string>> = {
   'story.txt': 'Once upon a time there was a king who had three sons.\n',
   'prompt.txt': 'Once upon a time',

@@ -375,7 +375,7 @@ TEST_CASE("the World vocabulary is read and encodes as a naive matcher does") {
 }
 
 TEST_CASE("the storyteller's vocabulary is read and encodes its stories") {
-  const std::string file = shared_file("storyteller/rwkv7-tales-4.6M-vocab.txt");
+  const std::string file = shared_file("storyteller2/rwkv7-tales-8.0M-vocab.txt");
   if (file.empty()) SKIP("the storyteller's vocabulary is not present");
   const auto tokenizer = make(file);
   CHECK(tokenizer->size() == 4096);

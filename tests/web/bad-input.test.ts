@@ -9,7 +9,7 @@ import { failure } from './streams.js';
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/oracle/${name}`, import.meta.url));
 const good = fixture('v7-bf16.pth');
 const storyVocabulary = fileURLToPath(
-  new URL('../../web/storyteller/rwkv7-tales-4.6M-vocab.txt', import.meta.url),
+  new URL('../../web/storyteller/rwkv7-tales-8.0M-vocab.txt', import.meta.url),
 );
 
 /** The good file with every `from` turned into `to`, of the same length. */

@@ -62,7 +62,10 @@ describe('each line', () => {
     expect(JSON.parse(stdout)).toMatchObject({ done: 4, errors: 0, skipped: 0, isComplete: true });
     await using model = await RWKV.load();
     const alone = async (prompt: string | number[], options: object) => {
-      const { result } = (await model.createSession()).complete(prompt, { topP: 0.9, ...options });
+      const { result } = (await model.createSession()).complete(prompt, {
+        ...{ ...model.info.sampling, topP: 0.9 },
+        ...options,
+      });
       const { tokens: _, timings: __, ...rest } = await result;
       return rest;
     };

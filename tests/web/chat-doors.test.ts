@@ -19,7 +19,7 @@ const { path, remove } = folder();
 let fake: FakePackage;
 beforeAll(async () => {
   fake = await fakePackage();
-  writeFileSync(join(fake.folder, 'dist', 'storyteller', 'rwkv7-tales-4.6M-q8.safetensors'), echoing);
+  writeFileSync(join(fake.folder, 'dist', 'storyteller', 'rwkv7-tales-8.0M-q4.safetensors'), echoing);
 });
 afterAll(() => {
   killAll();
@@ -159,7 +159,7 @@ test.each([
   ['g1', 'rwkv7-g0-7.2b-20250722-ctx4096.pth', 'rwkv7-g0a3-7.2b-20251029-ctx8192.pth'],
   ['world', 'chatting1.pth', 'big1.pth', 'rwkv7-g10-1b.pth', 'g1ant.pth', 'rwkv7-g1a22.pth', 'bytes', ''],
   ['world', 'RWKV-x070-World-1.5B-v3-20250127-ctx4096.pth', 'rwkv7-g2-1b.pth', 'model.safetensors'],
-  ['none', 'rwkv7-tales-4.6M-q8.safetensors'],
+  ['none', 'rwkv7-tales-8.0M-q4.safetensors'],
 ])('the template %s is that of %s', (template, ...names) => {
   for (const name of names) expect([name, templateFor({ name })]).toEqual([name, template]);
 });

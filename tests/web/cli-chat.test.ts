@@ -22,7 +22,7 @@ describe('lines from a pipe', () => {
     expect([code, stderr]).toEqual([0, '']);
     await using model = await RWKV.load();
     const session = await model.createSession({ seed: 3 });
-    const options = { ...presets.chat, maxTokens: 20 };
+    const options = { ...model.info.sampling, maxTokens: 20 };
     let expected = '';
     for (const line of ['Once upon a time', '', '/slash'])
       expected += `${await textOf(session.complete(line, options))}\n`;

@@ -105,7 +105,7 @@ describe('a model loads from', () => {
   test('the package itself, with its tokenizer', async () => {
     const model = await fake.RWKV.load();
     expect(model.info).toMatchObject({
-      name: 'rwkv7-tales-4.6M-q8.safetensors',
+      name: 'rwkv7-tales-8.0M-q4.safetensors',
       tokenizer: 'trie',
       threads: 1,
     });

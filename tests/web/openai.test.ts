@@ -35,8 +35,8 @@ describe('a completion', () => {
       id: expect.stringMatching(/^cmpl-\w{24}$/),
       object: 'text_completion',
       created: expect.any(Number),
-      model: 'rwkv7-tales-4.6M-q8',
-      system_fingerprint: expect.stringMatching(/^rwkv-wasm-q8-/),
+      model: 'rwkv7-tales-8.0M-q4',
+      system_fingerprint: expect.stringMatching(/^rwkv-wasm-q4-/),
       choices: [{ index: 0, text, logprobs: null, finish_reason: 'length' }],
       usage: {
         prompt_tokens: usage.promptTokens,
@@ -272,10 +272,10 @@ test('the model is named, and loaded when it is first needed', async () => {
   const lazy = openai();
   const { data } = await lazy.models.list();
   expect(data).toEqual([
-    { id: 'rwkv7-tales-4.6M-q8', object: 'model', created: expect.any(Number), owned_by: 'rwkv-wasm' },
+    { id: 'rwkv7-tales-8.0M-q4', object: 'model', created: expect.any(Number), owned_by: 'rwkv-wasm' },
   ]);
   expect(await collect(await lazy.models.list())).toEqual(data);
-  expect(await lazy.models.retrieve('rwkv7-tales-4.6M-q8')).toEqual(data[0]);
+  expect(await lazy.models.retrieve('rwkv7-tales-8.0M-q4')).toEqual(data[0]);
   expect(await failure(lazy.models.retrieve('gpt'))).toMatchObject({
     status: 404,
     error: { code: 'model_not_found', param: 'model' },
@@ -306,9 +306,9 @@ test('the package has it at rwkv-wasm/openai', async () => {
 
 test('a model whose name has G1 in it chats as G1 models do', async () => {
   const bytes = await readFile(
-    new URL('../../dist/storyteller/rwkv7-tales-4.6M-q8.safetensors', import.meta.url),
+    new URL('../../dist/storyteller/rwkv7-tales-8.0M-q4.safetensors', import.meta.url),
   );
-  const tokenizer = new URL('../../dist/storyteller/rwkv7-tales-4.6M-vocab.txt', import.meta.url);
+  const tokenizer = new URL('../../dist/storyteller/rwkv7-tales-8.0M-vocab.txt', import.meta.url);
   const named = openai(new File([bytes], 'rwkv7-g1-0.1b.safetensors'), { tokenizer });
   const params = { messages, seed: 3, max_tokens: 5, logprobs: true } as const;
   const told = await named.chat.completions.create(params);

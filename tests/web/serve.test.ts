@@ -38,18 +38,18 @@ describe('answers', () => {
   test('are the texts of sessions and of the client in the process', async () => {
     const { client } = there();
     const session = await model.createSession({ seed: 7 });
-    const { text } = await session.complete(prompt, { maxTokens: 30 }).result;
-    const local = await openai(model).completions.create(params);
+    const { text } = await session.complete(prompt, { ...model.info.sampling, maxTokens: 30 }).result;
+    const local = await openai(model, { usesRecommended: true }).completions.create(params);
     const remote = await client.completions.create(params);
     expect(remote.choices[0]?.text).toBe(text);
     expect({ ...remote, id: 0, created: 0 }).toEqual({ ...local, id: 0, created: 0 });
-    expect(remote).toMatchObject({ model: 'rwkv7-tales-4.6M-q8', usage: { completion_tokens: 30 } });
+    expect(remote).toMatchObject({ model: 'rwkv7-tales-8.0M-q4', usage: { completion_tokens: 30 } });
   });
 
   test('to chats are those of the client in the process, whole and as a stream', async () => {
     const { client } = there();
     const chat = { model: 'gpt-4o', messages: [...messages], seed: 4, max_completion_tokens: 30, n: 2 };
-    const local = await openai(model).chat.completions.create(chat);
+    const local = await openai(model, { usesRecommended: true }).chat.completions.create(chat);
     const remote = await client.chat.completions.create(chat);
     expect(remote.choices).toEqual(local.choices);
     const texts = ['', ''];
@@ -103,8 +103,8 @@ describe('answers', () => {
   test('tell the model, and whether the server is well', async () => {
     const { client, url } = there();
     const models = await collect(client.models.list());
-    expect(models).toEqual([expect.objectContaining({ id: 'rwkv7-tales-4.6M-q8', object: 'model' })]);
-    expect(await client.models.retrieve('rwkv7-tales-4.6M-q8')).toMatchObject({ object: 'model' });
+    expect(models).toEqual([expect.objectContaining({ id: 'rwkv7-tales-8.0M-q4', object: 'model' })]);
+    expect(await client.models.retrieve('rwkv7-tales-8.0M-q4')).toMatchObject({ object: 'model' });
     expect(await failure(client.models.retrieve('gpt-4o'))).toMatchObject({
       status: 404,
       code: 'model_not_found',
@@ -133,7 +133,7 @@ describe('answers', () => {
     };
     const together = await Promise.all(Array.from({ length: 32 }, (_, i) => ask(i)));
     expect(together.filter((text) => text === undefined)).toHaveLength(8);
-    const alone = openai(model, { parallel: 1 });
+    const alone = openai(model, { usesRecommended: true, parallel: 1 });
     for (const [i, text] of together.entries()) {
       if (text === undefined) continue;
       const { choices } = await alone.completions.create({ ...params, prompt: `${prompt} ${i}`, seed: i });
@@ -307,7 +307,8 @@ test('flags say the limits, the names, the defaults of requests and who may ask'
   expect(asked.headers.get('access-control-allow-origin')).toBe('https://example.com');
   expect(asked.headers.get('access-control-allow-headers')).toBe('authorization,content-type');
   const chat = { messages: [...messages], seed: 1, max_tokens: 8 };
-  const local = openai(model, { chat: { template: 'g1' }, defaults: { temperature: 0 } });
+  const format = { chat: { template: 'g1' }, usesRecommended: true } as const;
+  const local = openai(model, { ...format, defaults: { temperature: 0 } });
   const remote = await server.client.chat.completions.create({ model: 'any', ...chat });
   expect(remote.choices).toEqual((await local.chat.completions.create(chat)).choices);
   await stop(server);
@@ -328,7 +329,10 @@ describe('asked to end', () => {
     }
     expect(await server.ended).toBe(0);
     expect(reason).toMatch(/^(length|stop)$/);
-    const local = await openai(model).completions.create({ ...params, max_tokens: 400 });
+    const local = await openai(model, { usesRecommended: true }).completions.create({
+      ...params,
+      max_tokens: 400,
+    });
     expect(text).toBe(local.choices[0]?.text);
     await expect(fetch(`${server.url}/health`)).rejects.toThrow();
   });

@@ -299,7 +299,7 @@ describe('what cannot be obeyed', () => {
 
   test('models without a tokenizer say so', async () => {
     const bare = await RWKV.load(
-      new URL('../../dist/storyteller/rwkv7-tales-4.6M-q8.safetensors', import.meta.url),
+      new URL('../../dist/storyteller/rwkv7-tales-8.0M-q4.safetensors', import.meta.url),
     );
     const session = await bare.createSession();
     const error = await failure(collect(session.generate([1], { jsonSchema: true })));

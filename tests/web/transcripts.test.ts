@@ -45,7 +45,7 @@ describe('a transcript', () => {
 
   test('knows the embedded model by its name', () => {
     const isPlain = (name: string) => new Transcript({}, name).isPlain;
-    expect(isPlain('rwkv7-tales-4.6M-q8.safetensors')).toBe(true);
+    expect(isPlain('rwkv7-tales-8.0M-q4.safetensors')).toBe(true);
     expect(isPlain('rwkv7-g1-0.1b.pth')).toBe(false);
   });
 

@@ -27,8 +27,8 @@ export async function fakePackage(): Promise<FakePackage> {
     writeFileSync(join(dist, 'wasm', `rwkv-${build}.wasm`), emptyModule);
   }
   mkdirSync(join(dist, 'storyteller'));
-  writeFileSync(join(dist, 'storyteller', 'rwkv7-tales-4.6M-q8.safetensors'), 'fake');
-  writeFileSync(join(dist, 'storyteller', 'rwkv7-tales-4.6M-vocab.txt'), 'vocabulary');
+  writeFileSync(join(dist, 'storyteller', 'rwkv7-tales-8.0M-q4.safetensors'), 'fake');
+  writeFileSync(join(dist, 'storyteller', 'rwkv7-tales-8.0M-vocab.txt'), 'vocabulary');
   const built: Package = await import(join(dist, 'node.js'));
   return { ...built, folder, remove: () => rmSync(folder, { recursive: true }) };
 }

@@ -48,7 +48,7 @@ export function Models() {
           <li>
             <div>
               <strong>Storyteller</strong>
-              <small>RWKV-7, 4.6 M parameters · 5.3 MB · CC0 · part of this page</small>
+              <small>RWKV-7, 8.0 M parameters · 5.9 MB · CC0 · part of this page</small>
             </div>
             <div class="row-actions">
               <button
