@@ -25,7 +25,10 @@ beforeAll(async () => {
   await change(join(otherSite, 'service-worker.js'), /(index\.html\W+revision:\W)\w{4}/, '$1beef');
   const model = await RWKV.load(undefined, { build: 'baseline' });
   const session = await model.createSession();
-  const writing = session.complete('Once upon a time', { maxTokens: 64, temperature: 0 });
+  const writing = session.complete('Once upon a time', {
+    ...model.info.sampling, // as the page does
+    ...{ maxTokens: 64, temperature: 0 },
+  });
   for await (const _ of writing);
   story = (await writing.result).text;
   await model.dispose();

@@ -64,8 +64,8 @@ test('the state is painted and the pace is charted', async () => {
       const { data } = copy?.getImageData(0, 0, width, height) ?? {};
       return [width, height, data?.filter((_, i) => i % 4 === 3).filter((alpha) => alpha > 0).length ?? 0];
     });
-  await expect.poll(async () => (await coloured())[2]).toBeGreaterThan(6 * 3 * 64 * 64 * 0.9);
-  expect((await coloured()).slice(0, 2)).toEqual([6 * 68 - 4, 3 * 68 - 4]);
+  await expect.poll(async () => (await coloured())[2]).toBeGreaterThan(7 * 4 * 64 * 64 * 0.9); // layers and heads of the storyteller
+  expect((await coloured()).slice(0, 2)).toEqual([7 * 68 - 4, 4 * 68 - 4]);
   expect(await page.locator('.plot').getAttribute('aria-label')).toMatch(
     /^Milliseconds per token: [\d.]+ at token \d+/,
   );

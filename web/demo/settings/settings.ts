@@ -1,6 +1,6 @@
 // What the reader of the page has chosen. It stays in the browser.
 import { effect, signal } from '@preact/signals';
-import { type GenerateOptions, type LoadOptions, presets, type RecommendedSampling } from 'rwkv-wasm';
+import type { GenerateOptions, LoadOptions, RecommendedSampling } from 'rwkv-wasm';
 
 /** The numbers that sliders set: their ranges, steps and first values. */
 export const sliders = {
@@ -103,7 +103,14 @@ export function recommend(sampling: RecommendedSampling | null): void {
   if (isFollowed) apply(recommended.value);
 }
 
-/** The sampling options that the sliders say. How fast penalties forget has none: it is as what they stand for has it. */
+/** How fast penalties forget has no slider: it stays as what was applied last has it. */
+const penaltyDecay = signal(decayOf(kept.get('penaltyDecay')));
+
+function decayOf(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined;
+}
+
+/** The sampling options that the sliders say. */
 export function sampling(): GenerateOptions {
   const { temperature, topP, topK, minP, presencePenalty, frequencyPenalty } = numbers;
   return {
@@ -113,13 +120,14 @@ export function sampling(): GenerateOptions {
     minP: minP.value,
     presencePenalty: presencePenalty.value,
     frequencyPenalty: frequencyPenalty.value,
-    penaltyDecay: [recommended.value, ...Object.values(presets)].find(isApplied)?.penaltyDecay,
+    penaltyDecay: penaltyDecay.value,
   };
 }
 
 /** Sets the sliders to a preset; what it does not name goes back to its first value. */
 export function apply(preset: GenerateOptions): void {
   for (const [name, value] of valuesOf(preset)) numbers[name].value = value;
+  penaltyDecay.value = preset.penaltyDecay;
 }
 
 /** Whether the sliders stand as a preset says. */
@@ -155,7 +163,7 @@ effect(() => {
 
 effect(() => {
   const values = Object.fromEntries(sliderNames.map((name) => [name, numbers[name].value]));
-  const choices = { candidateCount, threads, build, theme };
+  const choices = { candidateCount, threads, build, theme, penaltyDecay };
   for (const [name, choice] of Object.entries(choices)) Object.assign(values, { [name]: choice.value });
   try {
     localStorage.setItem(key, JSON.stringify(values));
