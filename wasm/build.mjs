@@ -158,7 +158,10 @@ export async function buildAll({ modules = allModules } = {}) {
     for (const file of modulePart(name).outputs()) rmSync(join(home, file));
   }
   if (!isCurrent(storytellerPart))
-    await make(storytellerPart, () => copyInto('dist/storyteller', storytellerPart.inputs()));
+    await make(storytellerPart, () => {
+      rmSync(join(home, 'dist/storyteller'), { recursive: true, force: true }); // a former model is not shipped too
+      copyInto('dist/storyteller', storytellerPart.inputs());
+    });
 
   const packageHalf = async () => {
     await task('npm packages', () => run('npm', ['ci', '--no-audit', '--no-fund']));
