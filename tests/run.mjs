@@ -89,7 +89,7 @@ const runCore = (preset, tools) =>
     : run(join(dirname(tools.cmake), 'ctest'), ['--preset', preset]);
 
 async function testAll() {
-  await part('the package: build', () => buildAll());
+  await part('the package: build', () => buildAll({ forTests: true }));
   const tools = await ensureToolchain();
   const presets = ['native', 'native-128', 'wasm', 'wasm-relaxed', 'wasm-threads'];
   if (onPath('clang++')) presets.splice(1, 0, 'native-clang');

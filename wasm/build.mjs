@@ -44,14 +44,23 @@ function run(command, args, { env = {}, onLine = () => {} } = {}) {
   });
 }
 
-// Configures a preset of CMakePresets.json, once for each place in which the checkout lies.
+// Configures a preset of CMakePresets.json, once for each place in which the checkout lies; with the tests once there is
+// what they need.
 async function configure(preset, tools) {
-  const cache = join(home, 'build', preset, 'CMakeCache.txt');
-  const madeHere =
-    existsSync(cache) && readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${home}\n`);
-  if (madeHere && existsSync(join(dirname(cache), 'build.ninja'))) return;
-  rmSync(dirname(cache), { recursive: true, force: true });
-  await run(tools.cmake, ['--preset', preset, `-DCMAKE_MAKE_PROGRAM=${tools.ninja}`], { env: tools.env });
+  const folder = join(home, 'build', preset);
+  const cache = join(folder, 'CMakeCache.txt');
+  const settings = existsSync(cache) ? readFileSync(cache, 'utf8') : '';
+  const isOfHere = settings.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${home}\n`);
+  const catch2 = tools.catch2Source ?? ''; // a build alone does not bring it
+  const isCurrent = isOfHere && (!catch2 || settings.includes(`CATCH2_SOURCE_DIR:PATH=${catch2}\n`));
+  if (isCurrent && existsSync(join(folder, 'build.ninja'))) return;
+  if (!isOfHere) rmSync(folder, { recursive: true, force: true });
+  const flags = [
+    `-DCMAKE_MAKE_PROGRAM=${tools.ninja}`,
+    `-DCATCH2_SOURCE_DIR:PATH=${catch2}`,
+    `-DRWKV_TESTS=${catch2 ? 'ON' : 'OFF'}`,
+  ];
+  await run(tools.cmake, ['--preset', preset, ...flags], { env: tools.env });
 }
 
 /** Builds targets of a preset of CMakePresets.json, all of them unless named. `onStep` hears how many of how many are done. */
@@ -136,9 +145,10 @@ export function moduleOfThisNode() {
 
 /**
  * Builds all that the package ships, or all but the modules that are not asked for. What dist/ holds afterwards is of the
- * same sources: a module that was built of others and is not asked for is taken out.
+ * same sources: a module that was built of others and is not asked for is taken out. `forTests`: the core's tests will be built
+ * in the same folders.
  */
-export async function buildAll({ modules = allModules } = {}) {
+export async function buildAll({ modules = allModules, forTests = false } = {}) {
   const isWhole = modules.length === allModules.length;
   const version = emscriptenVersion();
   const stale = allModules.filter((name) => !isCurrent(modulePart(name, version)));
@@ -170,7 +180,7 @@ export async function buildAll({ modules = allModules } = {}) {
   };
   const moduleHalf = async () => {
     if (wanted.length === 0) return;
-    const tools = await task('toolchain', () => ensureToolchain(), true);
+    const tools = await task('toolchain', () => ensureToolchain({ forTests }), true);
     await forEachInParallel(
       wanted,
       (name) => make(modulePart(name, emscriptenVersion()), () => buildModule(name, tools, progress)),

@@ -52,7 +52,8 @@ export async function forEachInParallel(items, work, atATime = availableParallel
   await Promise.all(Array.from({ length: atATime }, worker));
 }
 
-// An apt that knows nothing of what is installed and keeps its lists and archives in `folder`.
+// An apt that knows nothing of what is installed and keeps its lists and archives in `folder`, where mirrors are asked for
+// lists of packages and, by the first who wants some, of sources.
 export async function openPrivateApt(folder) {
   const lists = join(folder, 'lists');
   const archives = join(folder, 'archives');
@@ -74,12 +75,12 @@ export async function openPrivateApt(folder) {
     ...(process.getuid() === 0 && { 'APT::Sandbox::User': 'root' }), // its usual one may not enter our folder
   };
   const ownSources = { 'Dir::Etc::sourcelist': sources, 'Dir::Etc::sourceparts': '/dev/null' };
-  const apt = (args, extra = ownSources) => {
+  const apt = (args, extra = ownSources, cwd = folder) => {
     const options = Object.entries({ ...settings, ...extra }).flatMap(([name, value]) => [
       '-o',
       `${name}=${value}`,
     ]);
-    return run('apt-get', [...options, ...args], { cwd: folder });
+    return run('apt-get', [...options, ...args], { cwd });
   };
 
   // The mirrors this machine already uses; not every one of them need be Debian's.
@@ -89,30 +90,38 @@ export async function openPrivateApt(folder) {
     return [...new Set(uris)].filter((uri) => !uri.includes('security'));
   };
 
-  return {
-    async update() {
-      const architecture = (await run('dpkg', ['--print-architecture'])).trim();
-      let failure = new Error('apt has no sources: /etc/apt names no mirror');
-      for (const mirror of await mirrors()) {
-        const source = `[arch=${architecture} signed-by=${keyring}] ${mirror} ${suite} main\n`;
-        await writeFile(sources, `deb ${source}deb-src ${source}`);
-        try {
-          return await apt(['update']);
-        } catch (error) {
-          failure = error;
-        }
+  // `kind`: deb or deb-src
+  const update = async (kind) => {
+    const architecture = (await run('dpkg', ['--print-architecture'])).trim();
+    let failure = new Error('apt has no sources: /etc/apt names no mirror');
+    for (const mirror of await mirrors()) {
+      await writeFile(
+        sources,
+        `${kind} [arch=${architecture} signed-by=${keyring}] ${mirror} ${suite} main\n`,
+      );
+      try {
+        return await apt(['update']);
+      } catch (error) {
+        failure = error;
       }
-      throw failure;
-    },
-    // Paths of the .deb files of the packages and of all they depend on.
-    async download(packages) {
-      await apt(['install', '-y', '--download-only', '--no-install-recommends', ...packages]);
+    }
+    throw failure;
+  };
+
+  return {
+    // Paths of the .deb files of the packages and of those they depend on, but for what nobody needs who does not install.
+    async download(packages, isNeeded) {
+      await update('deb');
+      const planned = await apt(['install', '--simulate', '--no-install-recommends', ...packages]);
+      const names = [...planned.matchAll(/^Inst (\S+)/gm)].map((match) => match[1]);
+      await apt(['download', ...names.filter(isNeeded)], ownSources, archives);
       return (await readdir(archives))
         .filter((name) => name.endsWith('.deb'))
         .map((name) => join(archives, name));
     },
     // Path of the upstream source archive of one package.
     async downloadSource(name) {
+      await update('deb-src');
       await apt(['source', '--download-only', name]);
       const archive = (await readdir(folder)).find(
         (file) => file.startsWith(`${name}_`) && file.includes('.orig.tar.'),

@@ -50,6 +50,7 @@ const partNames = {
   cmake: 'CMake 3.21',
   ninja: 'Ninja',
 };
+const buildParts = Object.keys(partNames).filter((part) => part !== 'catch2Source');
 const debianPackages = {
   emscriptenRoot: 'emscripten',
   xsimdInclude: 'libxsimd-dev',
@@ -57,24 +58,29 @@ const debianPackages = {
   ninja: 'ninja-build',
 };
 
+// What Debian's packages ask for beside these, 50 of 170 MB: Node.js, which runs already, and what compiles for this machine.
+const unneeded =
+  /^(nodejs|node-(corepack|undici)|libnode|libicu|lib(a|hwa|l|t|ub)san|libc(6)?-dev|lib(gcc|stdc\+\+|objc)-.*-dev|linux-libc|binutils|libgprofng|tzdata)/;
+
 const byHand = `To install by hand instead:
   Emscripten >= 4, emcc on PATH: with emsdk, \`emsdk install 6.0.5 && emsdk activate 6.0.5\` and its environment script
   xsimd >= 13: set XSIMD_INCLUDE_DIR to the folder that has xsimd/xsimd.hpp and no system headers
   Catch2 3: set CATCH2_SOURCE_DIR to a source checkout, with extras/catch_amalgamated.cpp
   CMake >= 3.21 and Ninja, on PATH`;
 
-// Resolves to the paths of the tools, and in `env` the variables that a build with them sets.
-export async function ensureToolchain() {
+// Resolves to the paths of the tools, and in `env` the variables that a build with them sets. `forTests`: with Catch2.
+export async function ensureToolchain({ forTests = true } = {}) {
+  const parts = forTests ? Object.keys(partNames) : buildParts;
   let tools = locate();
-  if (missingIn(tools).length > 0) {
+  if (missingIn(tools, parts).length > 0) {
     if (!machineIsDebian)
       throw new Error(
-        `Missing, and only on Debian fetched for you: ${namesOf(missingIn(tools))}.\n${byHand}`,
+        `Missing, and only on Debian fetched for you: ${namesOf(missingIn(tools, parts))}.\n${byHand}`,
       );
     mkdirSync(home, { recursive: true });
     await withLock(join(home, 'lock'), async () => {
       tools = locate(); // another run may have just finished
-      if (missingIn(tools).length > 0) await installFromDebian(missingIn(tools));
+      if (missingIn(tools, parts).length > 0) await installFromDebian(missingIn(tools, parts));
     });
     tools = locate();
   }
@@ -89,9 +95,9 @@ export async function ensureToolchain() {
   return { ...tools, emConfig, env };
 }
 
-/** Whether nothing is missing. */
+/** Whether nothing is missing that a build needs. */
 export function toolchainIsComplete() {
-  return missingIn(locate()).length === 0;
+  return missingIn(locate(), buildParts).length === 0;
 }
 
 /** Of the Emscripten that a build takes; of what was unpacked here too where the checkout has moved since. */
@@ -112,7 +118,7 @@ function locate() {
 
 const existing = (path) => (existsSync(path) ? path : undefined);
 
-const missingIn = (tools) => Object.keys(tools).filter((part) => tools[part] === undefined);
+const missingIn = (tools, parts) => parts.filter((part) => tools[part] === undefined);
 
 const namesOf = (parts) => parts.map((part) => partNames[part]).join(', ');
 
@@ -188,11 +194,10 @@ async function installFromDebian(missing) {
   log(`Missing here, or too old: ${namesOf(missing)}.`);
   log(`They come from Debian packages, unpacked into ${home}; nothing is installed system-wide.`);
   if (missing.includes('emscriptenRoot'))
-    log('About 190 MB to download and 830 MB of disk; half a minute on a fast network.');
+    log('About 130 MB to download and 650 MB of disk; half a minute on a fast network.');
 
   const downloads = join(home, 'downloads');
   const apt = await openPrivateApt(downloads);
-  await step('fetch the lists of packages', () => apt.update());
 
   const wanted = missing.map((part) => debianPackages[part]).filter((name) => name !== undefined);
   if (wanted.some((name) => !packagesInRoot().includes(name))) await installRoot(wanted, apt, step);
@@ -211,7 +216,9 @@ async function installFromDebian(missing) {
 
 async function installRoot(wanted, apt, step) {
   const packages = [...new Set([...packagesInRoot(), ...wanted, 'patchelf'])];
-  const debs = await step('download the packages', () => apt.download(packages));
+  const debs = await step('download the packages', () =>
+    apt.download(packages, (name) => !unneeded.test(name)),
+  );
   await step(`unpack ${debs.length} packages`, async () => {
     rmSync(root, { recursive: true, force: true });
     await unpack(debs, root);
