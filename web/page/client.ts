@@ -1,4 +1,5 @@
 // The page half of the conversation: owns the worker, numbers the calls, hears aborts, delivers answers.
+import { onAbort } from '../shared/aborts.js';
 import { RwkvError } from '../shared/errors.js';
 import type { Op, Reply, ReplyMessage, Request, RequestMessage, WorkerMessage } from '../shared/protocol.js';
 import type { LoadProgress } from '../shared/types.js';
@@ -7,7 +8,7 @@ import type { LoadProgress } from '../shared/types.js';
 export interface WorkerLike {
   postMessage<K extends Op>(message: RequestMessage<K>, transfer: ArrayBuffer[]): void;
   terminate(): unknown;
-  /** Node: says whether a call is under way, which keeps the process alive. */
+  /** Node: says whether a call is under way, which keeps the process alive. Not after `terminate`, which does so to its end. */
   hold?(busy: boolean): void;
 }
 
@@ -40,7 +41,7 @@ export class Client {
   readonly #waiting: WaitingTable = {};
   #lastId = 0;
   #underWay = 0;
-  #ended: RwkvError | undefined;
+  readonly #ending = new AbortController();
 
   constructor(spawn: (events: WorkerEvents) => WorkerLike) {
     this.#worker = spawn({
@@ -56,28 +57,27 @@ export class Client {
   async call<K extends Op>(op: K, body: Request<K>, options: CallOptions = {}): Promise<Reply<K>> {
     const { signal, transfer = [], onProgress } = options;
     signal?.throwIfAborted();
-    if (this.#ended) throw this.#ended;
+    this.end.throwIfAborted();
     const id = ++this.#lastId;
     const waiting = this.#waitingFor(op);
-    let abort = () => {};
+    let unhear = () => {};
     this.#count(+1);
     try {
       return await new Promise<Reply<K>>((resolve, reject) => {
         waiting.set(id, { resolve, reject, onProgress });
-        abort = () => reject(signal?.reason);
-        signal?.addEventListener('abort', abort);
+        unhear = onAbort(signal, () => reject(signal?.reason));
         this.#worker.postMessage<K>({ id, op, body }, transfer);
       });
     } finally {
-      signal?.removeEventListener('abort', abort);
+      unhear();
       waiting.delete(id);
       this.#count(-1);
     }
   }
 
-  /** Whether the worker is gone. */
-  get ended(): boolean {
-    return this.#ended !== undefined;
+  /** Aborts when the worker is gone; its reason is what later calls reject with. */
+  get end(): AbortSignal {
+    return this.#ending.signal;
   }
 
   /** Ends the worker, and with it every call under way: they reject with `disposed`. All its memory is given back. */
@@ -118,8 +118,8 @@ export class Client {
   }
 
   #end(error: RwkvError): void {
-    if (this.#ended) return;
-    this.#ended = error;
+    if (this.end.aborted) return;
+    this.#ending.abort(error);
     for (const table of Object.values(this.#waiting)) {
       for (const waiting of table.values()) waiting.reject(error);
     }
@@ -127,6 +127,6 @@ export class Client {
 
   #count(change: 1 | -1): void {
     this.#underWay += change;
-    this.#worker.hold?.(this.#underWay > 0);
+    if (!this.end.aborted) this.#worker.hold?.(this.#underWay > 0);
   }
 }

@@ -1,3 +1,5 @@
+import { onAbort } from '../shared/aborts.js';
+
 /** Calls that must not overlap, one after another in the order in which they came. */
 export class Queue {
   #last: Promise<unknown> = Promise.resolve();
@@ -6,20 +8,19 @@ export class Queue {
    * Waits until all who came before have left.
    *
    * @returns what to call to leave; calling it again does nothing.
-   * @throws the reason of `signal` when it aborts first; the place in the queue is then given up.
+   * @throws the reason of the signal that aborts first; the place in the queue is then given up.
    */
-  async enter(signal?: AbortSignal): Promise<() => void> {
-    signal?.throwIfAborted();
+  async enter(...signals: readonly (AbortSignal | undefined)[]): Promise<() => void> {
+    for (const signal of signals) signal?.throwIfAborted();
     const before = this.#last;
     let leave = () => {};
     const mine = new Promise<void>((resolve) => {
       leave = resolve;
     });
     this.#last = before.then(() => mine);
-    let abort = () => {};
+    let unhear: (() => void)[] = [];
     const aborted = new Promise<never>((_, reject) => {
-      abort = () => reject(signal?.reason);
-      signal?.addEventListener('abort', abort);
+      unhear = signals.map((signal) => onAbort(signal, () => reject(signal?.reason)));
     });
     try {
       await Promise.race([before, aborted]);
@@ -27,7 +28,7 @@ export class Queue {
       leave();
       throw error;
     } finally {
-      signal?.removeEventListener('abort', abort);
+      for (const end of unhear) end();
     }
     return leave;
   }

@@ -41,7 +41,7 @@ export class Session implements AsyncDisposable {
   readonly #info: ModelInfo;
   readonly #queue = new Queue();
   #calls = 0;
-  #disposed = false;
+  readonly #end = new AbortController();
 
   /** @internal Made by `model.createSession`. */
   constructor(client: Client, id: number, info: ModelInfo) {
@@ -213,9 +213,12 @@ export class Session implements AsyncDisposable {
 
   /** Gives the state back. Calls under way reject with `disposed`. Disposing twice does nothing. */
   async dispose(): Promise<void> {
-    if (this.#disposed || this.#client.ended) return;
-    this.#disposed = true;
-    await this.#client.call('disposeSession', { session: this.#id });
+    const { end } = this.#client;
+    if (this.#end.signal.aborted || end.aborted) return;
+    this.#end.abort(new RwkvError('disposed', 'the session was disposed'));
+    await this.#client.call('disposeSession', { session: this.#id }).catch((error) => {
+      if (!end.aborted) throw error; // else the worker took it along
+    });
   }
 
   // Calls and, when aborted, stops the worker's reading before anything else of this session can follow.
@@ -227,14 +230,19 @@ export class Session implements AsyncDisposable {
     try {
       return await this.#client.call(op, body, { signal });
     } catch (error) {
-      if (signal?.aborted && !this.#disposed)
+      if (signal?.aborted && !this.#end.signal.aborted)
         this.#client.call('pause', { session: this.#id }).catch(() => {});
       throw error;
     }
   }
 
+  // Who waits behind a loop that nobody goes on with hears at least of the end.
+  #enter(signal: AbortSignal | undefined): Promise<() => void> {
+    return this.#queue.enter(signal, this.#end.signal, this.#client.end);
+  }
+
   async #inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const leave = await this.#queue.enter(signal);
+    const leave = await this.#enter(signal);
     try {
       return await work();
     } finally {
@@ -266,7 +274,7 @@ export class Session implements AsyncDisposable {
       ...checked,
       prompt,
       reply,
-      enter: () => this.#queue.enter(signal),
+      enter: () => this.#enter(signal),
       match: async () =>
         structure && startMatcher(this.#client, this.#info.vocabulary, structure, reply !== undefined),
       begin: (prompt, drawing) => this.#call('begin', { session, call, prompt, border, drawing }, signal),
@@ -279,7 +287,7 @@ export class Session implements AsyncDisposable {
   }
 
   #checkPrompt(prompt: string | ArrayLike<number>): Prompt {
-    if (this.#disposed) throw new RwkvError('disposed', 'the session was disposed');
+    this.#end.signal.throwIfAborted();
     if (typeof prompt !== 'string') return checkTokens('prompt', prompt, this.#info.vocabulary);
     if (prompt !== '') requireTokenizer(this.#info, 'a text prompt');
     return prompt;

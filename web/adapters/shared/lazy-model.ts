@@ -4,6 +4,7 @@ import type { RWKV } from '../../page/load.js';
 import type { Model } from '../../page/model.js';
 import { checkLoadOptions, type LoadOptions } from '../../page/options.js';
 import type { ModelSource } from '../../page/places.js';
+import { onAbort } from '../../shared/aborts.js';
 import { RwkvError } from '../../shared/errors.js';
 import type { LoadProgress } from '../../shared/types.js';
 
@@ -53,16 +54,15 @@ export class LazyModel {
     if (this.#isDisposed) throw new RwkvError('disposed', 'the adapter was disposed');
     if (this.#given) return this.#given;
     if (onProgress) this.#listeners.add(onProgress);
-    let abort = () => {};
+    let unhear = () => {};
     const aborted = new Promise<never>((_, reject) => {
-      abort = () => reject(signal?.reason);
-      signal?.addEventListener('abort', abort);
+      unhear = onAbort(signal, () => reject(signal?.reason));
     });
     try {
       this.#model ??= this.#load();
       return await Promise.race([this.#model, aborted]);
     } finally {
-      signal?.removeEventListener('abort', abort);
+      unhear();
       if (onProgress) this.#listeners.delete(onProgress);
     }
   }

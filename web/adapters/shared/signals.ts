@@ -1,3 +1,5 @@
+import { onAbort } from '../../shared/aborts.js';
+
 /** Several signals as one. */
 export interface LinkedSignals {
   /** Aborts with the first of them. */
@@ -11,19 +13,16 @@ export interface LinkedSignals {
 /** As AbortSignal.any, which not all supported browsers have; listens until it is released. */
 export function link(...signals: readonly (AbortSignal | undefined)[]): LinkedSignals {
   const controller = new AbortController();
-  const unlisten: (() => void)[] = [];
-  for (const signal of signals) {
-    if (signal === undefined) continue;
-    const abort = () => controller.abort(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort);
-    unlisten.push(() => signal.removeEventListener('abort', abort));
-  }
+  const unhear = signals.map((signal) => {
+    const abort = () => controller.abort(signal?.reason);
+    if (signal?.aborted) abort();
+    return onAbort(signal, abort);
+  });
   return {
     signal: controller.signal,
     abort: (reason) => controller.abort(reason),
     release: () => {
-      for (const remove of unlisten) remove();
+      for (const end of unhear) end();
     },
   };
 }
