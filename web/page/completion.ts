@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { bindMembers } from '../shared/bind.js';
 import type { Step } from '../shared/types.js';
 
 /**
@@ -68,6 +69,7 @@ export class Completion implements AsyncGenerator<string, void, undefined> {
     this.#pieces = pieces;
     this.#result = result;
     result.catch(() => {}); // who does not ask for it hears of errors in the loop
+    bindMembers(this);
   }
 
   /**

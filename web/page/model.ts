@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import { bindMembers } from '../shared/bind.js';
 import { unexpected } from '../shared/errors.js';
 import type { Place } from '../shared/protocol.js';
 import type { ModelInfo } from '../shared/types.js';
@@ -35,6 +36,7 @@ export class Model implements AsyncDisposable {
     this.#client = client;
     this.#withPlace = withPlace;
     this.info = info;
+    bindMembers(this);
   }
 
   /**

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import { bindMembers } from '../shared/bind.js';
 import { RwkvError, unexpected } from '../shared/errors.js';
 import type { Prompt, Reply, Request, SessionOp } from '../shared/protocol.js';
 import type { ModelInfo, Step } from '../shared/types.js';
@@ -48,6 +49,7 @@ export class Session implements AsyncDisposable {
     this.#client = client;
     this.#id = id;
     this.#info = info;
+    bindMembers(this);
   }
 
   /**

@@ -5,6 +5,7 @@ import type { TranscriptFormat } from '../../page/chat/template.js';
 import type { CompletionResult } from '../../page/completion.js';
 import { checkGenerateOptions, type GenerateOptions, randomSeed } from '../../page/options.js';
 import type { Session } from '../../page/session.js';
+import { bindMembers } from '../../shared/bind.js';
 import type { LazyModel } from '../shared/lazy-model.js';
 import { type Call, prepareCall, providerKey } from './call.js';
 import type {
@@ -35,6 +36,7 @@ export class RwkvLanguageModel implements LanguageModelV4 {
     this.#lazy = lazy;
     this.#format = format;
     this.#defaults = defaults;
+    bindMembers(this);
   }
 
   /** @throws RwkvError as `RWKV.load` and `session.complete`; the reason of `abortSignal` */

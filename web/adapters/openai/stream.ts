@@ -1,3 +1,5 @@
+import { bindMembers } from '../../shared/bind.js';
+
 /**
  * Chunks of an answer as they come: loop over it once. Leaving the loop or aborting its `controller` ends the work in the
  * worker; an aborted stream just ends. One that is not looped over has to be aborted: its text waits to be fetched.
@@ -16,6 +18,7 @@ export class OpenAIStream<Chunk> implements AsyncIterable<Chunk> {
     this.#chunks = chunks;
     this.controller = controller;
     controller.signal.addEventListener('abort', () => void leave());
+    bindMembers(this);
   }
 
   /** The chunks that are still to come. */

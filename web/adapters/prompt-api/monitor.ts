@@ -1,4 +1,5 @@
 // What `monitor` of `create` gets.
+import { bindMembers } from '../../shared/bind.js';
 import type { CreateMonitor, DownloadProgressEvent } from './types.js';
 
 /**
@@ -18,6 +19,11 @@ class DownloadProgress extends Event implements DownloadProgressEvent {
 export class DownloadMonitor extends EventTarget implements CreateMonitor {
   ondownloadprogress: ((event: DownloadProgressEvent) => void) | null = null;
   #last = -1;
+
+  constructor() {
+    super();
+    bindMembers(this);
+  }
 
   /** Tells that so much is there, from 0 to 1, where that is at least a hundredth more than was told. */
   tell(loaded: number): void {

@@ -6,6 +6,7 @@ import type { Transcript } from '../../page/chat/transcript.js';
 import { randomSeed } from '../../page/options.js';
 import { Queue } from '../../page/queue.js';
 import type { Session } from '../../page/session.js';
+import { bindMembers } from '../../shared/bind.js';
 import { RwkvError } from '../../shared/errors.js';
 import { link } from '../shared/signals.js';
 import { exception, toException } from './errors.js';
@@ -58,6 +59,7 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     this.#setup = setup;
     this.#seed = setup.seed ?? randomSeed();
     this.#standing = standing;
+    bindMembers(this);
   }
 
   get topK(): number {
