@@ -30,6 +30,7 @@ export type {
   ModelInfo,
   ModelShape,
   Quantization,
+  ReadProgress,
   RecommendedSampling,
   Step,
   TokenizerKind,

@@ -2,7 +2,7 @@
 import { onAbort } from '../shared/aborts.js';
 import { RwkvError } from '../shared/errors.js';
 import type { Op, Reply, ReplyMessage, Request, RequestMessage, WorkerMessage } from '../shared/protocol.js';
-import type { LoadProgress } from '../shared/types.js';
+import type { LoadProgress, ReadProgress } from '../shared/types.js';
 
 /** What a host must let us do with a worker. */
 export interface WorkerLike {
@@ -25,12 +25,13 @@ export interface CallOptions {
   /** Buffers that go with the request and are ours no more. */
   readonly transfer?: ArrayBuffer[];
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Of what reads a text. */
+  readonly onRead?: ((progress: ReadProgress) => void) | undefined;
 }
 
-interface Waiting<K extends Op> {
+interface Waiting<K extends Op> extends Pick<CallOptions, 'onProgress' | 'onRead'> {
   readonly resolve: (value: Reply<K>) => void;
   readonly reject: (reason: unknown) => void;
-  readonly onProgress: ((progress: LoadProgress) => void) | undefined;
 }
 
 /** By operation, then by the number of the call. */
@@ -55,7 +56,7 @@ export class Client {
    * (at once; what the worker still answers is dropped), or with what ended the worker.
    */
   async call<K extends Op>(op: K, body: Request<K>, options: CallOptions = {}): Promise<Reply<K>> {
-    const { signal, transfer = [], onProgress } = options;
+    const { signal, transfer = [], onProgress, onRead } = options;
     signal?.throwIfAborted();
     this.end.throwIfAborted();
     const id = ++this.#lastId;
@@ -64,7 +65,7 @@ export class Client {
     this.#count(+1);
     try {
       return await new Promise<Reply<K>>((resolve, reject) => {
-        waiting.set(id, { resolve, reject, onProgress });
+        waiting.set(id, { resolve, reject, onProgress, onRead });
         unhear = onAbort(signal, () => reject(signal?.reason));
         this.#worker.postMessage<K>({ id, op, body }, transfer);
       });
@@ -94,7 +95,9 @@ export class Client {
       if (message.kind === 'error') waiting?.reject(new RwkvError(message.code, message.message));
       else {
         try {
-          waiting?.onProgress?.(message.progress);
+          const { progress } = message;
+          if ('stage' in progress) waiting?.onProgress?.(progress);
+          else waiting?.onRead?.(progress);
         } catch (error) {
           waiting?.reject(error);
         }

@@ -113,9 +113,8 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
   } finally {
     matcher?.dispose();
     try {
-      // A prompt that was refused has changed nothing; one that was cut short by the signal may have.
-      const mayHaveChanged = hasBegun || (hasAsked && signal?.aborted);
-      if (mayHaveChanged && !books.hasEnded && !call.keepPartial) await call.rewind();
+      // A prompt that was refused has changed nothing, and `rewind` does nothing then.
+      if (hasAsked && !books.hasEnded && !call.keepPartial) await call.rewind();
       else if (hasBegun && reply) await call.goBack(reply.generated(said));
     } finally {
       leave();

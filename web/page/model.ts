@@ -87,10 +87,10 @@ export class Model implements AsyncDisposable {
    * `signal`
    */
   async embed(text: string | ArrayLike<number>, options: ReadOptions = {}): Promise<Float32Array> {
-    const { signal } = checkReadOptions(options);
+    const reading = checkReadOptions(options);
     if (typeof text === 'string') requireTokenizer(this.info, 'embed');
     const prompt = typeof text === 'string' ? text : checkTokens('text', text, this.info.vocabulary);
-    return this.#client.call('embed', { prompt }, { signal });
+    return this.#client.call('embed', { prompt }, reading);
   }
 
   /** Ends the worker: all memory is given back, calls under way reject with `disposed`. */

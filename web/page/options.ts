@@ -4,7 +4,13 @@
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
 import { quantizations } from '../shared/number-formats.js';
 import type { Drawing } from '../shared/protocol.js';
-import type { Build, LoadProgress, Quantization, RecommendedSampling } from '../shared/types.js';
+import type {
+  Build,
+  LoadProgress,
+  Quantization,
+  ReadProgress,
+  RecommendedSampling,
+} from '../shared/types.js';
 import type { AssetOptions } from './assets.js';
 import type { ModelSource } from './places.js';
 import {
@@ -14,12 +20,13 @@ import {
   anything,
   biases,
   boolean,
-  callback,
   check,
   either,
   entriesOf,
   file,
   type Get,
+  hearsLoad,
+  hearsReading,
   integer,
   isArrayLike,
   list,
@@ -119,10 +126,12 @@ export interface SessionOptions {
   state?: ModelSource | undefined;
 }
 
-/** Options of `session.append` and `session.logits`. */
+/** Options of `session.append`, `session.logits`, `session.score` and `model.embed`. */
 export interface ReadOptions {
   /** Stops the reading. What is not read yet is read by the next call on the session. */
   signal?: AbortSignal | undefined;
+  /** Hears how the reading of the text is getting on, after every few tokens and at its end. What it throws ends the call. */
+  onProgress?: ((progress: ReadProgress) => void) | undefined;
 }
 
 /** Options of `session.complete`, `session.generate` and `session.stream`. */
@@ -197,7 +206,7 @@ export function checkLoadOptions(options: LoadOptions) {
     quantization: get('quantization', quantization) ?? null,
     tokenizer: get('tokenizer', vocabulary),
     signal: get('signal', abortSignal),
-    onProgress: get('onProgress', callback),
+    onProgress: get('onProgress', hearsLoad),
     threads: get('threads', either(oneOf('auto'), integer(1, 16))) ?? 'auto',
     kernels: get('kernels', text) ?? null,
     prefixCache: (get('prefixCache', either(integer(0, 2 ** 32), never)) ?? usualPrefixCache) || 0,
@@ -227,7 +236,7 @@ function takeKeepPacked(get: Get): boolean {
 export function checkInspectOptions(options: InspectOptions) {
   return check(options, (get) => ({
     signal: get('signal', abortSignal),
-    onProgress: get('onProgress', callback),
+    onProgress: get('onProgress', hearsLoad),
     build: get('build', build) ?? 'auto',
     ...takeStoreOptions(get),
     assets: assets(get),
@@ -240,7 +249,7 @@ export function checkConvertOptions(options: ConvertOptions) {
     quantization: get('quantization', quantization) ?? null,
     sampling: takeRecommended(get('sampling', record)),
     signal: get('signal', abortSignal),
-    onProgress: get('onProgress', callback),
+    onProgress: get('onProgress', hearsLoad),
     build: get('build', build) ?? 'auto',
     ...takeStoreOptions(get),
     assets: assets(get),
@@ -255,7 +264,7 @@ function takeRecommended(sampling: object | undefined): RecommendedSampling | un
 export function checkDownloadOptions(options: DownloadOptions) {
   return check(options, (get) => ({
     signal: get('signal', abortSignal),
-    onProgress: get('onProgress', callback),
+    onProgress: get('onProgress', hearsLoad),
     sha256: get('sha256', sha256)?.toLowerCase() ?? null,
     assets: assets(get),
   }));
@@ -280,7 +289,10 @@ export function checkSessionOptions(options: SessionOptions) {
 
 /** @throws RwkvError `invalid-argument` */
 export function checkReadOptions(options: ReadOptions) {
-  return check(options, (get) => ({ signal: get('signal', abortSignal) }));
+  return check(options, (get) => ({
+    signal: get('signal', abortSignal),
+    onRead: get('onProgress', hearsReading),
+  }));
 }
 
 /** What a text must obey: a grammar in EBNF or a JSON schema as JSON. */
@@ -315,6 +327,7 @@ export function checkGenerateOptions(
     return {
       maxTokens,
       signal: get('signal', abortSignal),
+      onRead: get('onProgress', hearsReading),
       stop: typeof stop === 'string' ? [stop] : stop,
       echo: get('echo', boolean) ?? false,
       keepPartial: get('keepPartial', boolean) ?? true,

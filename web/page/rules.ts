@@ -1,6 +1,6 @@
 // What the values of options have to be, and how options are read by these rules.
 import { unexpected } from '../shared/errors.js';
-import type { LoadProgress } from '../shared/types.js';
+import type { LoadProgress, ReadProgress } from '../shared/types.js';
 import type { ModelSource } from './places.js';
 
 /** What a value has to be. */
@@ -72,10 +72,12 @@ export const record: Rule<object> = {
   expected: 'an object',
   accepts: (value): value is object => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
-export const callback: Rule<(progress: LoadProgress) => void> = {
+const callback = <T>(): Rule<(told: T) => void> => ({
   expected: 'a function',
-  accepts: (value): value is (progress: LoadProgress) => void => typeof value === 'function',
-};
+  accepts: (value): value is (told: T) => void => typeof value === 'function',
+});
+export const hearsLoad = callback<LoadProgress>();
+export const hearsReading = callback<ReadProgress>();
 export const abortSignal: Rule<AbortSignal> = {
   expected: 'an AbortSignal',
   accepts: (value): value is AbortSignal => value instanceof AbortSignal,

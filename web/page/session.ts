@@ -8,7 +8,7 @@ import type { ChatMessage } from './chat/messages.js';
 import { type ReplyView, viewBehind } from './chat/reply.js';
 import { type ChatOptions, chatTemplateFor } from './chat/template.js';
 import { render, turnBorder } from './chat/transcript.js';
-import type { Client } from './client.js';
+import type { CallOptions, Client } from './client.js';
 import { Completion, type PromptUsage } from './completion.js';
 import { type Call, generating } from './generating.js';
 import { startMatcher } from './grammar/grammar.js';
@@ -138,10 +138,10 @@ export class Session implements AsyncDisposable {
    * aborts: what is not read yet is read by the next call.
    */
   async append(textOrTokens: string | ArrayLike<number>, options: ReadOptions = {}): Promise<PromptUsage> {
-    const { signal } = checkReadOptions(options);
+    const reading = checkReadOptions(options);
     const prompt = this.#checkPrompt(textOrTokens);
-    const read = () => this.#call('append', { session: this.#id, prompt }, signal);
-    const { tokens, cached } = await this.#inTurn(signal, read);
+    const read = () => this.#call('append', { session: this.#id, prompt }, reading);
+    const { tokens, cached } = await this.#inTurn(reading.signal, read);
     return { promptTokens: tokens, cachedTokens: cached };
   }
 
@@ -151,8 +151,8 @@ export class Session implements AsyncDisposable {
    * @throws RwkvError `invalid-argument` when the session has not read anything yet; `disposed`, `worker-crashed`.
    */
   async logits(options: ReadOptions = {}): Promise<Float32Array> {
-    const { signal } = checkReadOptions(options);
-    return this.#inTurn(signal, () => this.#call('logits', { session: this.#id }, signal));
+    const reading = checkReadOptions(options);
+    return this.#inTurn(reading.signal, () => this.#call('logits', { session: this.#id }, reading));
   }
 
   /**
@@ -163,12 +163,12 @@ export class Session implements AsyncDisposable {
    * `signal`
    */
   async score(text: string, options: ReadOptions = {}): Promise<Score> {
-    const { signal } = checkReadOptions(options);
+    const reading = checkReadOptions(options);
     if (typeof text !== 'string') throw unexpected('text', 'a string', text);
     requireTokenizer(this.#info, 'score');
     const prompt = this.#checkPrompt(text);
     const bytes = new TextEncoder().encode(text).length;
-    return scoreOf(await this.#client.call('score', { prompt }, { signal }), bytes);
+    return scoreOf(await this.#client.call('score', { prompt }, reading), bytes);
   }
 
   /**
@@ -177,7 +177,7 @@ export class Session implements AsyncDisposable {
    * @throws RwkvError `disposed`, `worker-crashed`
    */
   async fork(): Promise<Session> {
-    const id = await this.#inTurn(undefined, () => this.#call('fork', { session: this.#id }, undefined));
+    const id = await this.#inTurn(undefined, () => this.#call('fork', { session: this.#id }));
     return new Session(this.#client, id, this.#info);
   }
 
@@ -189,7 +189,7 @@ export class Session implements AsyncDisposable {
    */
   async save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const { asHalves } = checkSaveOptions(options);
-    return this.#inTurn(undefined, () => this.#call('save', { session: this.#id, asHalves }, undefined));
+    return this.#inTurn(undefined, () => this.#call('save', { session: this.#id, asHalves }));
   }
 
   /**
@@ -198,7 +198,7 @@ export class Session implements AsyncDisposable {
    * @throws RwkvError `disposed`, `worker-crashed`
    */
   async reset(): Promise<void> {
-    await this.#inTurn(undefined, () => this.#call('reset', { session: this.#id }, undefined));
+    await this.#inTurn(undefined, () => this.#call('reset', { session: this.#id }));
   }
 
   /**
@@ -207,9 +207,7 @@ export class Session implements AsyncDisposable {
    * @throws RwkvError `invalid-argument` where there is no such call; `disposed`, `worker-crashed`
    */
   async rewind(): Promise<void> {
-    const went = await this.#inTurn(undefined, () =>
-      this.#call('rewind', { session: this.#id, call: null }, undefined),
-    );
+    const went = await this.#inTurn(undefined, () => this.#call('rewind', { session: this.#id, call: null }));
     if (!went) throw new RwkvError('invalid-argument', 'rewind: there is no call to go back before');
   }
 
@@ -223,17 +221,12 @@ export class Session implements AsyncDisposable {
     });
   }
 
-  // Calls and, when aborted, stops the worker's reading before anything else of this session can follow.
-  async #call<K extends SessionOp>(
-    op: K,
-    body: Request<K>,
-    signal: AbortSignal | undefined,
-  ): Promise<Reply<K>> {
+  // Calls and, when that fails as by an abort, stops the worker's reading before anything else of this session can follow.
+  async #call<K extends SessionOp>(op: K, body: Request<K>, options: CallOptions = {}): Promise<Reply<K>> {
     try {
-      return await this.#client.call(op, body, { signal });
+      return await this.#client.call(op, body, options);
     } catch (error) {
-      if (signal?.aborted && !this.#end.signal.aborted)
-        this.#client.call('pause', { session: this.#id }).catch(() => {});
+      if (!this.#end.signal.aborted) this.#client.call('pause', { session: this.#id }).catch(() => {});
       throw error;
     }
   }
@@ -271,7 +264,7 @@ export class Session implements AsyncDisposable {
   #callOf(checked: CheckedOptions, prompt: Prompt, border: string, reply: ReplyView | undefined): Call {
     const session = this.#id;
     const call = ++this.#calls;
-    const { signal, structure } = checked;
+    const { signal, onRead, structure } = checked;
     return {
       ...checked,
       prompt,
@@ -279,11 +272,12 @@ export class Session implements AsyncDisposable {
       enter: () => this.#enter(signal),
       match: async () =>
         structure && startMatcher(this.#client, this.#info.vocabulary, structure, reply !== undefined),
-      begin: (prompt, drawing) => this.#call('begin', { session, call, prompt, border, drawing }, signal),
+      begin: (prompt, drawing) =>
+        this.#call('begin', { session, call, prompt, border, drawing }, { signal, onRead }),
       // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
-      next: (allowed, isDelivered) => this.#call('next', { session, allowed, isDelivered }, undefined),
-      goBack: (text) => this.#call('goBack', { session, text }, undefined),
-      rewind: () => this.#call('rewind', { session, call }, undefined),
+      next: (allowed, isDelivered) => this.#call('next', { session, allowed, isDelivered }),
+      goBack: (text) => this.#call('goBack', { session, text }),
+      rewind: () => this.#call('rewind', { session, call }),
       textOf: (tokens) => this.#client.call('detokenize', { tokens }),
     };
   }

@@ -7,6 +7,7 @@ import type {
   ModelFile,
   ModelInfo,
   Quantization,
+  ReadProgress,
   RecommendedSampling,
   Step,
 } from './types.js';
@@ -233,12 +234,14 @@ export interface ErrorMessage {
   readonly message: string;
 }
 
-/** Worker to page: call `id` is getting on. */
+export type Progress = LoadProgress | ReadProgress;
+
+/** Worker to page: call `id` is getting on: what reads a text by its tokens, all else by bytes. */
 export interface ProgressMessage {
   readonly kind: 'progress';
   readonly id: number;
   readonly op: Op;
-  readonly progress: LoadProgress;
+  readonly progress: Progress;
 }
 
 /** Worker to page: the worker can no longer be trusted with anything. */
@@ -255,5 +258,5 @@ export type WorkerMessage<K extends Op = Op> =
 
 /** What the worker does for each operation. */
 export type Handlers = {
-  [K in Op]: (body: Request<K>, report: (progress: LoadProgress) => void) => Reply<K> | Promise<Reply<K>>;
+  [K in Op]: (body: Request<K>, report: (progress: Progress) => void) => Reply<K> | Promise<Reply<K>>;
 };

@@ -20,6 +20,14 @@ export interface LoadProgress {
   readonly secondsLeft?: number;
 }
 
+/** How the reading of a text is getting on. */
+export interface ReadProgress {
+  /** Tokens that are read. */
+  readonly tokens: number;
+  /** Tokens in all. */
+  readonly total: number;
+}
+
 /** What kind of model a file holds. */
 export interface ModelShape {
   /** The name of the file. */

@@ -1,6 +1,6 @@
 // What the worker does for each operation of the protocol.
 import { RwkvError } from '../shared/errors.js';
-import type { Handlers } from '../shared/protocol.js';
+import type { Handlers, Progress } from '../shared/protocol.js';
 import type { ByteSource } from '../store/shelf.js';
 import { keepDownload, verifyStored } from '../store/storing.js';
 import { startEngine } from './engine.js';
@@ -9,6 +9,7 @@ import { load } from './loading.js';
 import { reader, seedWords, unwrap, type WasmConversion, type WasmReading } from './module.js';
 import { pack } from './packing.js';
 import { type Loaded, Text, tokensOf } from './text.js';
+import { wholeChunk } from './turns.js';
 
 /** `breathe` lets the event loop run; `crash` hears what no call can be told. */
 export function createHandlers(
@@ -35,10 +36,15 @@ export function createHandlers(
     return text;
   }
   // Between two chunks others have their turn.
-  async function finish(reading: WasmReading): Promise<Float32Array<ArrayBuffer>> {
+  async function finish(
+    reading: WasmReading,
+    total: number,
+    report: (progress: Progress) => void,
+  ): Promise<Float32Array<ArrayBuffer>> {
     try {
-      for (;;) {
+      for (let tokens = wholeChunk; ; tokens += wholeChunk) {
         const numbers = reading.next();
+        report({ tokens: numbers ? total : tokens, total });
         if (numbers) return numbers;
         await breathe();
       }
@@ -81,16 +87,16 @@ export function createHandlers(
     tokenize: ({ text }) => there().encode(text),
     detokenize: ({ tokens }) => there().model.detokenize(tokens),
     tokenBytes: () => there().model.tokenBytes(),
-    async score({ prompt }) {
+    async score({ prompt }, report) {
       const { model } = there();
       const tokens = tokensOf(prompt, there());
       const texts = [...tokens].map((token) => model.detokenize(Int32Array.of(token)));
-      return { tokens, texts, logprobs: await finish(model.score(tokens)) };
+      return { tokens, texts, logprobs: await finish(model.score(tokens), tokens.length, report) };
     },
-    async embed({ prompt }) {
+    async embed({ prompt }, report) {
       const tokens = tokensOf(prompt, there());
       if (tokens.length === 0) throw new RwkvError('invalid-argument', 'text: expected at least one token');
-      return finish(there().model.pool(tokens));
+      return finish(there().model.pool(tokens), tokens.length, report);
     },
 
     async createSession({ seed, isSeeded, state }) {
@@ -103,8 +109,9 @@ export function createHandlers(
         source?.close();
       }
     },
-    append: ({ session, prompt }) => find(session).append(prompt),
-    begin: ({ session, call, prompt, border, drawing }) => find(session).begin(call, prompt, border, drawing),
+    append: ({ session, prompt }, report) => find(session).append(prompt, report),
+    begin: ({ session, call, prompt, border, drawing }, report) =>
+      find(session).begin(call, prompt, border, drawing, report),
     next: ({ session, allowed, isDelivered }) => find(session).next(allowed, isDelivered),
     goBack: ({ session, text }) => void find(session).goBack(text),
     rewind: ({ session, call }) => find(session).rewind(call),

@@ -1,7 +1,7 @@
 // One text in the worker: what a Session of the caller's half stands for.
 import { RwkvError } from '../shared/errors.js';
 import type { Drawing, Prompt, ReadCounts } from '../shared/protocol.js';
-import type { Step } from '../shared/types.js';
+import type { ReadProgress, Step } from '../shared/types.js';
 import { seedWords, unwrap, type WasmModel, type WasmSession } from './module.js';
 import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
 import { Trail } from './trail.js';
@@ -24,6 +24,9 @@ interface Past {
   /** The number of a `begin`; `null`: it was an `append`. */
   readonly call: number | null;
 }
+
+/** Hears how the reading of a prompt gets on. */
+type Report = (progress: ReadProgress) => void;
 
 /** The ids of a prompt. */
 export function tokensOf(prompt: Prompt, { encode }: Loaded): Int32Array {
@@ -52,16 +55,22 @@ export class Text {
     this.#tokens = isOwnStart ? [] : undefined;
   }
 
-  async append(prompt: Prompt): Promise<ReadCounts> {
+  async append(prompt: Prompt, report: Report): Promise<ReadCounts> {
     const tokens = tokensOf(prompt, this.#loaded);
-    return tokens.length > 0 ? this.#read(tokens, null) : { tokens: 0, cached: 0 };
+    return tokens.length > 0 ? this.#read(tokens, null, report) : { tokens: 0, cached: 0 };
   }
 
-  async begin(call: number, prompt: Prompt, border: string, drawing: Drawing): Promise<ReadCounts> {
+  async begin(
+    call: number,
+    prompt: Prompt,
+    border: string,
+    drawing: Drawing,
+    report: Report,
+  ): Promise<ReadCounts> {
     const isUsed = border !== '' && (this.#session.pending() > 0 || this.#session.logits() !== null);
     const tokens = tokensOf(isUsed && typeof prompt === 'string' ? border + prompt : prompt, this.#loaded);
     const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
-    const counts = this.#read(tokens, call);
+    const counts = this.#read(tokens, call, report);
     this.#session.configure(sampling, biasedTokens, biases, topLogprobs);
     if (seed !== undefined) this.#session.reseed(...seedWords(seed));
     return counts;
@@ -156,7 +165,7 @@ export class Text {
   }
 
   // A fresh session goes on from what another has read of the same prompt.
-  async #read(prompt: Int32Array, call: number | null): Promise<ReadCounts> {
+  async #read(prompt: Int32Array, call: number | null, report: Report): Promise<ReadCounts> {
     const session = this.#session;
     const { turns, prefixes } = this.#loaded;
     const tokens = this.#tokens;
@@ -182,9 +191,11 @@ export class Text {
       if (shared > cached && left > 0)
         turns.mark(session, left, () => prefixes.add(longer.slice(0, shared), () => session.fork()));
     }
-    await turns.ready(session);
+    const total = unread + cached;
+    await turns.ready(session, () => report({ tokens: total - session.pending(), total }));
+    report({ tokens: total, total });
     if (longer && unread >= leastKept) prefixes.add(longer, () => session.fork());
-    return { tokens: unread + cached, cached };
+    return { tokens: total, cached };
   }
 
   // In place: this is done for every token.

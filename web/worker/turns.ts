@@ -5,6 +5,8 @@ export interface Reader {
 }
 
 interface Waiting {
+  /** Called after each pass that leaves something to read. */
+  readonly hear: (() => void) | undefined;
   readonly resolve: () => void;
   readonly reject: (reason: Error) => void;
 }
@@ -24,7 +26,7 @@ const mostPatience = 4;
 const streamLasts = 1000;
 const longestPass = 50;
 /** All that a pass can read of one text (kChunk of src/session/session.h), and what it reads of a long one at least. */
-const wholeChunk = 32;
+export const wholeChunk = 32;
 const leastChunk = 4;
 
 /**
@@ -76,12 +78,12 @@ export class Turns<R extends Reader> {
     this.#run().catch(this.#crash);
   }
 
-  /** Lets `reader` read; resolves when nothing is left to read. */
-  ready(reader: R): Promise<void> {
+  /** Lets `reader` read; resolves when nothing is left to read. `hear` is called after each pass before that. */
+  ready(reader: R, hear?: () => void): Promise<void> {
     this.start(reader);
     const waiting = this.#reading.get(reader);
     if (!waiting) return Promise.resolve();
-    return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    return new Promise((resolve, reject) => waiting.push({ hear, resolve, reject }));
   }
 
   /** Calls `reached` when `reader` stands before the last `left` of its tokens, unless it is stopped before. */
@@ -112,8 +114,12 @@ export class Turns<R extends Reader> {
           this.#marks.delete(reader);
           mark.reached();
         }
-        if (reader.pending() > 0) continue;
-        for (const { resolve } of this.#reading.get(reader) ?? []) resolve();
+        const waiting = this.#reading.get(reader) ?? [];
+        if (reader.pending() > 0) {
+          for (const { hear } of waiting) hear?.();
+          continue;
+        }
+        for (const { resolve } of waiting) resolve();
         this.#reading.delete(reader);
         this.#expected.add(reader);
       }

@@ -1,7 +1,6 @@
 // The worker half of the conversation: hears requests, has them handled, answers.
 import { RwkvError, sentence } from '../shared/errors.js';
-import type { Op, Reply, ReplyMessage, RequestMessage, WorkerMessage } from '../shared/protocol.js';
-import type { LoadProgress } from '../shared/types.js';
+import type { Op, Progress, Reply, ReplyMessage, RequestMessage, WorkerMessage } from '../shared/protocol.js';
 import { createHandlers } from './handlers.js';
 import type { WorkerHost } from './host.js';
 
@@ -20,7 +19,7 @@ export function serve(port: Port, host: WorkerHost): void {
   const handlers = createHandlers(host, port.breathe, crash);
 
   async function answer<K extends Op>({ id, op, body }: RequestMessage<K>): Promise<void> {
-    const report = (progress: LoadProgress) => port.postMessage({ kind: 'progress', id, op, progress });
+    const report = (progress: Progress) => port.postMessage({ kind: 'progress', id, op, progress });
     try {
       const value: Reply<K> = await handlers[op](body, report);
       const reply: ReplyMessage<K> = { kind: 'reply', id, op, value };
