@@ -55,7 +55,17 @@ describe('a grammar accepts what the whole of its expression matches', () => {
       /a{2,}b?|c{0,2}/,
       /\D\S+/u,
     ],
-    ...[/ü/i, /\u{1f98a}|\ud83e/u, /x\{2}/, /\\d/, /\s+/, /a\^\$b/, /(|a)(b|)[\s\u0021-\u007e]*/, /^a$|^dx$/],
+    ...[
+      /ü/i,
+      /\u{1f98a}|\ud83e/u,
+      /\ud83e\udd8a/,
+      /x\{2}/,
+      /\\d/,
+      /\s+/,
+      /a\^\$b/,
+      /(|a)(b|)[\s\u0021-\u007e]*/,
+      /^a$|^dx$/,
+    ],
   ])('%s', async (expression) => {
     const whole = new RegExp(`^(?:${expression.source})$`, expression.flags);
     for (const text of texts)

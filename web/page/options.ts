@@ -11,6 +11,7 @@ import type {
   ReadProgress,
   RecommendedSampling,
 } from '../shared/types.js';
+import { wellFormed } from '../shared/well-formed.js';
 import type { AssetOptions } from './assets.js';
 import type { ModelSource } from './places.js';
 import {
@@ -328,7 +329,7 @@ export function checkGenerateOptions(
       maxTokens,
       signal: get('signal', abortSignal),
       onRead: get('onProgress', hearsReading),
-      stop: typeof stop === 'string' ? [stop] : stop,
+      stop: (typeof stop === 'string' ? [stop] : stop).map(wellFormed),
       echo: get('echo', boolean) ?? false,
       keepPartial: get('keepPartial', boolean) ?? true,
       structure: structureOf(get('grammar', text), get('jsonSchema', schema)),
@@ -353,10 +354,15 @@ export function checkGenerateOptions(
 }
 
 function structureOf(grammar?: string, schema?: object | true): Structure | undefined {
-  if (schema === undefined) return grammar === undefined ? undefined : { option: 'grammar', text: grammar };
+  if (schema === undefined)
+    return grammar === undefined ? undefined : { option: 'grammar', text: wellFormed(grammar) };
   if (grammar !== undefined) throw unexpected('option grammar', 'not to come with jsonSchema', grammar);
   try {
-    return { option: 'jsonSchema', text: JSON.stringify(schema) };
+    // JSON escapes halves of characters, which no reader of it may take.
+    const text = JSON.stringify(schema).replace(/\\\\|\\ud[89a-f]../g, (found) =>
+      found === '\\\\' ? found : '\ufffd',
+    );
+    return { option: 'jsonSchema', text };
   } catch (cause) {
     throw new RwkvError('invalid-argument', `option jsonSchema: ${sentence(cause)}`, { cause });
   }

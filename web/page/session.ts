@@ -4,6 +4,7 @@ import { bindMembers } from '../shared/bind.js';
 import { RwkvError, unexpected } from '../shared/errors.js';
 import type { Prompt, Reply, Request, SessionOp } from '../shared/protocol.js';
 import type { ModelInfo, Step } from '../shared/types.js';
+import { wellFormed } from '../shared/well-formed.js';
 import type { ChatMessage } from './chat/messages.js';
 import { type ReplyView, viewBehind } from './chat/reply.js';
 import { type ChatOptions, chatTemplateFor } from './chat/template.js';
@@ -286,7 +287,7 @@ export class Session implements AsyncDisposable {
     this.#end.signal.throwIfAborted();
     if (typeof prompt !== 'string') return checkTokens('prompt', prompt, this.#info.vocabulary);
     if (prompt !== '') requireTokenizer(this.#info, 'a text prompt');
-    return prompt;
+    return wellFormed(prompt); // it may come back as an echo
   }
 
   static {

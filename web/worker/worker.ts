@@ -1,6 +1,7 @@
 // The worker half of the conversation: hears requests, has them handled, answers.
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { Op, Progress, Reply, ReplyMessage, RequestMessage, WorkerMessage } from '../shared/protocol.js';
+import { wellFormed } from '../shared/well-formed.js';
 import { createHandlers } from './handlers.js';
 import type { WorkerHost } from './host.js';
 
@@ -21,6 +22,7 @@ export function serve(port: Port, host: WorkerHost): void {
   async function answer<K extends Op>({ id, op, body }: RequestMessage<K>): Promise<void> {
     const report = (progress: Progress) => port.postMessage({ kind: 'progress', id, op, progress });
     try {
+      repairTexts(body);
       const value: Reply<K> = await handlers[op](body, report);
       const reply: ReplyMessage<K> = { kind: 'reply', id, op, value };
       port.postMessage<K>(reply, buffersOf(value));
@@ -30,6 +32,14 @@ export function serve(port: Port, host: WorkerHost): void {
     }
   }
   port.listen((message) => void answer(message));
+}
+
+// Every text that the core or a library gets came with a message. Messages are copies, ours to change.
+function repairTexts(message: object): void {
+  for (const [key, value] of Object.entries(message)) {
+    if (typeof value === 'string') Reflect.set(message, key, wellFormed(value));
+    else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) repairTexts(value);
+  }
 }
 
 // Arrays that leave are copies of the heap's, so they may be given away.

@@ -5,6 +5,7 @@ import { type GenerateOptions, randomSeed } from '../../page/options.js';
 import type { Session } from '../../page/session.js';
 import { StopTexts } from '../../page/stop-texts.js';
 import type { Step } from '../../shared/types.js';
+import { wellFormed } from '../../shared/well-formed.js';
 import type { Job } from './requests.js';
 import type { Slots } from './slots.js';
 import type { OpenAIFinishReason, Usage } from './types.js';
@@ -146,7 +147,7 @@ async function echoOf(
   tellsLogprobs: boolean,
 ): Promise<Token[]> {
   if (ids.length === 0) return [];
-  const text = typeof prompt === 'string' ? prompt : await model.detokenize(ids);
+  const text = typeof prompt === 'string' ? wellFormed(prompt) : await model.detokenize(ids);
   if (!tellsLogprobs) return [{ text, logprob: null, top: null }];
   const scorer = await model.createSession();
   try {

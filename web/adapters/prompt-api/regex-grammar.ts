@@ -1,5 +1,6 @@
 // A regular expression as a grammar in xgrammar's EBNF. The grammar gives texts that the expression matches as a whole; of
 // white space those of ASCII. Only where `.` and `\S` leave out rare line ends and blanks beyond ASCII the grammar does not.
+import { wellFormed } from '../../shared/well-formed.js';
 
 /** The parts of an expression have the names of ECMAScript's grammar for patterns. */
 class Pattern {
@@ -9,7 +10,7 @@ class Pattern {
   #at = 0;
 
   constructor({ source, flags }: RegExp) {
-    this.#letters = [...source];
+    this.#letters = [...wellFormed(source)];
     this.#ignoresCase = flags.includes('i');
     this.#dot = flags.includes('s')
       ? anyLetter
@@ -115,10 +116,19 @@ class Pattern {
       for (let digit = this.#next(); digit !== '}'; digit = this.#next()) digits += digit;
       return Number.parseInt(digits, 16);
     }
-    if (next === 'u') return this.#hex(4);
+    if (next === 'u') return this.#whole(this.#hex(4));
     if (next === 'c') return codeOf(this.#next()) % 32;
     if (/[1-9a-zA-Z]/.test(next)) throw new Unsupported(`\\${next}`);
     return codeOf(next);
+  }
+
+  // Without the flag u a character may be two escapes. What is half of one is in no text.
+  #whole(code: number): number {
+    const next = this.#letters.slice(this.#at, this.#at + 6).join('');
+    const isPair = code >= 0xd800 && code < 0xdc00 && /^\\ud[c-f]/i.test(next);
+    if (!isPair) return code >= 0xd800 && code < 0xe000 ? 0xfffd : code;
+    this.#at += 2;
+    return 0x10000 + ((code & 0x3ff) << 10) + (this.#hex(4) & 0x3ff);
   }
 
   #hex(digits: number): number {
