@@ -142,7 +142,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   demo: {
     files: /^web\/demo\//,
-    sees: ['doors'],
+    sees: ['doors', 'shared'],
     packages: [
       'rwkv-wasm',
       'vite',

@@ -2,6 +2,7 @@
 import type { GenerateOptions } from '../api.js';
 import { checkGenerateOptions } from '../page/options.js';
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
+import { decodeText } from '../shared/text-file.js';
 
 const newline = 0x0a;
 /** Of one line: a file without line breaks is not to fill the memory. */
@@ -71,17 +72,23 @@ export function isOurs(line: number, { index, count }: Shard): boolean {
   return (line - 1) % count === index - 1;
 }
 
+/** The text of a line. `fault` says what it means that there is none. @throws RwkvError `invalid-argument` */
+export function textOfLine({ bytes }: Pick<Line, 'bytes'>, fault = 'the line'): string {
+  if (bytes === null)
+    throw new RwkvError('invalid-argument', `the line is longer than ${mostBytes / 2 ** 20} MiB`);
+  return decodeText(fault, bytes, 'invalid-argument').replace(/\r$/, '');
+}
+
 /**
  * The object that a line holds.
  *
  * @throws RwkvError `invalid-argument`
  */
-export function objectOf({ bytes }: Pick<Line, 'bytes'>): Readonly<Record<string, unknown>> {
-  if (bytes === null)
-    throw new RwkvError('invalid-argument', `the line is longer than ${mostBytes / 2 ** 20} MiB`);
+export function objectOf(line: Pick<Line, 'bytes'>): Readonly<Record<string, unknown>> {
+  const text = textOfLine(line, 'the line is not JSON');
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)); // less a byte order mark
+    value = JSON.parse(text);
   } catch (cause) {
     throw new RwkvError('invalid-argument', `the line is not JSON: ${sentence(cause)}`);
   }

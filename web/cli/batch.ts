@@ -9,6 +9,7 @@ import { withRecommended } from '../page/sampling.js';
 import { RwkvError, type RwkvErrorCode } from '../shared/errors.js';
 import { isOurs, type Job, jobOf, type Line, linesOf, objectOf, type Shard } from './batch-input.js';
 import { type Answer, Output } from './batch-output.js';
+import { asUtf8 } from './files.js';
 import {
   addModelFlags,
   addSamplingFlags,
@@ -102,7 +103,7 @@ async function batch(input: string, out: string, flags: Flags): Promise<void> {
     return loading;
   };
   const stream = addAbortSignal(signal, input === '-' ? process.stdin : createReadStream(input));
-  const lines = linesOf(stream);
+  const lines = linesOf(asUtf8(stream));
   // Takes the next line when it has done one. The model batches what several of these do at the same time.
   const work = async () => {
     for (;;) {

@@ -8,7 +8,9 @@ import { fileName } from '../page/places.js';
 import { withRecommended } from '../page/sampling.js';
 import { RwkvError, sentence } from '../shared/errors.js';
 import { storyteller } from '../storyteller.js';
+import { linesOf, textOfLine } from './batch-input.js';
 import { Conversation } from './conversation.js';
+import { asUtf8 } from './files.js';
 import {
   addModelFlags,
   addSamplingFlags,
@@ -85,12 +87,14 @@ async function chat(flags: Flags): Promise<void> {
   const conversation = await Conversation.begin(model, manner, flags.state);
 
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  const lines = createInterface({
-    input: process.stdin,
-    ...(isTerminal && { output: process.stdout }),
-    terminal: isTerminal,
-    prompt: paint('green', '> ', process.stdout),
-  });
+  const terminal = isTerminal
+    ? createInterface({
+        input: process.stdin,
+        output: process.stdout,
+        terminal: true,
+        prompt: paint('green', '> ', process.stdout),
+      })
+    : undefined;
   let reply: AbortController | undefined; // under way
   let wasInterrupted = false; // since the last line
   let hasEnded = false;
@@ -98,7 +102,8 @@ async function chat(flags: Flags): Promise<void> {
     hasEnded = true;
     if (code !== undefined) process.exitCode = code;
     reply?.abort();
-    lines.close();
+    if (terminal) terminal.close();
+    else process.stdin.destroy();
   };
   const interrupt = () => {
     if (wasInterrupted || !(reply || isTerminal)) return end(130);
@@ -106,10 +111,10 @@ async function chat(flags: Flags): Promise<void> {
     if (reply) reply.abort();
     else {
       process.stdout.write('\n(once more, or /exit, ends)\n');
-      lines.prompt();
+      terminal?.prompt();
     }
   };
-  lines.on('SIGINT', interrupt);
+  terminal?.on('SIGINT', interrupt);
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', () => end(143));
 
@@ -142,23 +147,27 @@ async function chat(flags: Flags): Promise<void> {
       );
   };
 
-  if (isTerminal) {
+  if (terminal) {
     process.stdout.write(paint('dim', `${model.info.name}: /help tells more, /exit ends\n`, process.stdout));
-    lines.prompt();
+    terminal.prompt();
   }
-  for await (const line of lines) {
-    wasInterrupted = false;
-    try {
-      if (!hasEnded) await handle(line);
-    } catch (error) {
-      if (error instanceof RwkvError && error.code === 'worker-crashed') throw error;
-      process.stderr.write(`${paint('red', 'rwkv-wasm:', process.stderr)} ${sentence(error)}\n`);
-      if (!isTerminal) process.exitCode = 1;
+  try {
+    for await (const line of terminal ?? linesOf(asUtf8(process.stdin))) {
+      wasInterrupted = false;
+      try {
+        if (!hasEnded) await handle(typeof line === 'string' ? line : textOfLine(line));
+      } catch (error) {
+        if (error instanceof RwkvError && error.code === 'worker-crashed') throw error;
+        process.stderr.write(`${paint('red', 'rwkv-wasm:', process.stderr)} ${sentence(error)}\n`);
+        if (!isTerminal) process.exitCode = 1;
+      }
+      if (hasEnded) break;
+      terminal?.prompt();
     }
-    if (hasEnded) break;
-    if (isTerminal) lines.prompt();
+  } catch (error) {
+    if (!hasEnded) throw error; // else it is standard input that was cut off
   }
-  lines.close();
+  terminal?.close();
   await model.dispose();
 }
 

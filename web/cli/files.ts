@@ -2,15 +2,47 @@
 import { readFileSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { RwkvError, sentence } from '../shared/errors.js';
+import { decodeText, encodingOf, markBytes } from '../shared/text-file.js';
 
-/** The text of a file in UTF-8. @throws RwkvError `read-failed` */
+/** The text of a file. @throws RwkvError `read-failed`; `bad-file` where it is not in UTF-8, nor marked as UTF-16 */
 export function readText(file: string): string {
+  let bytes: Uint8Array;
   try {
-    return readFileSync(file, 'utf8');
+    bytes = readFileSync(file);
   } catch (cause) {
     throw new RwkvError('read-failed', sentence(cause), { cause });
   }
+  return decodeText(file, bytes);
 }
+
+/**
+ * A stream of text in UTF-8, whatever it was in by its mark, which goes. What is broken stays so in UTF-8, and is U+FFFD of
+ * UTF-16.
+ */
+export async function* asUtf8(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let start: Uint8Array | undefined = new Uint8Array();
+  let convert = (chunk: Uint8Array, _isOver: boolean) => chunk;
+  const begin = (bytes: Uint8Array) => {
+    start = undefined;
+    const encoding = encodingOf(bytes);
+    const decoder = new TextDecoder(encoding);
+    if (encoding !== 'utf-8')
+      convert = (chunk, isOver) => Buffer.from(decoder.decode(chunk, { stream: !isOver }));
+    else if (Buffer.from(bytes.subarray(0, 3)).equals(utf8Mark)) return bytes.subarray(3);
+    return convert(bytes, false);
+  };
+  for await (const chunk of chunks) {
+    if (start) start = Buffer.concat([start, chunk]);
+    if (!start) yield convert(chunk, false);
+    else if (start.length >= markBytes) yield begin(start);
+  }
+  if (start) yield begin(start);
+  yield convert(new Uint8Array(), true);
+}
+
+const utf8Mark = Uint8Array.of(0xef, 0xbb, 0xbf);
 
 /** Writes a file, or leaves what was there: at no moment is there a part of it. Throws the system's error. */
 export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {

@@ -18,7 +18,7 @@ export function perplexityCommand(program: Command): void {
   const command = program
     .command('perplexity')
     .description('tell how well a model predicts a text')
-    .argument('<file>', "a text file in UTF-8; '-' reads standard input");
+    .argument('<file>', "a text file in UTF-8, or marked as UTF-16; '-' reads standard input");
   addModelFlags(command)
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', examples)

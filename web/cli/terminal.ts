@@ -1,7 +1,8 @@
 // What commands say and hear besides their result: colours, progress, Ctrl-C, standard input.
 import { setMaxListeners } from 'node:events';
 import { addAbortSignal } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
+import { decodeText } from '../shared/text-file.js';
 import type { LoadProgress } from '../shared/types.js';
 
 const patience = 300; // ms before progress is worth showing
@@ -75,9 +76,10 @@ export function interruptCode(): number | undefined {
   return interruptedWith;
 }
 
-/** All of standard input, less the line break that `echo` puts at its end. @throws AbortError */
+/** All of standard input, less the line break that `echo` puts at its end. @throws AbortError; RwkvError `bad-file` as `readText` */
 export async function readStdin(signal: AbortSignal): Promise<string> {
-  return (await text(addAbortSignal(signal, process.stdin))).replace(/\r?\n$/, '');
+  const bytes = await buffer(addAbortSignal(signal, process.stdin));
+  return decodeText('standard input', bytes).replace(/\r?\n$/, '');
 }
 
 /** "158.3 MB" */

@@ -6,6 +6,8 @@ import { cors } from 'hono/cors';
 import type { Endpoints } from '../adapters/openai/endpoints.js';
 import { invalidRequest, OpenAIError, toOpenAIError } from '../adapters/openai/errors.js';
 import { OpenAIStream } from '../adapters/openai/stream.js';
+import { sentence } from '../shared/errors.js';
+import { decodeText } from '../shared/text-file.js';
 import { eventStream } from './stream.js';
 
 export interface AppOptions {
@@ -126,12 +128,11 @@ async function replyTo(ask: Endpoints['chat'] | Endpoints['completions'], c: Con
 }
 
 async function bodyOf(c: Context): Promise<unknown> {
-  const text = await c.req.text();
+  const bytes = new Uint8Array(await c.req.arrayBuffer());
   try {
-    return JSON.parse(text);
+    return JSON.parse(decodeText('its text', bytes));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw invalidRequest(`the body is no JSON: ${reason}`, null, 'invalid_json');
+    throw invalidRequest(`the body is no JSON: ${sentence(cause)}`, null, 'invalid_json');
   }
 }
 

@@ -1,6 +1,7 @@
 // Documents in the browser: the text, and the session that stands at its caret, so that writing goes on without reading again.
 import { signal } from '@preact/signals';
 import { createStore, del, set, values } from 'idb-keyval';
+import { decodeText } from '../../shared/text-file.js';
 import { fail, model, modelName, tell } from '../models/loaded.js';
 import { stop } from '../write/continuing.js';
 import { accept, caret, replace, text } from '../write/manuscript.js';
@@ -88,7 +89,7 @@ export async function importFile(file: File): Promise<void> {
     const lineEnd = bytes.indexOf(10);
     const found = documentOf(new TextDecoder().decode(bytes.subarray(0, Math.max(lineEnd, 0))));
     if (!found) {
-      replace(new TextDecoder().decode(bytes));
+      replace(decodeText(file.name, bytes));
       tell(`Opened ${file.name} as text.`);
       return;
     }

@@ -12,9 +12,9 @@ import type { Vocabulary } from './types.js';
  * @throws RwkvError `bad-vocabulary`; `unsupported` for tokenizers of other kinds; `read-failed` where the library cannot
  * be loaded
  */
-export async function openTokenizerJson(name: string, file: Uint8Array): Promise<Vocabulary> {
+export async function openTokenizerJson(name: string, text: string): Promise<Vocabulary> {
   try {
-    const { texts, added, forLibrary } = readTokenizerJson(file);
+    const { texts, added, forLibrary } = readTokenizerJson(text);
     const { Tokenizer } = await loadLibrary();
     const tokenizer = new Tokenizer(forLibrary, {});
     return {

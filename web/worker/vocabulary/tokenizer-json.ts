@@ -18,16 +18,16 @@ const mostIds = 2 ** 20;
 const words = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
 /** @throws RwkvError `bad-vocabulary`; `unsupported` for tokenizers of other kinds; without the file's name */
-export function readTokenizerJson(file: Uint8Array): TokenizerJson {
-  const json = parse(file);
+export function readTokenizerJson(text: string): TokenizerJson {
+  const json = parse(text);
   checkKind(json);
   const { ids, texts, added } = readTokens(json);
   return { texts, added, forLibrary: libraryJson(json, ids, readMerges(json, ids)) };
 }
 
-function parse(file: Uint8Array): unknown {
+function parse(text: string): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(file));
+    return JSON.parse(text);
   } catch (error) {
     throw bad(`no JSON: ${sentence(error)}`);
   }

@@ -1,6 +1,7 @@
 // The vocabulary that a load asks for: its bytes, its kind, and who encodes text with it.
 import { RwkvError } from '../../shared/errors.js';
 import type { Place, VocabularyChoice } from '../../shared/protocol.js';
+import { decodeText } from '../../shared/text-file.js';
 import { openSource, type WorkerHost } from '../host.js';
 import { openTokenizerJson } from './huggingface.js';
 import type { Vocabulary } from './types.js';
@@ -18,8 +19,10 @@ const worldSha256 = 'e6dee3d4e31b4d5c40ac99508ac6c701ceef4bed681bf2167ce9a908552
  */
 export async function openVocabulary(choice: VocabularyChoice, host: WorkerHost): Promise<Vocabulary> {
   if (choice === null || typeof choice === 'string') return { core: choice };
-  const { name, bytes } = await readWhole(choice, host);
-  if (looksLikeJson(bytes)) return openTokenizerJson(name, bytes);
+  const { name, bytes: file } = await readWhole(choice, host);
+  const text = decodeText(name, file, 'bad-vocabulary');
+  if (/^\s*\{/.test(text)) return openTokenizerJson(name, text); // what other vocabularies begin with are digits
+  const bytes = new TextEncoder().encode(text.replaceAll('\r\n', '\n'));
   const kind = (await sha256(bytes)) === worldSha256 ? 'world' : 'trie';
   return { core: { kind, name, bytes } };
 }
@@ -39,12 +42,6 @@ async function readWhole(place: Place, host: WorkerHost) {
   } finally {
     source.close();
   }
-}
-
-// An object: what other vocabularies begin with are digits.
-function looksLikeJson(bytes: Uint8Array): boolean {
-  const blanks: readonly number[] = [0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf]; // the last three: a byte order mark
-  return bytes.find((byte) => !blanks.includes(byte)) === 0x7b;
 }
 
 // In hexadecimal; `undefined` where the engine has none to offer, as in pages that came over plain http.
