@@ -58,6 +58,7 @@ test.each([
   ['web/worker/worker.ts', 'new FileReaderSync();', /knows network and browser storage/],
   ['web/page/load.ts', 'await navigator.storage.persist();', /knows network and browser storage/],
   ['web/worker/turns.ts', 'port.postMessage(null);', /knows postMessage/],
+  ['web/page/places.ts', 'if (source instanceof Blob) return;', /knows instanceof/],
 ])('a violation planted in %s is found: %s', (path, line, expected) => {
   const files = sources();
   const before = violations(files);

@@ -184,6 +184,13 @@ const words: Readonly<Record<string, Word>> = {
     allowed:
       /^web\/((node|worker-node|thread-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
   },
+  // Objects of the host may be of another realm; classes of ours and of packages are of one.
+  instanceof: {
+    pattern:
+      /\binstanceof (?!(RwkvError|OpenAIError|OpenAIStream|Dropped|Unreached|Unsupported|PromptApiSession|CommanderError|CustomEvent|DragEvent)\b)/,
+    among: /^web\/.*\.tsx?$/,
+    allowed: /^$/,
+  },
   // The doors adapt the workers of their hosts.
   postMessage: {
     pattern: /\bpostMessage\b/,

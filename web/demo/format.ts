@@ -1,4 +1,5 @@
 // Numbers as people read them.
+import { isError } from '../shared/realms.js';
 
 /** Bytes, such as `5.3 MB`; a thousand to a step, as file managers count. */
 export function bytes(count: number): string {
@@ -33,9 +34,8 @@ export function visible(text: string): string {
 
 /** What went wrong, as a sentence. */
 export function sentence(error: unknown): string {
-  if (error instanceof DOMException && error.name === 'QuotaExceededError')
-    return 'The storage of the browser is full.';
-  return error instanceof Error ? error.message || error.name : String(error);
+  if (isError(error) && error.name === 'QuotaExceededError') return 'The storage of the browser is full.';
+  return isError(error) ? error.message || error.name : String(error);
 }
 
 function short(value: number): string {

@@ -1,6 +1,8 @@
 // From what the caller names to the place where its bytes are.
+
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
 import type { Place, VocabularyChoice } from '../shared/protocol.js';
+import { isArrayBuffer, isBlob, isUrl } from '../shared/realms.js';
 import { expandShorthand } from '../store/shorthand.js';
 import type { Host } from './host.js';
 
@@ -48,7 +50,7 @@ export async function withPlace<T>(host: Host, name: string, source: ModelSource
  */
 export async function placeOf(host: Host, name: string, given: ModelSource): Promise<Place> {
   const source = isFileHandle(given) ? await openHandle(name, given) : given;
-  if (typeof source === 'string' || source instanceof URL) {
+  if (typeof source === 'string' || isUrl(source)) {
     const expanded = expandShorthand(name, String(source));
     try {
       return host.locate(expanded ?? source);
@@ -56,12 +58,11 @@ export async function placeOf(host: Host, name: string, given: ModelSource): Pro
       throw new RwkvError('invalid-argument', `${name}: '${source}' is no URL`, { cause });
     }
   }
-  if (source instanceof Blob) {
+  if (isBlob(source)) {
     const blobName = 'name' in source ? String(source.name) : 'blob';
     return host.spool ? host.spool(source, blobName) : { kind: 'blob', name: blobName, blob: source };
   }
-  if (source instanceof ArrayBuffer)
-    return { kind: 'bytes', name: 'bytes', bytes: new Uint8Array(source).slice() };
+  if (isArrayBuffer(source)) return { kind: 'bytes', name: 'bytes', bytes: new Uint8Array(source).slice() };
   if (ArrayBuffer.isView(source)) {
     const view = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
     return { kind: 'bytes', name: 'bytes', bytes: Uint8Array.from(view) };

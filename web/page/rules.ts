@@ -1,5 +1,7 @@
 // What the values of options have to be, and how options are read by these rules.
+
 import { unexpected } from '../shared/errors.js';
+import { isAbortSignal, isArrayBuffer, isBlob, isMap, isUint8Array, isUrl } from '../shared/realms.js';
 import type { LoadProgress, ReadProgress } from '../shared/types.js';
 import type { ModelSource } from './places.js';
 
@@ -80,25 +82,25 @@ export const hearsLoad = callback<LoadProgress>();
 export const hearsReading = callback<ReadProgress>();
 export const abortSignal: Rule<AbortSignal> = {
   expected: 'an AbortSignal',
-  accepts: (value): value is AbortSignal => value instanceof AbortSignal,
+  accepts: (value): value is AbortSignal => isAbortSignal(value),
 };
 export const vocabulary: Rule<string | URL | Blob | ArrayBuffer | Uint8Array | false> = {
   expected: "a URL, a path, a Blob, an ArrayBuffer, a Uint8Array, 'bytes' or false",
   accepts: (value): value is string | URL | Blob | ArrayBuffer | Uint8Array | false =>
     value === false ||
     (typeof value === 'string' && value !== '') ||
-    value instanceof URL ||
-    value instanceof Blob ||
-    value instanceof ArrayBuffer ||
-    value instanceof Uint8Array,
+    isUrl(value) ||
+    isBlob(value) ||
+    isArrayBuffer(value) ||
+    isUint8Array(value),
 };
 export const file: Rule<ModelSource> = {
   expected: 'a URL, a path, a Blob, a file handle, an ArrayBuffer or a view of one',
   accepts: (value): value is ModelSource =>
     (typeof value === 'string' && value !== '') ||
-    value instanceof URL ||
-    value instanceof Blob ||
-    value instanceof ArrayBuffer ||
+    isUrl(value) ||
+    isBlob(value) ||
+    isArrayBuffer(value) ||
     ArrayBuffer.isView(value) ||
     (typeof value === 'object' && value !== null && 'getFile' in value),
 };
@@ -108,13 +110,12 @@ export const sha256: Rule<string> = {
 };
 export const address: Rule<string | URL> = {
   expected: 'a URL or a path',
-  accepts: (value): value is string | URL =>
-    (typeof value === 'string' && value !== '') || value instanceof URL,
+  accepts: (value): value is string | URL => (typeof value === 'string' && value !== '') || isUrl(value),
 };
 export function* entriesOf(
   value: ReadonlyMap<number, number> | Readonly<Record<number, number>> | object,
 ): Generator<[number, number]> {
-  for (const [id, number] of value instanceof Map ? value : Object.entries(value)) yield [Number(id), number];
+  for (const [id, number] of isMap(value) ? value : Object.entries(value)) yield [Number(id), number];
 }
 
 /** Takes an option; `undefined` where it is absent. */

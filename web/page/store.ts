@@ -1,6 +1,7 @@
 // store: what the package keeps of files from the network.
 
 import { RwkvError, unexpected } from '../shared/errors.js';
+import { isUrl } from '../shared/realms.js';
 import type { Quantization } from '../shared/types.js';
 import { type Entry, entries, isRemote, keep, remove } from '../store/keeping.js';
 import { keyOf, urlKey } from '../store/record.js';
@@ -74,7 +75,7 @@ export interface Store {
 /** The store of a host. */
 export function createStore(host: Host): Store {
   const urlOf = async (source: string | URL) => {
-    if (typeof source !== 'string' && !(source instanceof URL)) throw unexpected('url', 'a URL', source);
+    if (typeof source !== 'string' && !isUrl(source)) throw unexpected('url', 'a URL', source);
     const place = await placeOf(host, 'url', source);
     if (!isRemote(place))
       throw unexpected('url', 'a URL of http or https, or hf:owner/repository/file', String(source));

@@ -1,7 +1,9 @@
 // The socket of the server: opened, and closed without cutting replies short.
+
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import { codeOf } from '../shared/realms.js';
 import type { App } from './app.js';
 
 /** A server that listens. */
@@ -42,7 +44,7 @@ export async function listen(fetch: App['fetch'], host: string, port: number): P
 }
 
 function reasonOf(cause: unknown, host: string, port: number): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const code = codeOf(cause);
   if (code === 'EADDRINUSE')
     return `port ${port} of ${host} is in use: stop what uses it or choose another --port`;
   if (code === 'EACCES') return `port ${port} of ${host} is not allowed here: choose another --port`;

@@ -18,8 +18,6 @@ export function spell(bytes: Uint8Array): string {
   return text;
 }
 
-const utf8 = new TextEncoder();
-
 /**
  * The tokens' bytes as the core wants them: for each id a u64 length and the bytes. Ids without a text get no bytes.
  *
@@ -32,13 +30,14 @@ export function stringList(
 ): Uint8Array<ArrayBuffer> {
   let most = 0;
   for (let id = 0; id < texts.length; id++) most += 8 + 3 * (texts[id]?.length ?? 0); // 3: of UTF-8 for one of UTF-16
+  const utf8 = new TextEncoder(); // not at import: jsdom has none
   const list = new Uint8Array(most);
   const lengths = new DataView(list.buffer);
   let at = 0;
   for (let id = 0; id < texts.length; id++) {
     const text = texts[id] ?? '';
     const into = list.subarray(at + 8);
-    const length = plain.has(id) ? utf8.encodeInto(text, into).written : writeToken(text, into);
+    const length = plain.has(id) ? utf8.encodeInto(text, into).written : writeToken(text, into, utf8);
     lengths.setUint32(at, length, true); // the upper half stays 0
     at += 8 + length;
   }
@@ -46,7 +45,7 @@ export function stringList(
 }
 
 // As the reference does it: a text with a character that is no byte's is taken as it is.
-function writeToken(text: string, into: Uint8Array): number {
+function writeToken(text: string, into: Uint8Array, utf8: TextEncoder): number {
   for (let i = 0; i < text.length; i++) {
     const byte = byteOf.get(text.charCodeAt(i));
     if (byte === undefined) return utf8.encodeInto(text, into).written;

@@ -1,3 +1,5 @@
+import { isError } from './realms.js';
+
 const codes = [
   'invalid-argument',
   'bad-file',
@@ -57,8 +59,8 @@ export function errorCode(text: string): RwkvErrorCode {
 
 /** The sentence of whatever was thrown, with its cause where that says more (as in fetch errors of Node). */
 export function sentence(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown);
-  return thrown.cause instanceof Error ? `${thrown.message}: ${thrown.cause.message}` : thrown.message;
+  if (!isError(thrown)) return String(thrown);
+  return isError(thrown.cause) ? `${thrown.message}: ${thrown.cause.message}` : thrown.message;
 }
 
 /** The error for a value that is not what was expected. */

@@ -1,6 +1,8 @@
 // The shelf in the origin private file system: KEY.part becomes KEY.bin when it is whole; KEY.json is its record. A file
 // that has its last name is whole, whatever else was lost.
+
 import { RwkvError, sentence } from '../shared/errors.js';
+import { isDomException } from '../shared/realms.js';
 import { parseRecord, type StoredRecord } from './record.js';
 import type { ByteSource, Found, Shelf, Sink } from './shelf.js';
 import { blobSource } from './sources.js';
@@ -61,7 +63,7 @@ function opfsShelf(folder: FileSystemDirectoryHandle, discard?: (buffer: ArrayBu
           return found && parseRecord(await (await found.getFile()).text());
         } catch (cause) {
           // Another tab writes it in this very moment.
-          if (!(cause instanceof DOMException) || i === tries) throw cause;
+          if (!isDomException(cause) || i === tries) throw cause;
           await new Promise((resolve) => setTimeout(resolve, pause));
         }
       }
@@ -192,5 +194,5 @@ function inUse(name: string, cause: unknown): RwkvError {
 }
 
 function isNamed(error: unknown, name: string): boolean {
-  return error instanceof DOMException && error.name === name;
+  return isDomException(error) && error.name === name;
 }

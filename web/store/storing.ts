@@ -1,6 +1,8 @@
 // The worker's half of storing: files come onto a shelf from the network, or packed from another one.
+
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { Request, ShelfPlace, StoredPlace } from '../shared/protocol.js';
+import { codeOf, isDomException, isError } from '../shared/realms.js';
 import { assertRoom, fill, quotaExceeded } from './download.js';
 import { createMeter } from './meter.js';
 import type { StoredRecord } from './record.js';
@@ -124,11 +126,11 @@ const fullCodes: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
 // Errors of the host become ours; what is none of them is a mistake of ours, and stays.
 function storeError(name: string, cause: unknown): unknown {
-  if (cause instanceof RwkvError || !(cause instanceof Error)) return cause;
-  const code = 'code' in cause ? cause.code : undefined;
+  if (cause instanceof RwkvError || !isError(cause)) return cause;
+  const code = codeOf(cause);
   if (cause.name === 'QuotaExceededError' || fullCodes.includes(code))
     return quotaExceeded(name, `the storage is full: ${sentence(cause)}`, cause);
-  if (cause instanceof DOMException || typeof code === 'string')
+  if (isDomException(cause) || typeof code === 'string')
     return new RwkvError('read-failed', `${name}: it could not be stored: ${sentence(cause)}`, { cause });
   return cause;
 }

@@ -1,7 +1,9 @@
 // How a build of the core starts: which one, on how many threads.
+
 import { builds, threadedBuilds } from '../builds.js';
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { WasmUrl } from '../shared/protocol.js';
+import { isError, isMemory } from '../shared/realms.js';
 import type { Build } from '../shared/types.js';
 import { hasRelaxedSimd, hasSharedMemory, hasSimd } from './features.js';
 import type { WorkerHost } from './host.js';
@@ -89,7 +91,7 @@ async function instantiate<Made>({ file, wasm, glue }: BuildFiles<Made>, host: W
   const made = await create({
     instantiateWasm(imports, receive) {
       const lent = Object.values(imports).flatMap((names) => Object.values(names));
-      memory = lent.find((value) => value instanceof WebAssembly.Memory);
+      memory = lent.find(isMemory);
       receive(new WebAssembly.Instance(module, imports), module);
       return {};
     },
@@ -99,7 +101,7 @@ async function instantiate<Made>({ file, wasm, glue }: BuildFiles<Made>, host: W
 
 function startError(cause: unknown): RwkvError {
   if (cause instanceof RwkvError) return cause;
-  const code = cause instanceof RangeError ? 'out-of-memory' : 'unsupported';
+  const code = isError(cause) && cause.name === 'RangeError' ? 'out-of-memory' : 'unsupported';
   return new RwkvError(code, `the WebAssembly module could not start: ${sentence(cause)}`, { cause });
 }
 

@@ -1,6 +1,8 @@
 // The worker half of the conversation: hears requests, has them handled, answers.
+
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { Op, Progress, Reply, ReplyMessage, RequestMessage, WorkerMessage } from '../shared/protocol.js';
+import { isArrayBuffer } from '../shared/realms.js';
 import { wellFormed } from '../shared/well-formed.js';
 import { createHandlers } from './handlers.js';
 import type { WorkerHost } from './host.js';
@@ -44,5 +46,5 @@ function repairTexts(message: object): void {
 
 // Arrays that leave are copies of the heap's, so they may be given away.
 function buffersOf(value: unknown): ArrayBuffer[] {
-  return ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer ? [value.buffer] : [];
+  return ArrayBuffer.isView(value) && isArrayBuffer(value.buffer) ? [value.buffer] : [];
 }

@@ -5,6 +5,7 @@ import type { RWKV } from '../../page/load.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
 import { fileName } from '../../page/places.js';
 import { unexpected } from '../../shared/errors.js';
+import { isUrl } from '../../shared/realms.js';
 import { storyteller } from '../../storyteller.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
 import { RwkvLanguageModel } from './model.js';
@@ -44,7 +45,7 @@ function makeModel(load: RWKV['load'], model: ModelOrSource, settings: RwkvSetti
 
 function nameOf(model: ModelOrSource): string {
   if (model === undefined) return fileName(storyteller.model.href);
-  if (typeof model === 'string' || model instanceof URL)
+  if (typeof model === 'string' || isUrl(model))
     return /^data:/i.test(String(model)) ? 'data' : fileName(String(model));
   if ('info' in model) return model.info.name;
   return 'name' in model && typeof model.name === 'string' ? model.name : 'rwkv';

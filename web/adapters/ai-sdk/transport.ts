@@ -1,6 +1,8 @@
 // The hooks of the AI SDK without a server: what they would fetch is made in the page.
+
 import type { ChatTransport, UIMessage, UIMessageChunk } from 'ai';
 import { RwkvError, sentence, unexpected } from '../../shared/errors.js';
+import { isRequest } from '../../shared/realms.js';
 import type { CallOptions, LanguageModelV4, Message, Prompt, StreamPart } from './types.js';
 
 /** Settings of each request, such as `{ maxOutputTokens: 200, temperature: 0.8 }`. */
@@ -26,9 +28,9 @@ export function rwkvFetch(model: LanguageModelV4, options: RwkvFetchOptions = {}
   if (streamProtocol !== 'data' && streamProtocol !== 'text')
     throw unexpected('option streamProtocol', "'data' or 'text'", streamProtocol);
   return async (input, init = {}) => {
-    const signal = init.signal ?? (input instanceof Request ? input.signal : undefined);
+    const signal = init.signal ?? (isRequest(input) ? input.signal : undefined);
     try {
-      const prompt = readBody(init.body ?? (input instanceof Request ? await input.text() : undefined));
+      const prompt = readBody(init.body ?? (isRequest(input) ? await input.text() : undefined));
       const chunks = await chunksOf(model, prompt, settings, signal);
       const texts = chunks.pipeThrough(streamProtocol === 'text' ? onlyText() : serverSentEvents());
       return new Response(texts.pipeThrough(new TextEncoderStream()), { headers: headers[streamProtocol] });

@@ -1,6 +1,8 @@
 // Options of `create` and `prompt`, checked as the specification has it, and what they are to a session.
+
 import type { GenerateOptions } from '../../page/options.js';
 import { presets } from '../../page/presets.js';
+import { isAbortSignal, isRegExp } from '../../shared/realms.js';
 import { exception } from './errors.js';
 import { grammarOf } from './regex-grammar.js';
 import type {
@@ -100,7 +102,7 @@ export function checkConstraint(options: LanguageModelPromptOptions): Constraint
       throw new TypeError('omitResponseConstraintInput needs a responseConstraint');
     return undefined;
   }
-  if (constraint instanceof RegExp) {
+  if (isRegExp(constraint)) {
     const made = grammarOf(constraint);
     const expression = new RegExp(constraint.source, constraint.flags.replace(/[gy]/g, ''));
     if ('grammar' in made) return { options: made, isKeptBy: (reply) => expression.test(reply) };
@@ -126,8 +128,7 @@ export function checkSignal({
 }: {
   readonly signal?: AbortSignal | undefined;
 }): AbortSignal | undefined {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new TypeError('signal: expected an AbortSignal');
+  if (signal !== undefined && !isAbortSignal(signal)) throw new TypeError('signal: expected an AbortSignal');
   return signal;
 }
 

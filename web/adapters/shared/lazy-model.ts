@@ -6,6 +6,7 @@ import { checkLoadOptions, type LoadOptions } from '../../page/options.js';
 import type { ModelSource } from '../../page/places.js';
 import { onAbort } from '../../shared/aborts.js';
 import { RwkvError } from '../../shared/errors.js';
+import { isUrl } from '../../shared/realms.js';
 import type { LoadProgress } from '../../shared/types.js';
 
 /** A model that is there, or where to load it from as for `RWKV.load`; nothing: the embedded storyteller model. */
@@ -42,7 +43,7 @@ export class LazyModel {
 
   /** Whether the file comes from elsewhere: a string or a URL, and neither bytes nor the embedded model. */
   get isRemote(): boolean {
-    return typeof this.#source === 'string' || this.#source instanceof URL;
+    return typeof this.#source === 'string' || isUrl(this.#source);
   }
 
   /**

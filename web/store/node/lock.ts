@@ -2,6 +2,7 @@
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '../../shared/realms.js';
 
 const heartbeat = 2_000; // ms
 const dead = 30_000; // ms without a heartbeat
@@ -94,8 +95,4 @@ function isRunning(pid: number): boolean {
 
 async function readLock(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(() => undefined);
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
