@@ -47,13 +47,14 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Bytes without a pattern, the same each time. */
+/** Bytes without a pattern but for their beginning, which is that of a .pth file; the same each time. */
 export function noise(length: number, seed = 1): Buffer {
   const bytes = Buffer.alloc(length);
   for (let i = 0, x = seed; i < length; i++) {
     x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
     bytes[i] = x >>> 24;
   }
+  bytes.write('PK\x03\x04');
   return bytes;
 }
 

@@ -1,7 +1,8 @@
 // RWKV.load: from what the caller names to a model in a worker.
 import type { Place, VocabularyChoice } from '../shared/protocol.js';
 import type { ModelFile } from '../shared/types.js';
-import { isRemote, keep, type Wish } from '../store/keeping.js';
+import { isRemote, type Kept, keep, type Wish } from '../store/keeping.js';
+import { mending } from '../store/mending.js';
 import { storyteller, storytellerIn } from '../storyteller.js';
 import { type AssetChoice, locateAssets } from './assets.js';
 import { type CallOptions, Client } from './client.js';
@@ -57,37 +58,57 @@ export function createRWKV(host: Host): RWKV {
     { signal, onProgress, ...wish }: Wish & Pick<CallOptions, 'onProgress'>,
     at: Place,
     spawned: Spawned,
-  ) => keep(at, { ...wish, signal }, host.store, storeWorker(client, spawned, { signal, onProgress }));
+    note: (kept: Kept) => void,
+  ) => keep(at, { ...wish, signal }, host.store, storeWorker(client, spawned, { signal, onProgress }), note);
   return {
     async inspect(source, options = {}) {
       const { build, assets, ...wish } = checkInspectOptions(options);
       const { signal, onProgress } = wish;
       const { workerUrl, wasmUrl } = locate({ assets, build });
       signal?.throwIfAborted();
-      return withPlace(host, 'source', source, async (place, transfer) => {
-        const client = spawn(workerUrl);
-        try {
-          const model = await keepBy(client, wish, place, { spawn: () => spawn(workerUrl), build, wasmUrl });
-          const request = { model, build, wasmUrl };
-          const file = await client.call('inspect', request, { signal, transfer, onProgress });
-          return { ...file, sampling: readSampling(file.sampling) };
-        } finally {
-          await client.close();
-        }
-      });
+      const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
+      return mending(host.store, wish.allowNetwork, (note) =>
+        withPlace(host, 'model', source, async (place, transfer) => {
+          const client = spawn(workerUrl);
+          try {
+            const model = await keepBy(client, wish, place, spawned, note);
+            const request = { model, build, wasmUrl };
+            const file = await client.call('inspect', request, { signal, transfer, onProgress });
+            return { ...file, sampling: readSampling(file.sampling) };
+          } finally {
+            await client.close();
+          }
+        }),
+      );
     },
     async *convert(source, options = {}) {
       const { quantization, sampling, build, assets, ...wish } = checkConvertOptions(options);
       const { signal, onProgress } = wish;
       const { workerUrl, wasmUrl } = locate({ assets, build });
       signal?.throwIfAborted();
-      const at = await placeOf(host, 'source', source);
-      const client = spawn(workerUrl);
+      const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
+      const { client, total, close } = await mending(host.store, wish.allowNetwork, async (note) => {
+        const at = await placeOf(host, 'model', source);
+        const client = spawn(workerUrl);
+        const close = async () => {
+          await client.close();
+          await host.release?.(at);
+        };
+        try {
+          const model = await keepBy(client, wish, at, spawned, note);
+          const request = { model, quantization, sampling: writeSampling(sampling), build, wasmUrl };
+          const transfer = buffers(model);
+          return {
+            client,
+            close,
+            total: await client.call('convert', request, { signal, transfer, onProgress }),
+          };
+        } catch (error) {
+          await close();
+          throw error;
+        }
+      });
       try {
-        const model = await keepBy(client, wish, at, { spawn: () => spawn(workerUrl), build, wasmUrl });
-        const request = { model, quantization, sampling: writeSampling(sampling), build, wasmUrl };
-        const transfer = buffers(model);
-        const total = await client.call('convert', request, { signal, transfer, onProgress });
         for (let loaded = 0; ; ) {
           const piece = await client.call('nextPiece', {}, { signal });
           if (piece === null) return;
@@ -96,8 +117,7 @@ export function createRWKV(host: Host): RWKV {
           onProgress?.({ stage: 'load', loaded, total });
         }
       } finally {
-        await client.close();
-        await host.release?.(at);
+        await close();
       }
     },
     async load(source, options = {}) {
@@ -106,30 +126,44 @@ export function createRWKV(host: Host): RWKV {
       const { base, workerUrl, wasmUrl } = locate({ assets, build, threads });
       signal?.throwIfAborted();
       const isEmbedded = source === undefined;
-      const load = async (at: Place, choice: VocabularyChoice) => {
+      const load = async (note: (kept: Kept) => void, at: Place, choice: VocabularyChoice) => {
         const client = spawn(workerUrl);
         const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
         try {
           const isFile = typeof choice === 'object' && choice !== null && tokenizer !== undefined;
           const vocabulary = isFile
-            ? await keepBy(client, { cache, allowNetwork, signal, onProgress, sha256: null }, choice, spawned)
+            ? await keepBy(
+                client,
+                { cache, allowNetwork, signal, onProgress, sha256: null },
+                choice,
+                spawned,
+                note,
+              )
             : choice;
-          const model = await keepBy(client, isEmbedded ? { ...wish, cache: false } : wish, at, spawned);
+          const model = await keepBy(
+            client,
+            isEmbedded ? { ...wish, cache: false } : wish,
+            at,
+            spawned,
+            note,
+          );
           const request = { model, vocabulary, quantization, build, threads, kernels, prefixCache, wasmUrl };
           const transfer = [model, vocabulary].flatMap(buffers);
           const told = await client.call('load', request, { signal, transfer, onProgress });
           const info = { ...told, sampling: readSampling(told.sampling) };
           const keptState = (state: ModelSource, use: Use<number>) =>
-            withPlace(host, 'option state', state, async (place, transfer) => {
-              if (!isRemote(place)) return use(place, transfer);
-              const downloader = spawn(workerUrl); // a download that fails ends its worker
-              try {
-                const wish = { cache, allowNetwork, signal: undefined, sha256: null };
-                return await use(await keepBy(downloader, wish, place, spawned), transfer);
-              } finally {
-                await downloader.close();
-              }
-            });
+            mending(host.store, allowNetwork, (note) =>
+              withPlace(host, 'state', state, async (place, transfer) => {
+                if (!isRemote(place)) return use(place, transfer);
+                const downloader = spawn(workerUrl); // a download that fails ends its worker
+                try {
+                  const wish = { cache, allowNetwork, signal: undefined, sha256: null };
+                  return await use(await keepBy(downloader, wish, place, spawned, note), transfer);
+                } finally {
+                  await downloader.close();
+                }
+              }),
+            );
           return new Model(client, info, keptState);
         } catch (error) {
           await client.close();
@@ -137,13 +171,15 @@ export function createRWKV(host: Host): RWKV {
         }
       };
       const embedded = base ? storytellerIn(base) : storyteller;
-      const ownVocabulary = isEmbedded ? host.locate(embedded.vocabulary) : 'embedded';
-      return withPlace(host, 'source', isEmbedded ? embedded.model : source, (model) => {
-        if (tokenizer === undefined) return load(model, ownVocabulary);
-        if (tokenizer === false) return load(model, null);
-        if (tokenizer === 'bytes') return load(model, tokenizer);
-        return withPlace(host, 'option tokenizer', tokenizer, (vocabulary) => load(model, vocabulary));
-      });
+      const ownVocabulary = isEmbedded ? await placeOf(host, 'vocabulary', embedded.vocabulary) : 'embedded';
+      return mending(host.store, allowNetwork, (note) =>
+        withPlace(host, 'model', isEmbedded ? embedded.model : source, (model) => {
+          if (tokenizer === undefined) return load(note, model, ownVocabulary);
+          if (tokenizer === false) return load(note, model, null);
+          if (tokenizer === 'bytes') return load(note, model, tokenizer);
+          return withPlace(host, 'vocabulary', tokenizer, (vocabulary) => load(note, model, vocabulary));
+        }),
+      );
     },
   };
 }

@@ -1,7 +1,7 @@
 // From what the caller names to the place where its bytes are.
 
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
-import type { Place, VocabularyChoice } from '../shared/protocol.js';
+import type { Asked, Place, VocabularyChoice } from '../shared/protocol.js';
 import { isArrayBuffer, isBlob, isUrl } from '../shared/realms.js';
 import { expandShorthand } from '../store/shorthand.js';
 import type { Host } from './host.js';
@@ -30,12 +30,20 @@ export function fileName(path: string): string {
   );
 }
 
+/** How messages name what a caller gives for a file. */
+const given: Readonly<Record<Asked, string>> = {
+  model: 'source',
+  vocabulary: 'option tokenizer',
+  state: 'option state',
+  any: 'url',
+};
+
 /** What is done with a place, and the buffers that may go there. */
 export type Use<T> = (place: Place, transfer: ArrayBuffer[]) => Promise<T>;
 
 /** What `use` makes of the place that `source` is. */
-export async function withPlace<T>(host: Host, name: string, source: ModelSource, use: Use<T>): Promise<T> {
-  const at = await placeOf(host, name, source);
+export async function withPlace<T>(host: Host, asked: Asked, source: ModelSource, use: Use<T>): Promise<T> {
+  const at = await placeOf(host, asked, source);
   try {
     return await use(at, buffers(at));
   } finally {
@@ -48,12 +56,14 @@ export async function withPlace<T>(host: Host, name: string, source: ModelSource
  *
  * @throws RwkvError `invalid-argument`, `read-failed`
  */
-export async function placeOf(host: Host, name: string, given: ModelSource): Promise<Place> {
-  const source = isFileHandle(given) ? await openHandle(name, given) : given;
+export async function placeOf(host: Host, asked: Asked, source: ModelSource): Promise<Place> {
+  const name = given[asked];
+  if (isFileHandle(source)) return placeOf(host, asked, await openHandle(name, source));
   if (typeof source === 'string' || isUrl(source)) {
     const expanded = expandShorthand(name, String(source));
     try {
-      return host.locate(expanded ?? source);
+      const place = host.locate(expanded ?? source);
+      return place.kind === 'url' ? { ...place, asked } : place;
     } catch (cause) {
       throw new RwkvError('invalid-argument', `${name}: '${source}' is no URL`, { cause });
     }

@@ -3,7 +3,7 @@
 import { RwkvError, unexpected } from '../shared/errors.js';
 import { isUrl } from '../shared/realms.js';
 import type { Quantization } from '../shared/types.js';
-import { type Entry, entries, isRemote, keep, remove } from '../store/keeping.js';
+import { type Entry, entries, isRemote, isWhole, keep, remove } from '../store/keeping.js';
 import { keyOf, urlKey } from '../store/record.js';
 import { locateAssets } from './assets.js';
 import { Client } from './client.js';
@@ -76,7 +76,7 @@ export interface Store {
 export function createStore(host: Host): Store {
   const urlOf = async (source: string | URL) => {
     if (typeof source !== 'string' && !isUrl(source)) throw unexpected('url', 'a URL', source);
-    const place = await placeOf(host, 'url', source);
+    const place = await placeOf(host, 'any', source);
     if (!isRemote(place))
       throw unexpected('url', 'a URL of http or https, or hf:owner/repository/file', String(source));
     return place;
@@ -95,7 +95,9 @@ export function createStore(host: Host): Store {
     list: async () => (await newestFirst()).map(({ file }) => file),
     async has(source) {
       const { url } = await urlOf(source);
-      return (await found(url)).some(({ complete }) => complete);
+      for (const entry of await found(url))
+        if (isWhole(entry, await entry.shelf.record(entry.key))) return true;
+      return false;
     },
     async delete(source) {
       const { url } = await urlOf(source);

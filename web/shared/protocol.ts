@@ -25,9 +25,12 @@ export interface StoredPlace {
   readonly key: string;
 }
 
+/** What a file is wanted as; `'any'`: as whatever the package reads. */
+export type Asked = 'model' | 'vocabulary' | 'state' | 'any';
+
 /** Where the bytes of a file are. `name` is for messages; `sha256` is what they must have, in hexadecimal. */
 export type Place = { readonly name: string; readonly sha256?: string } & (
-  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'url'; readonly url: string; readonly asked: Asked }
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'blob'; readonly blob: Blob }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -108,6 +111,7 @@ export interface Operations {
     request: {
       readonly url: string;
       readonly name: string;
+      readonly asked: Asked;
       readonly key: string;
       readonly sha256: string | null;
       readonly shelves: readonly ShelfPlace[];

@@ -3,7 +3,7 @@
 import { RwkvError, sentence } from '../shared/errors.js';
 import { parseRecord, type StoredRecord } from './record.js';
 import type { Found, Shelf, Sink } from './shelf.js';
-import { blobSource } from './sources.js';
+import { blobSource, concatenate } from './sources.js';
 import { webRoom } from './web-room.js';
 
 const cacheName = 'rwkv-wasm';
@@ -92,13 +92,7 @@ function cacheSink(
   let gatheredBytes = 0;
   const flush = async () => {
     if (gatheredBytes === 0) return;
-    const piece = new Uint8Array(gatheredBytes);
-    let at = 0;
-    for (const bytes of gathered) {
-      piece.set(bytes, at);
-      at += bytes.length;
-    }
-    await put(count, piece);
+    await put(count, concatenate(gathered));
     count++;
     gathered = [];
     gatheredBytes = 0;

@@ -1,11 +1,15 @@
 // A download: bytes from the network into a sink, resumed where they broke off, checked while they pass.
 import { RwkvError } from '../shared/errors.js';
+import type { Asked } from '../shared/protocol.js';
 import { type Answer, canResume, Dropped, request, Unreached, type Validators } from './http.js';
+import { askedWords, foreign, headBytes } from './recognise.js';
 import type { Hasher, Sha256, Sink } from './shelf.js';
+import { concatenate } from './sources.js';
 
 /** What is fetched, and who hears of it. */
 export interface Download {
   readonly url: string;
+  readonly asked: Asked;
   /** In hexadecimal; `null`: not checked. */
   readonly sha256: string | null;
   /** Of what the sink holds. */
@@ -27,7 +31,7 @@ const pauses: readonly number[] = [250, 500, 1000];
 /**
  * Fills the sink with all bytes of the file. Bytes that came stay in the sink when the line breaks for good.
  *
- * @throws RwkvError `read-failed`, `bad-file` for a web page, `hash-mismatch`, `quota-exceeded`
+ * @throws RwkvError `read-failed`, `bad-file` for what is no such file, `hash-mismatch`, `quota-exceeded`
  */
 export async function fill(sink: Sink, download: Download): Promise<void> {
   const { url, sha256 } = download;
@@ -61,9 +65,8 @@ async function fetchAll(
     try {
       const answer = await request(download.url, sink.size, known, download.cache);
       isReached = true;
-      const first = await answer?.next();
+      const first = answer && (answer.start === 0 ? await recognised(answer, download) : await answer.next());
       if (!answer || answer.start === 0) {
-        if (first) await refusePage(download.url, answer, first);
         await sink.empty();
         hasher = startSum?.();
       }
@@ -130,15 +133,23 @@ export function sumUp(file: Pick<Sink, 'size' | 'read'>, hasher: Hasher | undefi
   }
 }
 
-// A sign-in, an error or a fallback page that comes with 200 OK. No model and no vocabulary starts like one.
-async function refusePage(url: string, answer: Answer | undefined, first: Uint8Array): Promise<void> {
-  const start = new TextDecoder().decode(first.subarray(0, 512)).trimStart();
-  if (!/^<(!doctype html|html|head|!--)/i.test(start)) return;
-  await answer?.cancel();
-  throw new RwkvError(
-    'bad-file',
-    `${url}: expected a model or vocabulary file; the server sent a web page (HTML)`,
-  );
+// The first bytes of a file, when they can be what was asked for.
+async function recognised(answer: Answer, { url, asked }: Download): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  let isWhole = false;
+  while (size < headBytes && !isWhole) {
+    const piece = await answer.next();
+    if (piece) pieces.push(piece);
+    else isWhole = true;
+    size += piece?.length ?? 0;
+  }
+  const head = concatenate(pieces);
+  const found = foreign(asked, head, isWhole);
+  if (found === undefined) return head;
+  await answer.cancel();
+  const advice = /\/(blob|raw)\//.test(url) ? '; the file itself has an address with /resolve/' : '';
+  throw new RwkvError('bad-file', `${url}: expected ${askedWords[asked]}; the server sent ${found}${advice}`);
 }
 
 async function checkRoom(sink: Sink, known: Validators, answer: Answer, download: Download): Promise<void> {

@@ -1,10 +1,10 @@
 // The caller's half of the store: looks for files, sees to it that only one at a time is downloading, and asks a worker for
 // the bytes. Here a lock outlives its worker, so that none is left behind when a load is aborted.
 import { RwkvError } from '../shared/errors.js';
-import type { Place, Request, StoredPlace } from '../shared/protocol.js';
+import type { Asked, Place, Request, StoredPlace } from '../shared/protocol.js';
 import type { LoadProgress, Quantization } from '../shared/types.js';
-import { keyOf, packedKey, urlKey } from './record.js';
-import type { Shelf } from './shelf.js';
+import { keyOf, packedKey, type StoredRecord, urlKey } from './record.js';
+import type { Found, Shelf } from './shelf.js';
 import { watchOther } from './watching.js';
 
 /** What a host lends to the store. */
@@ -47,6 +47,15 @@ export interface Wish {
   readonly signal: AbortSignal | undefined;
 }
 
+/** A file of the store that is about to be read. */
+export interface Kept {
+  readonly url: string;
+  readonly asked: Asked;
+  readonly place: StoredPlace;
+  /** It came just now. */
+  readonly isFresh: boolean;
+}
+
 type Remote = Extract<Place, { readonly kind: 'url' }>;
 
 /** Whether the store keeps files from there. */
@@ -55,28 +64,41 @@ export function isRemote(place: Place): place is Remote {
 }
 
 /**
- * The place that a file is to be read from: the store's, where it keeps the file, then holding it.
+ * The place that a file is to be read from: the store's, where it keeps the file, then holding it. `note` hears of that.
  *
  * @throws RwkvError as `RWKV.load` for the network and the store
  */
-export async function keep(place: Place, wish: Wish, host: StoreHost, worker: StoreWorker): Promise<Place> {
-  const asked: Place = wish.sha256 === null ? place : { ...place, sha256: wish.sha256 };
-  if (!isRemote(place) || wish.cache === false) return asked;
-  const { url, name } = place;
+export async function keep(
+  place: Place,
+  wish: Wish,
+  host: StoreHost,
+  worker: StoreWorker,
+  note: (kept: Kept) => void = () => {},
+): Promise<Place> {
+  const unkept: Place = wish.sha256 === null ? place : { ...place, sha256: wish.sha256 };
+  if (!isRemote(place) || wish.cache === false) return unkept;
+  const { url, name, asked } = place;
   const shelves = await host.shelves();
   const key = shelves.length > 0 ? await keyOf(url) : '';
   const isDone = (found: StoredPlace) => !wish.keepPacked || found.key !== key;
 
-  const found = await find(shelves, key, name, wish, worker);
-  if (found && (isDone(found) || !wish.allowNetwork)) return { ...found, name };
+  let isFresh = false;
+  const kept = (stored: StoredPlace): Place => {
+    note({ url, asked, place: stored, isFresh });
+    return { ...stored, name };
+  };
+
+  const found = await find(shelves, key, place, wish, worker);
+  if (found && (isDone(found) || !wish.allowNetwork)) return kept(found);
   if (!wish.allowNetwork) {
     throw new RwkvError('not-stored', `${url}: it is not in the store, and option allowNetwork is false`);
   }
   const download = async () => {
-    const there = await find(shelves, key, name, wish, worker); // by whoever had the lock before
+    const there = await find(shelves, key, place, wish, worker); // by whoever had the lock before
+    isFresh = !there;
     if (there) return there;
     const places = shelves.map(({ place }) => place);
-    return worker.download({ url, name, key, sha256: wish.sha256, shelves: places });
+    return worker.download({ url, name, asked, key, sha256: wish.sha256, shelves: places });
   };
   const pack = (original: StoredPlace, quantization = wish.quantization ?? null) =>
     worker.pack({ model: { ...original, name }, key: packedKey(key, quantization), quantization });
@@ -87,12 +109,14 @@ export async function keep(place: Place, wish: Wish, host: StoreHost, worker: St
       .lock(key, true, wish.signal, async () => {
         watch.end();
         const original = await download();
-        return original === null || isDone(original) ? original : pack(original);
+        if (original === null || isDone(original)) return original;
+        note({ url, asked, place: original, isFresh });
+        return pack(original);
       })
       .finally(watch.stop);
-    if (stored) return { ...stored, name };
+    if (stored) return kept(stored);
   }
-  if (wish.cache !== true) return asked;
+  if (wish.cache !== true) return unkept;
   throw new RwkvError(
     'unsupported',
     `${url}: nothing can be kept here, as in private windows and in pages that came over plain http; 'cache: false' loads into memory`,
@@ -103,7 +127,7 @@ export async function keep(place: Place, wish: Wish, host: StoreHost, worker: St
 async function find(
   shelves: readonly Shelf[],
   key: string,
-  name: string,
+  { url, name }: Remote,
   { quantization, sha256, allowNetwork }: Wish,
   worker: StoreWorker,
 ): Promise<StoredPlace | undefined> {
@@ -113,9 +137,15 @@ async function find(
       : [packedKey(key, quantization), ...(quantization ? [packedKey(key, null)] : [])];
   for (const at of [...packed, key]) {
     for (const shelf of shelves) {
-      if (!(await shelf.find(at))?.complete) continue;
+      const there = await shelf.find(at);
+      if (!there?.complete) continue;
       const place = { kind: 'stored', shelf: shelf.place, key: at } as const;
       const record = await shelf.record(at);
+      if (!isWhole(there, record)) {
+        if (allowNetwork) continue;
+        const what = `expected ${record?.total} bytes, found ${there.bytes}`;
+        throw new RwkvError('bad-file', `${name}: the stored file: ${what}; ${removalAdvice(url)}`);
+      }
       if (at !== key) {
         const isRight = !quantization || record?.packed === quantization;
         if (isRight && (sha256 === null || record?.sha256 === sha256)) return place;
@@ -124,19 +154,30 @@ async function find(
         if (sha256 === null || known === sha256) return place;
         if (known === undefined && (await worker.verify({ ...place, name, sha256 }))) return place;
         if (!allowNetwork)
-          throw new RwkvError('hash-mismatch', `${name}: the stored file has not the SHA-256 ${sha256}`);
+          throw new RwkvError(
+            'hash-mismatch',
+            `${name}: the stored file has not the SHA-256 ${sha256}; ${removalAdvice(url)}`,
+          );
       }
     }
   }
   return undefined;
 }
 
+/** Whether all bytes that were written are still there. */
+export function isWhole({ bytes, complete }: Found, record: StoredRecord | undefined): boolean {
+  return complete && bytes === (record?.total ?? bytes);
+}
+
+/** What to do with a stored file that does not serve, where the network may not be asked for another. */
+export function removalAdvice(url: string): string {
+  return `this is the store's copy, which store.delete('${url}') or rwkv-wasm models delete ${url} removes`;
+}
+
 /** A file of the store as it lies there. */
-export interface Entry {
+export interface Entry extends Found {
   readonly shelf: Shelf;
   readonly key: string;
-  readonly bytes: number;
-  readonly complete: boolean;
 }
 
 /** All that the store holds. */

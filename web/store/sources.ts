@@ -37,6 +37,17 @@ export function memorySource(name: string, chunks: readonly Uint8Array[]): ByteS
   };
 }
 
+/** The pieces as one. */
+export function concatenate(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
 /** A file that gathers in memory, and its pieces. */
 export function memorySink(): Sink & { readonly chunks: readonly Uint8Array[] } {
   const chunks: Uint8Array[] = [];

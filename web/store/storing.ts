@@ -11,7 +11,7 @@ import { noteUse, type Report, type ShelfHost, shelfOf, startSum, sumOf } from '
 
 /** What the operation `download` does. @throws RwkvError as `fill`, `in-use` */
 export async function keepDownload(
-  { url, name, key, sha256, shelves }: Request<'download'>,
+  { url, name, asked, key, sha256, shelves }: Request<'download'>,
   host: ShelfHost,
   report: Report,
 ): Promise<StoredPlace | null> {
@@ -23,7 +23,7 @@ export async function keepDownload(
     const sink = await shelf.append(key);
     await written(shelf, key, sink, async () => {
       await fill(sink, {
-        ...{ url, sha256, known: record, cache: 'no-store' },
+        ...{ url, asked, sha256, known: record, cache: 'no-store' },
         async remember(validators) {
           record = { url, name, lastUsed: Date.now(), ...validators };
           await shelf.writeRecord(key, record);
@@ -32,7 +32,7 @@ export async function keepDownload(
         report: createMeter(report),
         startSum: () => startSum(host),
       });
-      if (sha256 !== null) await shelf.writeRecord(key, { ...record, sha256 });
+      await shelf.writeRecord(key, { ...record, total: sink.size, ...(sha256 !== null && { sha256 }) });
     });
     return { kind: 'stored', shelf: shelf.place, key };
   } catch (cause) {
@@ -75,6 +75,7 @@ export async function keepPacked(
   try {
     const original = await shelf.record(model.key);
     const { url = '', sha256 } = original ?? {};
+    if ((await shelf.find(key))?.complete) await shelf.remove(key); // what is left of one
     const sink = await shelf.append(key);
     await written(shelf, key, sink, async () => {
       await sink.empty();

@@ -22,7 +22,7 @@ export interface WorkerHost extends ShelfHost {
 /**
  * Opens what `place` names; `report` hears how a download is getting on.
  *
- * @throws RwkvError `read-failed` naming the place and the cause, `bad-file` for a web page, `hash-mismatch`
+ * @throws RwkvError `read-failed` naming the place and the cause, `bad-file` for what is no such file, `hash-mismatch`
  */
 export async function openSource(
   place: Place,
@@ -71,7 +71,7 @@ async function download(
 ): Promise<ByteSource> {
   const sink = memorySink();
   await fill(sink, {
-    url: place.url,
+    ...{ url: place.url, asked: place.asked },
     sha256: place.sha256 ?? null,
     known: {},
     cache: 'default',
