@@ -36,3 +36,4 @@ export type {
   TokenizerKind,
   TokenLogprob,
 } from './shared/types.js';
+export type { HubOptions } from './store/hub.js';

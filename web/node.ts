@@ -67,6 +67,10 @@ const host: Host = {
     }
   },
   release,
+  hub() {
+    const { HF_ENDPOINT: endpoint, HF_TOKEN, HUGGING_FACE_HUB_TOKEN } = process.env;
+    return { endpoint, token: HF_TOKEN || HUGGING_FACE_HUB_TOKEN };
+  },
   store: nodeStore,
 };
 

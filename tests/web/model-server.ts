@@ -32,6 +32,7 @@ export interface Asked {
   readonly path: string;
   readonly range: string | undefined;
   readonly ifRange: string | undefined;
+  readonly authorization: string | undefined;
   readonly status: number;
 }
 
@@ -66,8 +67,8 @@ export async function modelServer(headers: Record<string, string> = {}): Promise
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const file = files.get(request.url?.split('?')[0] ?? '');
     const status = file ? answer(file, request, response) : response.writeHead(404).end('no').statusCode;
-    const { range, 'if-range': ifRange } = request.headers;
-    asked.push({ path: request.url ?? '', range, ifRange: ifRange?.toString(), status });
+    const { range, 'if-range': ifRange, authorization } = request.headers;
+    asked.push({ path: request.url ?? '', range, ifRange: ifRange?.toString(), authorization, status });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

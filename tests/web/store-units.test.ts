@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { expandShorthand } from '../../dist/store/hub.js';
 import { createMeter } from '../../dist/store/meter.js';
 import { cacheFolder, openFolder } from '../../dist/store/node/shelf.js';
-import { expandShorthand } from '../../dist/store/shorthand.js';
 
 test.each([
   [{ RWKV_WASM_CACHE: '/a/b', XDG_CACHE_HOME: '/c' }, '/a/b'],

@@ -3,12 +3,13 @@ import { open, rename, rm } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { presets, type Quantization, RWKV } from '../node.js';
 import { checkConvertOptions } from '../page/options.js';
-import { quantizationHelp } from './flags.js';
+import { hubEndpointHelp, quantizationHelp } from './flags.js';
 import { interruptSignal, megabytes, progressLine } from './terminal.js';
 
 interface Flags {
   readonly quantization?: Quantization;
   readonly sampling?: keyof typeof presets;
+  readonly hubEndpoint?: string;
   readonly json: boolean;
 }
 
@@ -34,16 +35,19 @@ export function convertCommand(program: Command): void {
         'what the packed file recommends (default: what the file does)',
       ).choices(Object.keys(presets)),
     )
+    .option('--hub-endpoint <url>', hubEndpointHelp)
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', examples)
     .action(convert);
 }
 
-async function convert(file: string, out: string, { quantization, sampling, json }: Flags): Promise<void> {
+async function convert(file: string, out: string, flags: Flags): Promise<void> {
+  const { quantization, sampling, hubEndpoint, json } = flags;
   const signal = interruptSignal();
   const progress = progressLine();
   const recommended = sampling && presets[sampling];
-  const options = { quantization, sampling: recommended, signal, onProgress: progress.show };
+  const hub = { endpoint: hubEndpoint };
+  const options = { quantization, sampling: recommended, hub, signal, onProgress: progress.show };
   checkConvertOptions(options); // before anything is written
   const partial = `${out}.${process.pid}.part`;
   const target = await open(partial, 'wx');

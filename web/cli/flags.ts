@@ -17,6 +17,7 @@ export interface ModelFlags {
   readonly model?: string;
   readonly tokenizer?: string;
   readonly quantization?: NonNullable<LoadOptions['quantization']>;
+  readonly hubEndpoint?: string;
   readonly build: NonNullable<LoadOptions['build']>;
   readonly threads: NonNullable<LoadOptions['threads']>;
 }
@@ -34,6 +35,10 @@ const anyQuantization = `${quantizations.slice(0, -1).join(', ')} or ${quantizat
 /** What `-q` means to every command. */
 export const quantizationHelp = `weights in memory: ${anyQuantization} (default: as a packed file has them, else q8)`;
 
+/** What --hub-endpoint means to every command. A token would be seen by others there: the environment alone says it. */
+export const hubEndpointHelp =
+  'where hf: names are asked for (default: $HF_ENDPOINT, else https://huggingface.co; $HF_TOKEN says who asks)';
+
 /** -m, --tokenizer, -q, --build and --threads. */
 export function addModelFlags(command: Command): Command {
   return command
@@ -41,6 +46,7 @@ export function addModelFlags(command: Command): Command {
     .option('--tokenizer <file>', "path or URL of its vocabulary, or 'bytes'")
     .option('-q, --quantization <type>', quantizationHelp)
     .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
+    .option('--hub-endpoint <url>', hubEndpointHelp)
     .option('--threads <n>', "how many threads compute, or 'auto'", toThreads, 'auto');
 }
 
@@ -118,9 +124,10 @@ export function recommendedBy(
 
 /** Loads the model that the flags name, with a line on stderr that shows how it gets on. Throws as `RWKV.load`. */
 export async function loadModel(flags: ModelFlags, signal: AbortSignal): Promise<Model> {
-  const { model, tokenizer, quantization, build, threads } = flags;
+  const { model, tokenizer, quantization, build, threads, hubEndpoint } = flags;
   const progress = progressLine();
-  const options = { tokenizer, quantization, build, threads, signal, onProgress: progress.show };
+  const hub = { endpoint: hubEndpoint };
+  const options = { tokenizer, quantization, build, threads, hub, signal, onProgress: progress.show };
   return RWKV.load(model, options).finally(progress.clear);
 }
 

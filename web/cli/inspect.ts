@@ -1,6 +1,7 @@
 // rwkv-wasm inspect: what a model file holds, told without reading its weights.
 import type { Command } from 'commander';
 import { type ModelFile, type RecommendedSampling, RWKV } from '../node.js';
+import { hubEndpointHelp } from './flags.js';
 import { interruptSignal, megabytes } from './terminal.js';
 
 const examples = `
@@ -14,13 +15,19 @@ export function inspectCommand(program: Command): void {
     .command('inspect')
     .description('tell what a model file holds and how much memory it would take')
     .argument('<file>', 'path or URL of a model: .pth, .safetensors, .gguf, or .bin of rwkv.cpp')
+    .option('--hub-endpoint <url>', hubEndpointHelp)
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', examples)
     .action(inspect);
 }
 
-async function inspect(file: string, { json }: { readonly json: boolean }): Promise<void> {
-  const model = await RWKV.inspect(file, { signal: interruptSignal() });
+interface Flags {
+  readonly hubEndpoint?: string;
+  readonly json: boolean;
+}
+
+async function inspect(file: string, { hubEndpoint, json }: Flags): Promise<void> {
+  const model = await RWKV.inspect(file, { hub: { endpoint: hubEndpoint }, signal: interruptSignal() });
   process.stdout.write(json ? `${JSON.stringify(model)}\n` : table(rows(model)));
 }
 

@@ -1,6 +1,7 @@
 // rwkv-wasm models: what was downloaded, and what becomes of it.
 import type { Command } from 'commander';
 import { RwkvError, type StoredFile, store } from '../node.js';
+import { hubEndpointHelp } from './flags.js';
 import { interruptSignal, megabytes, progressLine } from './terminal.js';
 
 interface Json {
@@ -32,6 +33,7 @@ export function modelsCommand(program: Command): void {
     .description('download a file into the store, or the rest of one')
     .argument('<url>', 'a URL, or hf:owner/repository/file@revision')
     .option('--sha256 <digits>', 'the SHA-256 that the file must have')
+    .option('--hub-endpoint <url>', hubEndpointHelp)
     .option('--json', 'print one JSON object', false)
     .action(download);
   models
@@ -53,11 +55,16 @@ async function list({ json }: Json): Promise<void> {
   process.stdout.write(json ? `${JSON.stringify(files)}\n` : files.map(line).join(''));
 }
 
-async function download(url: string, { json, sha256 }: Json & { readonly sha256?: string }): Promise<void> {
+interface DownloadFlags extends Json {
+  readonly sha256?: string;
+  readonly hubEndpoint?: string;
+}
+
+async function download(url: string, { json, sha256, hubEndpoint }: DownloadFlags): Promise<void> {
   const signal = interruptSignal();
   const progress = progressLine();
   try {
-    const options = { signal, onProgress: progress.show, ...(sha256 !== undefined && { sha256 }) };
+    const options = { sha256, hub: { endpoint: hubEndpoint }, signal, onProgress: progress.show };
     const file = await store.download(url, options).finally(progress.clear);
     process.stdout.write(json ? `${JSON.stringify(file)}\n` : line(file));
   } catch (error) {

@@ -84,10 +84,10 @@ async function serve(flags: Flags): Promise<void> {
     throw unexpected('--api-key', 'letters, digits and signs without blanks', '...');
 
   const progress = progressLine();
-  const { tokenizer, quantization, build, threads, name, parallel, think } = flags;
+  const { tokenizer, quantization, build, threads, hubEndpoint, name, parallel, think } = flags;
   const template = flags.chatTemplate ?? (think === undefined ? undefined : 'g1');
   const endpoints = createEndpoints((source, options) => RWKV.load(source, options), flags.model, {
-    ...{ tokenizer, quantization, build, threads, name, parallel },
+    ...{ tokenizer, quantization, build, threads, name, parallel, hub: { endpoint: hubEndpoint } },
     onProgress: progress.show,
     chat: { ...(template && { template }), ...(think && { think: thinking[think] }) },
     defaults: samplingOptions(flags),

@@ -1,5 +1,6 @@
 // What differs between a browser and Node in the caller's half: index.ts and node.ts bring it.
 import type { Place } from '../shared/protocol.js';
+import type { HubOptions } from '../store/hub.js';
 import type { StoreHost } from '../store/keeping.js';
 import type { AssetHost } from './assets.js';
 import type { WorkerEvents, WorkerLike } from './client.js';
@@ -15,6 +16,8 @@ export interface Host extends AssetHost {
   spawn(events: WorkerEvents, workerUrl: URL | undefined): WorkerLike;
   /** Where a string or a URL leads. Throws what `new URL` throws. */
   locate(source: string | URL): Located;
+  /** What Node's environment says of the hub. */
+  hub?(): HubOptions;
   /** Node: makes a file of a Blob. Throws RwkvError `read-failed`. */
   spool?(blob: Blob, name: string): Promise<Place>;
   /** Deletes what `spool` made, when it was read or never will be. */

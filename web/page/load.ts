@@ -1,6 +1,7 @@
 // RWKV.load: from what the caller names to a model in a worker.
 import type { Place, VocabularyChoice } from '../shared/protocol.js';
 import type { ModelFile } from '../shared/types.js';
+import { hubOf } from '../store/hub.js';
 import { isRemote, type Kept, keep, type Wish } from '../store/keeping.js';
 import { mending } from '../store/mending.js';
 import { storyteller, storytellerIn } from '../storyteller.js';
@@ -62,13 +63,14 @@ export function createRWKV(host: Host): RWKV {
   ) => keep(at, { ...wish, signal }, host.store, storeWorker(client, spawned, { signal, onProgress }), note);
   return {
     async inspect(source, options = {}) {
-      const { build, assets, ...wish } = checkInspectOptions(options);
+      const { build, assets, hub: said, ...wish } = checkInspectOptions(options);
+      const hub = hubOf(said, host.hub?.());
       const { signal, onProgress } = wish;
       const { workerUrl, wasmUrl } = locate({ assets, build });
       signal?.throwIfAborted();
       const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
       return mending(host.store, wish.allowNetwork, (note) =>
-        withPlace(host, 'model', source, async (place, transfer) => {
+        withPlace(host, hub, 'model', source, async (place, transfer) => {
           const client = spawn(workerUrl);
           try {
             const model = await keepBy(client, wish, place, spawned, note);
@@ -82,13 +84,14 @@ export function createRWKV(host: Host): RWKV {
       );
     },
     async *convert(source, options = {}) {
-      const { quantization, sampling, build, assets, ...wish } = checkConvertOptions(options);
+      const { quantization, sampling, build, assets, hub: said, ...wish } = checkConvertOptions(options);
+      const hub = hubOf(said, host.hub?.());
       const { signal, onProgress } = wish;
       const { workerUrl, wasmUrl } = locate({ assets, build });
       signal?.throwIfAborted();
       const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
       const { client, total, close } = await mending(host.store, wish.allowNetwork, async (note) => {
-        const at = await placeOf(host, 'model', source);
+        const at = await placeOf(host, hub, 'model', source);
         const client = spawn(workerUrl);
         const close = async () => {
           await client.close();
@@ -121,7 +124,17 @@ export function createRWKV(host: Host): RWKV {
       }
     },
     async load(source, options = {}) {
-      const { tokenizer, build, threads, kernels, prefixCache, assets, ...wish } = checkLoadOptions(options);
+      const {
+        tokenizer,
+        build,
+        threads,
+        kernels,
+        prefixCache,
+        assets,
+        hub: said,
+        ...wish
+      } = checkLoadOptions(options);
+      const hub = hubOf(said, host.hub?.());
       const { quantization, signal, onProgress, cache, allowNetwork } = wish;
       const { base, workerUrl, wasmUrl } = locate({ assets, build, threads });
       signal?.throwIfAborted();
@@ -153,7 +166,7 @@ export function createRWKV(host: Host): RWKV {
           const info = { ...told, sampling: readSampling(told.sampling) };
           const keptState = (state: ModelSource, use: Use<number>) =>
             mending(host.store, allowNetwork, (note) =>
-              withPlace(host, 'state', state, async (place, transfer) => {
+              withPlace(host, hub, 'state', state, async (place, transfer) => {
                 if (!isRemote(place)) return use(place, transfer);
                 const downloader = spawn(workerUrl); // a download that fails ends its worker
                 try {
@@ -171,13 +184,15 @@ export function createRWKV(host: Host): RWKV {
         }
       };
       const embedded = base ? storytellerIn(base) : storyteller;
-      const ownVocabulary = isEmbedded ? await placeOf(host, 'vocabulary', embedded.vocabulary) : 'embedded';
+      const ownVocabulary = isEmbedded
+        ? await placeOf(host, hub, 'vocabulary', embedded.vocabulary)
+        : 'embedded';
       return mending(host.store, allowNetwork, (note) =>
-        withPlace(host, 'model', isEmbedded ? embedded.model : source, (model) => {
+        withPlace(host, hub, 'model', isEmbedded ? embedded.model : source, (model) => {
           if (tokenizer === undefined) return load(note, model, ownVocabulary);
           if (tokenizer === false) return load(note, model, null);
           if (tokenizer === 'bytes') return load(note, model, tokenizer);
-          return withPlace(host, 'vocabulary', tokenizer, (vocabulary) => load(note, model, vocabulary));
+          return withPlace(host, hub, 'vocabulary', tokenizer, (vocabulary) => load(note, model, vocabulary));
         }),
       );
     },

@@ -12,6 +12,7 @@ import type {
   RecommendedSampling,
 } from '../shared/types.js';
 import { wellFormed } from '../shared/well-formed.js';
+import type { HubOptions } from '../store/hub.js';
 import type { AssetOptions } from './assets.js';
 import type { ModelSource } from './places.js';
 import {
@@ -35,6 +36,7 @@ import {
   oneOf,
   record,
   schema,
+  secret,
   sha256,
   stops,
   text,
@@ -52,6 +54,8 @@ export interface StoreOptions {
   cache?: 'auto' | boolean | undefined;
   /** The SHA-256 of the model's file in hexadecimal: error `hash-mismatch` for other bytes, wherever they come from. */
   sha256?: string | undefined;
+  /** Where files named `hf:` come from, and who asks for them. */
+  hub?: HubOptions | undefined;
   /** `false`: from the store alone; error `not-stored` for a file that it does not hold. Default true. */
   allowNetwork?: boolean | undefined;
 }
@@ -113,7 +117,10 @@ export interface ConvertOptions
 }
 
 /** Options of `store.download`. */
-export type DownloadOptions = Pick<LoadOptions, 'signal' | 'onProgress' | 'sha256' | keyof AssetOptions>;
+export type DownloadOptions = Pick<
+  LoadOptions,
+  'signal' | 'onProgress' | 'sha256' | 'hub' | keyof AssetOptions
+>;
 
 /** Options of `model.createSession`. */
 export interface SessionOptions {
@@ -223,7 +230,15 @@ function takeStoreOptions(get: Get) {
   const allowNetwork = get('allowNetwork', boolean) ?? true;
   if (cache === false && !allowNetwork)
     throw unexpected('option allowNetwork', "not to be false with 'cache: false'", allowNetwork);
-  return { cache, allowNetwork, sha256: get('sha256', sha256)?.toLowerCase() ?? null };
+  return { cache, allowNetwork, sha256: get('sha256', sha256)?.toLowerCase() ?? null, hub: takeHub(get) };
+}
+
+function takeHub(get: Get): HubOptions {
+  return check(
+    get('hub', record) ?? {},
+    (get) => ({ endpoint: get('endpoint', address), token: get('token', secret) }),
+    'option hub',
+  );
 }
 
 function takeKeepPacked(get: Get): boolean {
@@ -267,6 +282,7 @@ export function checkDownloadOptions(options: DownloadOptions) {
     signal: get('signal', abortSignal),
     onProgress: get('onProgress', hearsLoad),
     sha256: get('sha256', sha256)?.toLowerCase() ?? null,
+    hub: takeHub(get),
     assets: assets(get),
   }));
 }

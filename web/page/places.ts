@@ -3,7 +3,7 @@
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
 import type { Asked, Place, VocabularyChoice } from '../shared/protocol.js';
 import { isArrayBuffer, isBlob, isUrl } from '../shared/realms.js';
-import { expandShorthand } from '../store/shorthand.js';
+import { addressOf, expandShorthand, type Hub } from '../store/hub.js';
 import type { Host } from './host.js';
 
 /**
@@ -42,8 +42,14 @@ const given: Readonly<Record<Asked, string>> = {
 export type Use<T> = (place: Place, transfer: ArrayBuffer[]) => Promise<T>;
 
 /** What `use` makes of the place that `source` is. */
-export async function withPlace<T>(host: Host, asked: Asked, source: ModelSource, use: Use<T>): Promise<T> {
-  const at = await placeOf(host, asked, source);
+export async function withPlace<T>(
+  host: Host,
+  hub: Hub,
+  asked: Asked,
+  source: ModelSource,
+  use: Use<T>,
+): Promise<T> {
+  const at = await placeOf(host, hub, asked, source);
   try {
     return await use(at, buffers(at));
   } finally {
@@ -56,14 +62,15 @@ export async function withPlace<T>(host: Host, asked: Asked, source: ModelSource
  *
  * @throws RwkvError `invalid-argument`, `read-failed`
  */
-export async function placeOf(host: Host, asked: Asked, source: ModelSource): Promise<Place> {
+export async function placeOf(host: Host, hub: Hub, asked: Asked, source: ModelSource): Promise<Place> {
   const name = given[asked];
-  if (isFileHandle(source)) return placeOf(host, asked, await openHandle(name, source));
+  if (isFileHandle(source)) return placeOf(host, hub, asked, await openHandle(name, source));
   if (typeof source === 'string' || isUrl(source)) {
     const expanded = expandShorthand(name, String(source));
     try {
       const place = host.locate(expanded ?? source);
-      return place.kind === 'url' ? { ...place, asked } : place;
+      if (place.kind === 'path') return place;
+      return { ...place, asked, from: [addressOf(place.url, expanded !== undefined, hub)] };
     } catch (cause) {
       throw new RwkvError('invalid-argument', `${name}: '${source}' is no URL`, { cause });
     }

@@ -39,6 +39,11 @@ export const text: Rule<string> = {
   expected: 'a text',
   accepts: (value): value is string => typeof value === 'string',
 };
+/** A text that no message may tell. */
+export const secret: Rule<string> = {
+  expected: 'a text',
+  accepts: (value): value is string => typeof value === 'string',
+};
 export const anything: Rule<unknown> = {
   expected: 'anything',
   accepts: (_value): _value is unknown => true,
@@ -122,7 +127,7 @@ export function* entriesOf(
 export type Get = <T>(name: string, rule: Rule<T>) => T | undefined;
 
 // Reads the options that `take` asks for; a name that it does not ask for is unknown.
-export function check<T>(options: object, take: (get: Get) => T): T {
+export function check<T>(options: object, take: (get: Get) => T, of?: string): T {
   if (typeof options !== 'object' || options === null) throw unexpected('options', 'an object', options);
   const given = new Map<string, unknown>(Object.entries(options));
   const known: string[] = [];
@@ -130,10 +135,11 @@ export function check<T>(options: object, take: (get: Get) => T): T {
     known.push(name);
     const value = given.get(name);
     if (value === undefined || rule.accepts(value)) return value;
-    throw unexpected(`option ${name}`, rule.expected, value);
+    const what = of ? `${of}.${name}` : `option ${name}`;
+    throw unexpected(what, rule.expected, rule === secret ? '...' : value);
   });
   for (const name of given.keys()) {
-    if (!known.includes(name)) throw unexpected('options', `only ${known.join(', ')}`, name);
+    if (!known.includes(name)) throw unexpected(of ?? 'options', `only ${known.join(', ')}`, name);
   }
   return taken;
 }

@@ -3,6 +3,7 @@
 import { RwkvError, unexpected } from '../shared/errors.js';
 import { isUrl } from '../shared/realms.js';
 import type { Quantization } from '../shared/types.js';
+import { type HubOptions, hubOf } from '../store/hub.js';
 import { type Entry, entries, isRemote, isWhole, keep, remove } from '../store/keeping.js';
 import { keyOf, urlKey } from '../store/record.js';
 import { locateAssets } from './assets.js';
@@ -74,9 +75,9 @@ export interface Store {
 
 /** The store of a host. */
 export function createStore(host: Host): Store {
-  const urlOf = async (source: string | URL) => {
+  const urlOf = async (source: string | URL, hub: HubOptions = {}) => {
     if (typeof source !== 'string' && !isUrl(source)) throw unexpected('url', 'a URL', source);
-    const place = await placeOf(host, 'any', source);
+    const place = await placeOf(host, hubOf(hub, host.hub?.()), 'any', source);
     if (!isRemote(place))
       throw unexpected('url', 'a URL of http or https, or hf:owner/repository/file', String(source));
     return place;
@@ -119,11 +120,11 @@ export function createStore(host: Host): Store {
       return { bytes, ...(await host.store.usage(bytes)) };
     },
     async download(source, options = {}) {
-      const { signal, onProgress, sha256, assets } = checkDownloadOptions(options);
+      const { signal, onProgress, sha256, hub, assets } = checkDownloadOptions(options);
       const build = 'baseline'; // nothing computes
       const { workerUrl, wasmUrl } = locateAssets({ assets, build }, host);
       signal?.throwIfAborted();
-      const place = await urlOf(source);
+      const place = await urlOf(source, hub);
       const spawn = () => new Client((events) => host.spawn(events, workerUrl));
       const client = spawn();
       try {

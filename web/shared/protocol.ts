@@ -28,9 +28,25 @@ export interface StoredPlace {
 /** What a file is wanted as; `'any'`: as whatever the package reads. */
 export type Asked = 'model' | 'vocabulary' | 'state' | 'any';
 
+/** Where a file is asked for. */
+export interface Address {
+  readonly url: string;
+  /** It is of the hub, which may be told who asks. */
+  readonly hub?: { readonly token: string | null };
+}
+
+/** A file of the network. */
+export interface Remote {
+  /** What names it, in the store too. */
+  readonly url: string;
+  readonly asked: Asked;
+  /** Where it is to be had, one after the other. */
+  readonly from: readonly Address[];
+}
+
 /** Where the bytes of a file are. `name` is for messages; `sha256` is what they must have, in hexadecimal. */
 export type Place = { readonly name: string; readonly sha256?: string } & (
-  | { readonly kind: 'url'; readonly url: string; readonly asked: Asked }
+  | ({ readonly kind: 'url' } & Remote)
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'blob'; readonly blob: Blob }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -108,10 +124,8 @@ export interface Operations {
    * `null`: none can. Nobody else may write under the key meanwhile.
    */
   download: {
-    request: {
-      readonly url: string;
+    request: Remote & {
       readonly name: string;
-      readonly asked: Asked;
       readonly key: string;
       readonly sha256: string | null;
       readonly shelves: readonly ShelfPlace[];

@@ -1,15 +1,13 @@
 // A download: bytes from the network into a sink, resumed where they broke off, checked while they pass.
 import { RwkvError } from '../shared/errors.js';
-import type { Asked } from '../shared/protocol.js';
+import type { Address, Remote } from '../shared/protocol.js';
 import { type Answer, canResume, Dropped, request, Unreached, type Validators } from './http.js';
 import { askedWords, foreign, headBytes } from './recognise.js';
 import type { Hasher, Sha256, Sink } from './shelf.js';
 import { concatenate } from './sources.js';
 
 /** What is fetched, and who hears of it. */
-export interface Download {
-  readonly url: string;
-  readonly asked: Asked;
+export interface Download extends Remote {
   /** In hexadecimal; `null`: not checked. */
   readonly sha256: string | null;
   /** Of what the sink holds. */
@@ -34,14 +32,35 @@ const pauses: readonly number[] = [250, 500, 1000];
  * @throws RwkvError `read-failed`, `bad-file` for what is no such file, `hash-mismatch`, `quota-exceeded`
  */
 export async function fill(sink: Sink, download: Download): Promise<void> {
-  const { url, sha256 } = download;
+  let { known } = download; // of what the sink holds
+  const remember = (found: Validators) => {
+    known = found;
+    return download.remember(found);
+  };
+  const failed: RwkvError[] = [];
+  for (const address of download.from) {
+    try {
+      return await fillFrom(address, sink, { ...download, known, remember });
+    } catch (error) {
+      if (!(error instanceof RwkvError) || error.code === 'quota-exceeded') throw error;
+      failed.push(error);
+    }
+  }
+  const last = failed.at(-1);
+  if (!last || failed.length === 1) throw last;
+  throw new RwkvError(last.code, failed.map(({ message }) => message).join('; then '), { cause: last });
+}
+
+async function fillFrom(address: Address, sink: Sink, download: Download): Promise<void> {
+  const { url } = address;
+  const { sha256 } = download;
   const startSum = sha256 === null ? undefined : await download.startSum();
   const hadBytes = sink.size > 0;
-  const sum = await fetchAll(sink, download, startSum);
+  const sum = await fetchAll(address, sink, download, startSum);
   if (sum === sha256) return;
   await sink.empty();
   // Bytes of an earlier try are the likeliest to be wrong, so there is a second one without them.
-  if (hadBytes && (await fetchAll(sink, { ...download, known: {} }, startSum)) === sha256) return;
+  if (hadBytes && (await fetchAll(address, sink, { ...download, known: {} }, startSum)) === sha256) return;
   await sink.empty();
   throw new RwkvError(
     'hash-mismatch',
@@ -51,10 +70,12 @@ export async function fill(sink: Sink, download: Download): Promise<void> {
 
 // Try after try until all is there; the sum of all bytes.
 async function fetchAll(
+  address: Address,
   sink: Sink,
   download: Download,
   startSum: Sha256 | undefined,
 ): Promise<string | null> {
+  const { url } = address;
   let { known } = download;
   let hasher = startSum?.();
   if (canResume(known)) sumUp(sink, hasher);
@@ -63,9 +84,10 @@ async function fetchAll(
   let isReached = false;
   for (let failures = 0; known.total === undefined || sink.size !== known.total; ) {
     try {
-      const answer = await request(download.url, sink.size, known, download.cache);
+      const answer = await request(address, sink.size, known, download.cache);
       isReached = true;
-      const first = answer && (answer.start === 0 ? await recognised(answer, download) : await answer.next());
+      const first =
+        answer && (answer.start === 0 ? await recognised(answer, url, download) : await answer.next());
       if (!answer || answer.start === 0) {
         await sink.empty();
         hasher = startSum?.();
@@ -87,11 +109,11 @@ async function fetchAll(
       throw new Dropped(`the server ended it`);
     } catch (cause) {
       if (!(cause instanceof Dropped)) throw cause;
-      if (cause instanceof Unreached && !isReached) throw broken(download.url, sink, known, cause);
+      if (cause instanceof Unreached && !isReached) throw broken(url, sink, known, cause);
       failures = sink.size > most ? 0 : failures + 1;
       most = Math.max(most, sink.size);
       const pause = pauses[failures - 1] ?? (failures === 0 ? pauses[0] : undefined);
-      if (pause === undefined) throw broken(download.url, sink, known, cause);
+      if (pause === undefined) throw broken(url, sink, known, cause);
       await new Promise((resolve) => setTimeout(resolve, pause));
       if (!canResume(known)) {
         await sink.empty();
@@ -134,7 +156,7 @@ export function sumUp(file: Pick<Sink, 'size' | 'read'>, hasher: Hasher | undefi
 }
 
 // The first bytes of a file, when they can be what was asked for.
-async function recognised(answer: Answer, { url, asked }: Download): Promise<Uint8Array> {
+async function recognised(answer: Answer, url: string, { asked }: Download): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   let isWhole = false;

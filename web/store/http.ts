@@ -1,5 +1,7 @@
 // One request for a file or for the rest of it, and what its answer tells.
 import { RwkvError, sentence } from '../shared/errors.js';
+import type { Address } from '../shared/protocol.js';
+import { adviceFor } from './hub.js';
 
 /** What tells one content of a URL from the next. */
 export interface Validators {
@@ -34,20 +36,25 @@ export function canResume({ etag, lastModified }: Validators): boolean {
 }
 
 /**
- * Asks for the bytes of `url` from `start` on; an answer that is not the rest of the same content gives `undefined`.
+ * Asks for the bytes of a file from `start` on; an answer that is not the rest of the same content gives `undefined`.
  * `cache`: whether the HTTP cache of a browser keeps a copy.
  *
  * @throws Dropped saying why, without the URL
  * @throws RwkvError `read-failed` naming the URL and what the server answered
  */
 export async function request(
-  url: string,
+  address: Address,
   start: number,
   known: Validators,
   cache: 'default' | 'no-store',
 ): Promise<Answer | undefined> {
-  const headers = start > 0 ? rangeHeaders(url, start, known) : {};
-  const response = await get(url, { headers, cache }, start > 0);
+  const { url, hub } = address;
+  const headers = {
+    ...(start > 0 && rangeHeaders(url, start, known)),
+    // A redirect to another origin goes without it: fetch sees to that.
+    ...(hub?.token && { authorization: `Bearer ${hub.token}` }),
+  };
+  const response = await get(address, { headers, cache }, start > 0);
   if (response.status === 416) return cancel(response);
   const found = validatorsOf(response);
   if (start === 0 || response.status !== 206) return answerOf(response, found, 0);
@@ -68,14 +75,14 @@ export async function request(
  */
 export async function getFile(url: string): Promise<Response> {
   try {
-    return await get(url, {});
+    return await get({ url }, {});
   } catch (cause) {
     if (cause instanceof Dropped) throw new RwkvError('read-failed', `${url}: ${cause.message}`, { cause });
     throw cause;
   }
 }
 
-async function get(url: string, init: RequestInit, isRange = false): Promise<Response> {
+async function get({ url, hub }: Address, init: RequestInit, isRange = false): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(url, init);
@@ -87,7 +94,7 @@ async function get(url: string, init: RequestInit, isRange = false): Promise<Res
   const answer = `the server answered ${response.status} ${response.statusText}`.trim();
   throw passing.includes(response.status)
     ? new Dropped(answer)
-    : new RwkvError('read-failed', `${url}: ${answer}`);
+    : new RwkvError('read-failed', `${url}: ${answer}${hub ? adviceFor(response.status, hub) : ''}`);
 }
 
 function offlineNote(): string {

@@ -56,10 +56,10 @@ export interface Kept {
   readonly isFresh: boolean;
 }
 
-type Remote = Extract<Place, { readonly kind: 'url' }>;
+type RemotePlace = Extract<Place, { readonly kind: 'url' }>;
 
 /** Whether the store keeps files from there. */
-export function isRemote(place: Place): place is Remote {
+export function isRemote(place: Place): place is RemotePlace {
   return place.kind === 'url' && /^https?:/i.test(place.url);
 }
 
@@ -77,7 +77,7 @@ export async function keep(
 ): Promise<Place> {
   const unkept: Place = wish.sha256 === null ? place : { ...place, sha256: wish.sha256 };
   if (!isRemote(place) || wish.cache === false) return unkept;
-  const { url, name, asked } = place;
+  const { url, name, asked, from } = place;
   const shelves = await host.shelves();
   const key = shelves.length > 0 ? await keyOf(url) : '';
   const isDone = (found: StoredPlace) => !wish.keepPacked || found.key !== key;
@@ -98,7 +98,7 @@ export async function keep(
     isFresh = !there;
     if (there) return there;
     const places = shelves.map(({ place }) => place);
-    return worker.download({ url, name, asked, key, sha256: wish.sha256, shelves: places });
+    return worker.download({ url, name, asked, from, key, sha256: wish.sha256, shelves: places });
   };
   const pack = (original: StoredPlace, quantization = wish.quantization ?? null) =>
     worker.pack({ model: { ...original, name }, key: packedKey(key, quantization), quantization });
@@ -127,7 +127,7 @@ export async function keep(
 async function find(
   shelves: readonly Shelf[],
   key: string,
-  { url, name }: Remote,
+  { url, name }: RemotePlace,
   { quantization, sha256, allowNetwork }: Wish,
   worker: StoreWorker,
 ): Promise<StoredPlace | undefined> {

@@ -11,19 +11,20 @@ import { noteUse, type Report, type ShelfHost, shelfOf, startSum, sumOf } from '
 
 /** What the operation `download` does. @throws RwkvError as `fill`, `in-use` */
 export async function keepDownload(
-  { url, name, asked, key, sha256, shelves }: Request<'download'>,
+  { name, key, sha256, shelves, ...remote }: Request<'download'>,
   host: ShelfHost,
   report: Report,
 ): Promise<StoredPlace | null> {
   const shelf = await firstShelf(shelves, host);
   if (!shelf) return null;
+  const { url } = remote;
   try {
     if ((await shelf.find(key))?.complete) await shelf.remove(key); // a whole file that is not the one asked for
     let record: StoredRecord = (await shelf.record(key)) ?? { url, name, lastUsed: Date.now() };
     const sink = await shelf.append(key);
     await written(shelf, key, sink, async () => {
       await fill(sink, {
-        ...{ url, asked, sha256, known: record, cache: 'no-store' },
+        ...{ ...remote, sha256, known: record, cache: 'no-store' },
         async remember(validators) {
           record = { url, name, lastUsed: Date.now(), ...validators };
           await shelf.writeRecord(key, record);

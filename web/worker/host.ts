@@ -71,7 +71,7 @@ async function download(
 ): Promise<ByteSource> {
   const sink = memorySink();
   await fill(sink, {
-    ...{ url: place.url, asked: place.asked },
+    ...{ url: place.url, asked: place.asked, from: place.from },
     sha256: place.sha256 ?? null,
     known: {},
     cache: 'default',
