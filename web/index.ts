@@ -14,8 +14,9 @@ import { webStore } from './store/web-host.js';
 
 export * from './api.js';
 
-const resolve = (source: string | URL) =>
-  new URL(source, typeof document === 'undefined' ? location.href : document.baseURI);
+// Worklets and edge runtimes have neither.
+const { document, location }: { readonly document?: Document; readonly location?: Location } = globalThis;
+const resolve = (source: string | URL) => new URL(source, document?.baseURI ?? location?.href);
 
 const help = 'options assetBase and workerUrl say where it is';
 
@@ -51,6 +52,7 @@ export const RWKV = createRWKV(host);
 export const store = createStore(host);
 
 function startWorker(workerUrl: URL | undefined): Worker {
+  if (!('Worker' in globalThis)) throw new RwkvError('unsupported', withoutWorker());
   try {
     if (workerUrl) return startModuleWorker(workerUrl.href);
     return (
@@ -61,4 +63,16 @@ function startWorker(workerUrl: URL | undefined): Worker {
     const why = sentence(cause);
     throw new RwkvError('unsupported', `the worker could not be started: ${why}; ${help}`, { cause });
   }
+}
+
+// Interfaces are known by name in the scopes that they are of, and nowhere else.
+function withoutWorker(): string {
+  const what = 'models run in a Worker, which';
+  const isIn = (scope: string) => scope in globalThis;
+  if (isIn('ServiceWorkerGlobalScope')) {
+    return `${what} service workers cannot start: load the model in a page, or for an extension's background in an offscreen document (chrome.offscreen), and send it messages`;
+  }
+  if (isIn('WorkletGlobalScope'))
+    return `${what} worklets cannot start: load the model in the page and send it messages`;
+  return `${what} this runtime does not have: browsers do in pages and in dedicated and shared workers, and Node, Deno and Bun do`;
 }
