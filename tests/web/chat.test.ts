@@ -14,6 +14,7 @@ import {
 } from '../../dist/node.js';
 import { ReplyView } from '../../dist/page/chat/reply.js';
 import { reciter } from './reciter.js';
+import { sayer } from './sayer.js';
 import { failure } from './streams.js';
 
 const system: ChatMessage = { role: 'system', content: 'Be kind.' };
@@ -361,12 +362,23 @@ describe('sessions that hold a conversation', () => {
       code: 'invalid-argument',
       message: expect.stringMatching(/think.*'thinking'/),
     });
-    const structured = await refused([hello], { template: 'g1', think: true, jsonSchema: true });
-    expect(structured).toMatchObject({ message: expect.stringMatching(/^option think: .*jsonSchema/) });
     const unread: RwkvError | unknown = await failure(session.logits());
     expect(unread).toMatchObject({ code: 'invalid-argument' });
   });
 });
+
+test.each(['</think>', '</think>\n', '<</think>', '</thin</think>\n\n'])(
+  'a thought that ends in %j comes before what a schema rules',
+  async (end) => {
+    const model = await sayer('k', '>\nHm </t', 'h', end);
+    const session = await model.createSession();
+    const options = { template: 'g1', think: true, jsonSchema: { const: 'yes' }, temperature: 0 } as const;
+    const { text, finishReason } = await session.chat([hello], options).result;
+    expect(text).toMatch(/^<think>\nHm <\/th.*<\/think>\n{0,2}"yes"$/s);
+    expect(finishReason).toBe('end-of-text');
+    await model.dispose();
+  },
+);
 
 test('half a character that a token holds besides the reply is taken back', async () => {
   const { prompt } = renderChat([hello]);

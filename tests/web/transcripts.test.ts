@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ChatMessage } from '../../dist/page/chat/messages.js';
 import { ReplyReader } from '../../dist/page/chat/reply.js';
-import type { Template } from '../../dist/page/chat/template.js';
+import type { Template, ThinkMode } from '../../dist/page/chat/template.js';
 import { renderChat, Transcript } from '../../dist/page/chat/transcript.js';
 
 const turns: ChatMessage[] = [
@@ -49,9 +49,10 @@ describe('a transcript', () => {
     expect(isPlain('rwkv7-g1-0.1b.pth')).toBe(false);
   });
 
-  test('begins at once where a grammar rules the reply', () => {
-    for (const think of [false, true, 'fast'] as const)
-      expect(new Transcript({ template: 'g1', think }).begun(undefined, true)).toBe('Assistant:');
+  test('begins at once where a grammar rules the reply, but for a thought that was asked for', () => {
+    const begun = (think: ThinkMode) => new Transcript({ template: 'g1', think }).begun(undefined, true);
+    for (const think of [false, 'fast', 'auto'] as const) expect(begun(think)).toBe('Assistant:');
+    for (const think of [true, 'short', 'long'] as const) expect(begun(think)).toBe('Assistant: <think');
   });
 
   test('refuses unknown templates', () => {

@@ -12,7 +12,7 @@ import { render, turnBorder } from './chat/transcript.js';
 import type { CallOptions, Client } from './client.js';
 import { Completion, type PromptUsage } from './completion.js';
 import { type Call, generating } from './generating.js';
-import { startMatcher } from './grammar/grammar.js';
+import { type Lead, startMatcher } from './grammar/grammar.js';
 import {
   checkGenerateOptions,
   checkReadOptions,
@@ -76,8 +76,8 @@ export class Session implements AsyncDisposable {
    * model's template, unless the option `template` says otherwise.
    *
    * Afterwards the session stands exactly behind the reply that was delivered, whatever ended it. The template's stop texts end the
-   * reply besides those of the option `stop`, but not with `grammar` or `jsonSchema`, which end it themselves. They are looked for
-   * in what is shown: blank lines before it do not end it.
+   * reply besides those of the option `stop`, but not with `grammar` or `jsonSchema`, which end it themselves and rule what comes
+   * behind a thought. They are looked for in what is shown: blank lines before it do not end it.
    *
    * @throws RwkvError out of the loop, as `complete`; `invalid-argument` names the message
    */
@@ -85,13 +85,11 @@ export class Session implements AsyncDisposable {
     const { steps, result } = generating(() => {
       const { template = chatTemplateFor(this.#info), think } = options;
       const checked = this.#check(options, 'chat', ['template', 'think']);
-      const { structure } = checked;
-      if (structure && (think === true || think === 'short' || think === 'long'))
-        throw unexpected('option think', 'not to come with grammar or jsonSchema', think);
-      const chat = render(messages, { template, think }, structure !== undefined);
+      const chat = render(messages, { template, think }, checked.structure !== undefined);
       const stop = [...checked.stop, ...chat.stops];
       const reply = viewBehind(chat.opening);
-      return this.#callOf({ ...checked, stop }, this.#checkPrompt(chat.prompt), turnBorder, reply);
+      const lead = chat.isThinking ? 'thought' : 'blank';
+      return this.#callOf({ ...checked, stop }, this.#checkPrompt(chat.prompt), turnBorder, reply, lead);
     });
     return new Completion(textsOf(steps), result);
   }
@@ -262,7 +260,13 @@ export class Session implements AsyncDisposable {
   }
 
   // `border` divides the prompt from what the session has read before; a `reply` is shown as a chat shows it.
-  #callOf(checked: CheckedOptions, prompt: Prompt, border: string, reply: ReplyView | undefined): Call {
+  #callOf(
+    checked: CheckedOptions,
+    prompt: Prompt,
+    border: string,
+    reply: ReplyView | undefined,
+    lead: Lead = 'nothing',
+  ): Call {
     const session = this.#id;
     const call = ++this.#calls;
     const { signal, onRead, structure } = checked;
@@ -271,8 +275,7 @@ export class Session implements AsyncDisposable {
       prompt,
       reply,
       enter: () => this.#enter(signal),
-      match: async () =>
-        structure && startMatcher(this.#client, this.#info.vocabulary, structure, reply !== undefined),
+      match: async () => structure && startMatcher(this.#client, this.#info.vocabulary, structure, lead),
       begin: (prompt, drawing) =>
         this.#call('begin', { session, call, prompt, border, drawing }, { signal, onRead }),
       // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.

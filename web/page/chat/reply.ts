@@ -46,6 +46,17 @@ export function viewBehind(opening: string | undefined): ReplyView {
   return endsInThought.test(opening) ? new ReplyView('<think', /^/) : new ReplyView('', blanks(opening));
 }
 
+/** What divides a text from what the template wrote before it; `undefined`: the caller has begun the reply. */
+export function blankBehind(opening: string | undefined): string {
+  if (opening === undefined) return '\n';
+  return endsInMark.test(opening) ? '>\n' : ' ';
+}
+
+/** Whether a reply behind this opening begins with a thought. */
+export function beginsThought(opening: string): boolean {
+  return endsInThought.test(opening);
+}
+
 // What comes before a text behind an opening.
 function blanks(opening: string): RegExp {
   return endsInMark.test(opening) ? /^>?\s*/ : /^\s*/;

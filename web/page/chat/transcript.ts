@@ -1,5 +1,6 @@
 // Conversations written in a template: whole, or in the pieces that they grow by.
 import { type ChatMessage, checkMessages, textOf } from './messages.js';
+import { beginsThought } from './reply.js';
 import {
   type ChatFormat,
   chatTemplates,
@@ -26,6 +27,8 @@ export interface Written {
   readonly stops: readonly string[];
   /** What the template wrote behind `Assistant:`; `undefined`: the caller has begun the reply. */
   readonly opening: string | undefined;
+  /** Whether the reply begins with a thought; it comes before what a grammar rules. */
+  readonly isThinking: boolean;
 }
 
 /** What divides turns. */
@@ -40,6 +43,8 @@ const speakers: Readonly<Record<ChatMessage['role'], string>> = {
 export class Transcript {
   readonly template: Template;
   readonly #form: Form;
+  /** Whether replies begin with a thought. */
+  readonly #isThinking: boolean;
 
   /**
    * @param model - the model's name, which tells the template where none is given
@@ -48,6 +53,7 @@ export class Transcript {
   constructor({ template, think }: TranscriptFormat, model = '') {
     this.template = template ?? templateFor({ name: model });
     this.#form = formOf(this.template, think);
+    this.#isThinking = beginsThought(this.#form.opening);
   }
 
   /** Texts that end a reply. */
@@ -65,17 +71,19 @@ export class Transcript {
     const last = messages.at(-1);
     const prefix = last?.role === 'assistant' ? last : undefined;
     const closed = this.closed(prefix ? messages.slice(0, -1) : messages, isStructured);
+    const opening = prefix || this.isPlain ? undefined : this.#opening(isStructured);
     return {
       prompt: closed + this.begun(prefix && textOf(prefix), isStructured),
       stops: isStructured ? [] : this.stops,
-      opening: prefix || this.isPlain ? undefined : this.#opening(isStructured),
+      opening,
+      isThinking: opening !== undefined && beginsThought(opening),
     };
   }
 
   /** Turns that are over. What follows them begins a turn. */
   closed(turns: readonly ChatMessage[], isStructured = false): string {
     const lastUser = turns.findLastIndex(({ role }) => role === 'user');
-    const request = isStructured ? '' : this.#form.request;
+    const request = this.#asks(isStructured) ? this.#form.request : '';
     return turns
       .map((turn, i) => {
         if (!this.isPlain) return this.#turn(turn, i === lastUser ? request : '') + turnBorder;
@@ -88,7 +96,7 @@ export class Transcript {
    * The beginning of a reply.
    *
    * @param prefix - what the reply goes on from; `undefined`: it begins anew
-   * @param isStructured - whether a grammar rules the reply, which then begins at once: no thought comes before it
+   * @param isStructured - whether a grammar rules the reply: then only a thought that was asked for comes before it
    */
   begun(prefix: string | undefined, isStructured = false): string {
     if (this.isPlain) return prefix ?? '';
@@ -102,7 +110,12 @@ export class Transcript {
   }
 
   #opening(isStructured: boolean): string {
-    return isStructured ? '' : this.#form.opening;
+    return this.#asks(isStructured) ? this.#form.opening : '';
+  }
+
+  // An empty thought is for texts alone: what a grammar rules begins at once.
+  #asks(isStructured: boolean): boolean {
+    return !isStructured || this.#isThinking;
   }
 
   // A blank line within a turn would look like its end.

@@ -63,16 +63,18 @@ interface Vocabulary {
 
 const vocabularies = new WeakMap<Client, Promise<Vocabulary>>();
 
+/** What comes before a text that is ruled: of a reply, which follows `Assistant:`, a blank; or a thought that the prompt has begun. */
+export type Lead = 'nothing' | 'blank' | 'thought';
+
 /**
  * @param size - V
- * @param isReply - whether the text follows `Assistant:`, so that it may begin with a blank
  * @throws RwkvError `unsupported` without the library; `invalid-argument` for what is no grammar
  */
 export async function startMatcher(
   client: Client,
   size: number,
   structure: Structure,
-  isReply: boolean,
+  lead: Lead,
 ): Promise<Matcher> {
   const { library, complaints } = await grammarLibrary();
   complaints();
@@ -92,8 +94,8 @@ export async function startMatcher(
   }
   const warnings = complaints();
   const vocabulary = await vocabularyOf(client, size);
-  const root = isReply ? 'rwkv_reply' : 'root';
-  const source = isReply ? `${text}\n${root} ::= [ ]? root\n` : text;
+  const root = lead === 'nothing' ? 'root' : 'rwkv_reply';
+  const source = lead === 'nothing' ? text : `${text}\n${leads[lead]}`;
   let compiled = vocabulary.compiled.get(source);
   if (!compiled) for (const warning of warnings) console.warn(`option ${structure.option}: ${warning}`);
   try {
@@ -103,6 +105,17 @@ export async function startMatcher(
   }
   keep(vocabulary.compiled, source, compiled);
   return Matcher.start(library, compiled);
+}
+
+const leads = { blank: 'rwkv_reply ::= [ ]? root\n', thought: thoughtLead('</think>') };
+
+// Any text up to the first `end`, which begins with the only `<` in it. Behind another `<` comes nothing that goes on as `end` does.
+function thoughtLead(end: string): string {
+  const rules = [...end.slice(1)].map((next, i, { length }) => {
+    const goesOn = i + 1 < length ? ` | "${next}" rwkv_after${i + 1}` : '';
+    return `rwkv_after${i} ::= "" | [^${next}<] [^<]*${goesOn}\n`;
+  });
+  return `rwkv_reply ::= [^<]* ("<" rwkv_after0)* "${end}" [\\n]? [\\n]? root\n${rules.join('')}`;
 }
 
 // Of a schema: one line, so that nothing but the values is left to chance; properties that it does not name are not allowed.
