@@ -27,7 +27,7 @@ describe('what is wrong', () => {
     [{ messages: [{ role: 'user', content: 'a', mood: 1 }] }, 'messages[0].mood', 'unknown_parameter'],
     [{ ...chat, model: 7 }, 'model', 'invalid_value'],
     [{ ...chat, mood: 'good' }, 'mood', 'unknown_parameter'],
-    [{ ...chat, tools: [] }, 'tools', 'unsupported_parameter'],
+    [{ ...chat, functions: [{ name: 'f' }] }, 'functions', 'unsupported_parameter'],
     [{ ...chat, temperature: 'hot' }, 'temperature', 'invalid_value'],
     [{ ...chat, temperature: 2.5 }, 'temperature', 'invalid_value'],
     [{ ...chat, top_p: -1 }, 'top_p', 'invalid_value'],

@@ -1,5 +1,6 @@
 // What both doors of `rwkv-wasm/openai` offer besides `openai`.
 export type { Create, MakeClient, OpenAIClient } from './client.js';
+export type * from './conversation-types.js';
 export type { OpenAIOptions, RequestOptions } from './endpoints.js';
 export { OpenAIError, type OpenAIErrorBody } from './errors.js';
 export { OpenAIStream } from './stream.js';

@@ -8,6 +8,7 @@ import { withRecommended } from '../../page/sampling.js';
 import { unexpected } from '../../shared/errors.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
 import { invalidRequest, toOpenAIError } from './errors.js';
+import { randomId } from './ids.js';
 import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './replies.js';
 import { chatJob, completionJob, type Job, type ReadyJob } from './requests.js';
 import { type Happening, run } from './run.js';
@@ -84,7 +85,7 @@ export function createEndpoints(
     created: since,
     owned_by: 'rwkv-wasm',
   });
-  const formatFor = ({ info }: Model): ChatFormat => ({
+  const formatFor = ({ info }: Model) => ({
     ...format,
     template: format.template ?? chatTemplateFor(info),
   });
@@ -211,10 +212,4 @@ function checked(job: () => ReadyJob): ReadyJob {
 // The time, in seconds since 1970.
 function seconds(): number {
   return Math.floor(Date.now() / 1000);
-}
-
-// 24 letters and digits; crypto.randomUUID is not in every page.
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -69,8 +69,9 @@ export function toOpenAIError(thrown: unknown): OpenAIError {
   if (!faultsOfRequests.includes(code))
     return new OpenAIError(500, serverError(thrown.message, code.replaceAll('-', '_')), code, options);
   const [said = '', option] = /^option (\w+)/.exec(thrown.message) ?? [];
-  const param = option === undefined ? null : parameterOf(option);
-  const message = param === null ? thrown.message : `'${param}'${thrown.message.slice(said.length)}`;
+  const [field] = /^(messages|tools)[\w.[\]]*/.exec(thrown.message) ?? [];
+  const param = option === undefined ? (field ?? null) : parameterOf(option);
+  const message = option === undefined ? thrown.message : `'${param}'${thrown.message.slice(said.length)}`;
   const error = { message, type: 'invalid_request_error', param, code: 'invalid_value' } as const;
   return new OpenAIError(400, error, code, options);
 }

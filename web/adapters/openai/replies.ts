@@ -1,4 +1,6 @@
 // What happens on the model -> the answers of OpenAI's API, whole or chunk by chunk.
+import type { OpenAIToolCall } from './conversation-types.js';
+import { randomId } from './ids.js';
 import type { Happening, Token } from './run.js';
 import type {
   ChatCompletion,
@@ -34,7 +36,9 @@ export interface Style<Whole, Chunk> {
 /** A choice that has ended. */
 export interface Choice {
   text: string;
+  thinking: string;
   readonly tokens: Token[];
+  readonly calls: OpenAIToolCall[];
   reason: OpenAIFinishReason;
 }
 
@@ -54,15 +58,13 @@ export const chatStyle: Style<ChatCompletion, ChatCompletionChunk> = {
       const chunks: ChatCompletionChunk[] = [];
       if (!begun.has(index)) {
         begun.add(index);
-        const delta = { role: 'assistant', content: '', refusal: null } as const;
+        const content = happening.kind === 'call' ? null : '';
+        const delta = { role: 'assistant', content, refusal: null } as const;
         chunks.push(chunk({ index, delta, logprobs: null, finish_reason: null }));
       }
-      if (happening.kind === 'end')
-        chunks.push(chunk({ index, delta: {}, logprobs: null, finish_reason: happening.reason }));
-      else {
-        const logprobs = tellsLogprobs ? chatLogprobs(happening.tokens) : null;
-        chunks.push(chunk({ index, delta: { content: happening.text }, logprobs, finish_reason: null }));
-      }
+      const logprobs = tellsLogprobs && happening.kind === 'text' ? chatLogprobs(happening.tokens) : null;
+      const reason = happening.kind === 'end' ? happening.reason : null;
+      chunks.push(chunk({ index, delta: deltaOf(happening), logprobs, finish_reason: reason }));
       return chunks;
     };
   },
@@ -70,9 +72,15 @@ export const chatStyle: Style<ChatCompletion, ChatCompletionChunk> = {
   whole: (head, choices, usage, tellsLogprobs) => ({
     ...head,
     object: 'chat.completion',
-    choices: choices.map(({ text, tokens, reason }, index) => ({
+    choices: choices.map(({ text, thinking, tokens, calls, reason }, index) => ({
       index,
-      message: { role: 'assistant', content: text, refusal: null },
+      message: {
+        role: 'assistant',
+        content: text === '' && calls.length > 0 ? null : text,
+        refusal: null,
+        ...(thinking !== '' && { reasoning_content: thinking }),
+        ...(calls.length > 0 && { tool_calls: calls }),
+      },
       logprobs: tellsLogprobs ? chatLogprobs(tokens) : null,
       finish_reason: reason,
     })),
@@ -95,6 +103,7 @@ export const completionStyle: Style<TextCompletion, TextCompletionChunk> = {
       const { choice: index } = happening;
       if (happening.kind === 'end')
         return [chunk({ index, text: '', logprobs: null, finish_reason: happening.reason })];
+      if (happening.kind !== 'text') return []; // completions call nothing
       const { text, tokens } = happening;
       const length = lengths.get(index) ?? 0;
       lengths.set(index, length + lengthOf(tokens));
@@ -128,16 +137,43 @@ export async function gather(
       continue;
     }
     const { choice: index } = happening;
-    const choice = choices[index] ?? { text: '', tokens: [], reason: 'stop' };
+    const choice = choices[index] ?? { text: '', thinking: '', tokens: [], calls: [], reason: 'stop' };
     choices[index] = choice;
     if (happening.kind === 'end') choice.reason = happening.reason;
-    else {
+    else if (happening.kind === 'call') choice.calls.push(callOf(happening.name));
+    else if (happening.kind === 'arguments') {
+      const last = choice.calls.at(-1);
+      if (last) last.function.arguments += happening.text;
+    } else {
       choice.text += happening.text;
+      choice.thinking += happening.thinking;
       choice.tokens.push(...happening.tokens);
     }
   }
   if (!usage) throw new Error('a request ended without its usage');
   return { choices, usage };
+}
+
+function callOf(name: string): OpenAIToolCall {
+  return { id: `call_${randomId()}`, type: 'function', function: { name, arguments: '' } };
+}
+
+type Delta = ChatCompletionChunk['choices'][number]['delta'];
+
+function deltaOf(happening: Exclude<Happening, { kind: 'usage' }>): Delta {
+  switch (happening.kind) {
+    case 'text': {
+      const { text, thinking } = happening;
+      if (thinking === '') return { content: text };
+      return text === '' ? { reasoning_content: thinking } : { reasoning_content: thinking, content: text };
+    }
+    case 'call':
+      return { tool_calls: [{ index: happening.call, ...callOf(happening.name) }] };
+    case 'arguments':
+      return { tool_calls: [{ index: happening.call, function: { arguments: happening.text } }] };
+    case 'end':
+      return {};
+  }
 }
 
 function chatLogprobs(tokens: readonly Token[]): ChatLogprobs {

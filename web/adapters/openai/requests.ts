@@ -1,11 +1,14 @@
 // From the body of a request to what is asked of the model: every parameter by name, checked before anything is computed.
-import type { ChatMessage } from '../../page/chat/messages.js';
-import type { ChatFormat } from '../../page/chat/template.js';
+import { blankBehind } from '../../page/chat/reply.js';
+import type { ChatFormat, ChatTemplate, Template } from '../../page/chat/template.js';
 import { render } from '../../page/chat/transcript.js';
 import type { GenerateOptions } from '../../page/options.js';
 import { boolean, integer, number, oneOf, type Rule } from '../../page/rules.js';
+import { asMessages, type ToolUse, type Turn } from '../shared/tools.js';
 import { invalidRequest } from './errors.js';
 import { anyObject, anyText, either, Fields, listOf, someText } from './fields.js';
+import { readMessages } from './messages.js';
+import { type AskedTools, readTools } from './tools.js';
 
 /** A checked request. */
 export interface Job {
@@ -21,8 +24,16 @@ export interface Job {
   readonly seed: number | undefined;
   /** What a chat's template wrote of the reply. */
   readonly opening: string | undefined;
+  /** How the reply is read; `'none'`: as it comes. */
+  readonly template: Template;
   /** Texts that end it. */
   readonly ends: readonly string[];
+  /** What a chat's reply may call. */
+  readonly tools: ToolUse | undefined;
+  /** Whether the prompt has begun a thought. */
+  readonly isThinking: boolean;
+  /** What divides the prompt from a call that comes first. */
+  readonly blank: string;
   /** All else that `session.generate` is told. */
   readonly options: GenerateOptions;
 }
@@ -70,18 +81,17 @@ const ignored = [
   'safety_identifier',
   'prompt_cache_key',
   'prompt_cache_retention',
-  'parallel_tool_calls',
 ];
 const refused = {
   chat: [
-    ...['tools', 'tool_choice', 'functions', 'function_call', 'audio', 'modalities', 'prediction'],
+    ...['audio', 'modalities', 'prediction'],
     ...['reasoning_effort', 'verbosity', 'web_search_options'],
   ],
   completion: ['suffix', 'best_of'],
 };
 
 /** What becomes of a checked request where it is known how conversations are written. @throws RwkvError as `renderChat` */
-export type ReadyJob = (format: ChatFormat) => Job;
+export type ReadyJob = (format: ChatFormat & { readonly template: ChatTemplate }) => Job;
 
 /**
  * @param defaults - options that parameters of the request go before
@@ -97,9 +107,11 @@ export function chatJob(body: unknown, defaults: GenerateOptions): ReadyJob {
   if (top !== undefined && !tellsLogprobs)
     throw fields.invalid('top_logprobs', "to come with 'logprobs': true");
   const schema = readFormat(fields.object('response_format'));
+  const tools = readTools(fields, 'nested');
+  refuseFunctions(fields);
   fields.refuse(...refused.chat);
   fields.end();
-  const conversation = messages.map(readMessage);
+  const turns = readMessages(messages);
   const job = {
     ...common,
     echo: false,
@@ -110,10 +122,33 @@ export function chatJob(body: unknown, defaults: GenerateOptions): ReadyJob {
       ...(schema && { jsonSchema: schema }),
     },
   };
+  return replyTo(turns, tools, job);
+}
+
+/** The reply to a conversation. */
+export function replyTo(
+  turns: readonly Turn[],
+  { told, use }: AskedTools,
+  job: Omit<Job, 'prompts' | 'opening' | 'template' | 'ends' | 'tools' | 'isThinking' | 'blank'>,
+): ReadyJob {
+  const isRuled = job.options.jsonSchema !== undefined;
   return (format) => {
-    const { prompt, stops, opening } = render(conversation, format, schema !== undefined);
-    return { ...job, prompts: [prompt], opening, ends: stops };
+    const messages = asMessages(turns, told);
+    const { prompt, stops, opening, isThinking } = render(messages, format, isRuled || use?.isForced);
+    const template: Template = opening === undefined || (isRuled && !isThinking) ? 'none' : format.template;
+    const reply = { opening, template, ends: isRuled ? [] : stops, isThinking, blank: blankBehind(opening) };
+    return { ...job, ...reply, prompts: [prompt], tools: use };
   };
+}
+
+// The names that tools had before: none of them asks for nothing.
+function refuseFunctions(fields: Fields): void {
+  const functions = fields.take('functions', listOf(anyObject, 0, Infinity, 'a list of functions')) ?? [];
+  const choice = fields.take('function_call', either(oneOf('none', 'auto'), anyObject));
+  const name = functions.length > 0 ? 'functions' : typeof choice === 'object' ? 'function_call' : undefined;
+  if (name === undefined) return;
+  const instead = name === 'functions' ? 'tools' : 'tool_choice';
+  throw invalidRequest(`'${name}' is not supported here: use '${instead}'`, name, 'unsupported_parameter');
 }
 
 /** @throws OpenAIError */
@@ -128,7 +163,15 @@ export function completionJob(body: unknown, defaults: GenerateOptions): ReadyJo
   const list = typeof prompt === 'string' || tokenList.accepts(prompt) ? [prompt] : prompt;
   if (list.length * common.n > mostTexts)
     throw fields.invalid('n', `at most ${mostTexts} texts from all prompts together`);
-  return () => ({ ...common, prompts: list, opening: undefined, ends: [], echo, topLogprobs });
+  const plain = {
+    opening: undefined,
+    template: 'none',
+    ends: [],
+    tools: undefined,
+    isThinking: false,
+    blank: '',
+  } as const;
+  return () => ({ ...common, ...plain, prompts: list, echo, topLogprobs });
 }
 
 function readCommon(fields: Fields, most: Rule<number>, defaults: GenerateOptions) {
@@ -162,36 +205,8 @@ function readCommon(fields: Fields, most: Rule<number>, defaults: GenerateOption
   };
 }
 
-const roles = oneOf('system', 'developer', 'user', 'assistant');
-const contents = either(anyText, listOf(anyObject, 1, Infinity, 'a list of text parts'));
-
-function readMessage(message: object, i: number): ChatMessage {
-  const path = `messages[${i}]`;
-  const fields = new Fields(path, message);
-  const role = fields.require('role', roles);
-  fields.refuse('tool_calls', 'function_call', 'audio', 'tool_call_id');
-  const content = fields.require('content', contents);
-  fields.ignore('name', 'refusal', 'annotations');
-  fields.end();
-  return {
-    role: role === 'developer' ? 'system' : role,
-    content:
-      typeof content === 'string'
-        ? content
-        : content.map((part, k) => readPart(part, `${path}.content[${k}]`)).join(''),
-  };
-}
-
-function readPart(part: object, path: string): string {
-  const fields = new Fields(path, part);
-  fields.require('type', oneOf('text'));
-  const text = fields.require('text', anyText);
-  fields.end();
-  return text;
-}
-
 // The JSON schema that the reply has to keep; `undefined`: any text.
-function readFormat(format: Fields | undefined): object | undefined {
+export function readFormat(format: Fields | undefined): object | undefined {
   if (!format) return undefined;
   const type = format.require('type', oneOf('text', 'json_object', 'json_schema'));
   if (type !== 'json_schema') {

@@ -1,11 +1,12 @@
 // A checked request on the model: a session for each choice, all of them at once, and none of them left afterwards.
-import { viewBehind } from '../../page/chat/reply.js';
+import { type ReplyPart, ReplyReader } from '../../page/chat/reply.js';
 import type { Model } from '../../page/model.js';
 import { type GenerateOptions, randomSeed } from '../../page/options.js';
 import type { Session } from '../../page/session.js';
 import { StopTexts } from '../../page/stop-texts.js';
 import type { Step } from '../../shared/types.js';
 import { wellFormed } from '../../shared/well-formed.js';
+import { replying } from '../shared/replying.js';
 import type { Job } from './requests.js';
 import type { Slots } from './slots.js';
 import type { OpenAIFinishReason, Usage } from './types.js';
@@ -23,8 +24,13 @@ export type Happening =
       readonly kind: 'text';
       readonly choice: number;
       readonly text: string;
+      /** What of it comes before the answer. */
+      readonly thinking: string;
       readonly tokens: readonly Token[];
     }
+  /** A call of a tool begins; `arguments` add to the last one. */
+  | { readonly kind: 'call'; readonly choice: number; readonly call: number; readonly name: string }
+  | { readonly kind: 'arguments'; readonly choice: number; readonly call: number; readonly text: string }
   | {
       readonly kind: 'end';
       readonly choice: number;
@@ -105,37 +111,61 @@ async function* choose(
   session: Session,
   choice: number,
   { topLogprobs, ...options }: ChoiceOptions,
-  { opening, ends }: Job,
+  { opening, template, ends, tools, isThinking, blank }: Job,
   echo: readonly Token[],
   texts: TokenTexts,
 ): AsyncGenerator<Happening, void, undefined> {
   const tellsLogprobs = topLogprobs >= 0;
-  const steps = session.generate('', tellsLogprobs ? { ...options, topLogprobs } : options);
-  const view = viewBehind(opening);
-  const stops = new StopTexts(ends);
-  const told = (text: string, tokens: readonly Token[] = []): Happening[] =>
-    text === '' && tokens.length === 0 ? [] : [{ kind: 'text', choice, text, tokens }];
+  const plan = { options: tellsLogprobs ? { ...options, topLogprobs } : options, tools, isThinking, blank };
+  const reader = new ReplyReader(opening ?? '', template);
+  const stops = { thinking: new StopTexts(ends), answer: new StopTexts(ends) };
+  const told = (text: string, thinking: string, tokens: readonly Token[] = []): Happening[] =>
+    text === '' && thinking === '' && tokens.length === 0
+      ? []
+      : [{ kind: 'text', choice, text, thinking, tokens }];
+  const push = ({ thinking, answer }: ReplyPart) => ({
+    thinking: stops.thinking.push(thinking),
+    answer: stops.answer.push(answer),
+  });
+  let isWhole = false;
+  const rest = (): Happening[] => {
+    if (isWhole) return [];
+    isWhole = true;
+    const { thinking, answer } = push(reader.rest());
+    return told(answer.text + stops.answer.rest(), thinking.text + stops.thinking.rest());
+  };
 
   let isFirst = true;
   const begin = (): Happening[] => {
     if (!isFirst) return [];
     isFirst = false;
-    return told(echo.map((token) => token.text).join(''), echo);
+    return told(echo.map((token) => token.text).join(''), '', echo);
   };
   let count = 0;
-  for await (const step of steps) {
-    yield* begin(); // not before the first step: by then it shows what is wrong with a request
-    if (step.token !== 0) count++;
-    const { text, stop } = stops.push(view.shown(step.text));
-    yield* told(text, tellsLogprobs ? await texts.tokensOf(step) : []);
-    if (stop === undefined) continue;
-    yield { kind: 'end', choice, reason: 'stop', tokens: count };
-    return;
+  let call = -1;
+  for await (const piece of replying(session, plan)) {
+    yield* begin(); // not before the first piece: by then it shows what is wrong with a request
+    if (piece.kind === 'end') {
+      yield* rest();
+      const cut = piece.reason === 'length';
+      const reason = cut ? 'length' : call >= 0 ? 'tool_calls' : 'stop';
+      yield { kind: 'end', choice, reason, tokens: piece.tokens };
+    } else if (piece.kind === 'call') {
+      yield* rest();
+      call++;
+      yield { kind: 'call', choice, call, name: piece.name };
+    } else if (piece.kind === 'arguments') {
+      yield { kind: 'arguments', choice, call, text: piece.text };
+    } else {
+      const { step } = piece;
+      if (step.token > 0) count++;
+      const { thinking, answer } = push(reader.push(step.text));
+      yield* told(answer.text, thinking.text, tellsLogprobs ? await texts.tokensOf(step) : []);
+      if (thinking.stop === undefined && answer.stop === undefined) continue;
+      yield { kind: 'end', choice, reason: 'stop', tokens: count };
+      return;
+    }
   }
-  yield* begin();
-  yield* told(stops.rest());
-  const { finishReason } = await steps.result;
-  yield { kind: 'end', choice, reason: finishReason === 'length' ? 'length' : 'stop', tokens: count };
 }
 
 // The prompt as the beginning of the text: one piece, or token by token with log probabilities after an end of text. The
@@ -169,7 +199,7 @@ class TokenTexts {
 
   /** The token of a step, for those who want log probabilities; none behind the end of the text. */
   async tokensOf({ token, logprob = 0, topLogprobs = [] }: Step): Promise<Token[]> {
-    if (token === 0) return [];
+    if (token <= 0) return [];
     for (const { token, text } of topLogprobs) this.#known.set(token, text);
     const text = this.#known.get(token) ?? (await this.#model.detokenize([token]));
     this.#known.set(token, text);

@@ -1,4 +1,11 @@
 // The shapes of OpenAI's API, as far as a local model has a use for them.
+import type {
+  OpenAIMessage,
+  OpenAITool,
+  OpenAIToolCall,
+  OpenAIToolCallDelta,
+  OpenAIToolChoice,
+} from './conversation-types.js';
 
 /** How many tokens a request took. */
 export interface Usage {
@@ -9,24 +16,11 @@ export interface Usage {
   prompt_tokens_details: { cached_tokens: number };
 }
 
-/** Why a text ended: `'stop'` at a stop text or where the model ended it, `'length'` after the most tokens it may have. */
-export type OpenAIFinishReason = 'stop' | 'length';
-
-/** A part of a message; texts are all that RWKV models read. */
-export interface TextPart {
-  type: 'text';
-  text: string;
-}
-
-/** One message of a conversation. `'developer'` is read as `'system'`. */
-export interface OpenAIMessage {
-  role: 'system' | 'developer' | 'user' | 'assistant';
-  content: string | readonly TextPart[];
-  /** Not read. */
-  name?: string | null | undefined;
-  /** Not read: replies have it, and may be sent back. */
-  refusal?: string | null | undefined;
-}
+/**
+ * Why a text ended: `'stop'` at a stop text or where the model ended it, `'length'` after the most tokens it may have, `'tool_calls'`
+ * where it called a tool.
+ */
+export type OpenAIFinishReason = 'stop' | 'length' | 'tool_calls';
 
 /** What `chat.completions.create` and `completions.create` have in common. A `null` is as if it were not there. */
 export interface CommonParams {
@@ -79,6 +73,12 @@ export interface ChatCompletionParams extends CommonParams {
   /** 0 to 20; with `logprobs`. */
   top_logprobs?: number | null | undefined;
   response_format?: ResponseFormat | null | undefined;
+  /** Functions that the model may call: at most 128. */
+  tools?: readonly OpenAITool[] | null | undefined;
+  /** Whether it may (`'auto'`, the default), must (`'required'`, or one by name) or must not (`'none'`) call one. */
+  tool_choice?: OpenAIToolChoice | null | undefined;
+  /** Whether it may call several, one after another. Default true. */
+  parallel_tool_calls?: boolean | null | undefined;
 }
 
 /** What `completions.create` takes. */
@@ -129,7 +129,15 @@ interface Head<Kind extends string> {
 export interface ChatCompletion extends Head<'chat.completion'> {
   choices: {
     index: number;
-    message: { role: 'assistant'; content: string; refusal: null };
+    message: {
+      role: 'assistant';
+      /** `null` where it only calls tools. */
+      content: string | null;
+      refusal: null;
+      /** What a G1 model thought before. */
+      reasoning_content?: string;
+      tool_calls?: OpenAIToolCall[];
+    };
     logprobs: ChatLogprobs | null;
     finish_reason: OpenAIFinishReason;
   }[];
@@ -140,7 +148,15 @@ export interface ChatCompletion extends Head<'chat.completion'> {
 export interface ChatCompletionChunk extends Head<'chat.completion.chunk'> {
   choices: {
     index: number;
-    delta: { role?: 'assistant'; content?: string; refusal?: null };
+    delta: {
+      role?: 'assistant';
+      content?: string | null;
+      refusal?: null;
+      /** What a G1 model thinks before. */
+      reasoning_content?: string;
+      /** The first of a call has its id and its name, the others add to its arguments. */
+      tool_calls?: OpenAIToolCallDelta[];
+    };
     logprobs: ChatLogprobs | null;
     finish_reason: OpenAIFinishReason | null;
   }[];

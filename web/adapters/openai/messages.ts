@@ -1,0 +1,95 @@
+// The messages of a chat as clients send them back: with the calls of earlier replies and what they gave, in today's form and the older one.
+import { oneOf } from '../../page/rules.js';
+import type { ToolCall, Turn } from '../shared/tools.js';
+import { invalidRequest } from './errors.js';
+import { anyObject, anyText, either, Fields, listOf, someText } from './fields.js';
+
+const roles = oneOf('system', 'developer', 'user', 'assistant', 'tool', 'function');
+const contents = either(anyText, listOf(anyObject, 0, Infinity, 'a list of parts'));
+const calls = listOf(anyObject, 0, Infinity, 'a list of tool calls');
+
+/** @throws OpenAIError */
+export function readMessages(messages: readonly object[]): Turn[] {
+  const turns = messages.map(readMessage);
+  const last = turns.at(-1);
+  if (last?.role === 'assistant' && last.calls?.length) {
+    const at = `messages[${turns.length - 1}].tool_calls`;
+    throw invalidRequest(
+      `'${at}': expected what they gave behind it, as messages of the role 'tool'`,
+      at,
+      'invalid_value',
+    );
+  }
+  return turns;
+}
+
+function readMessage(message: object, i: number): Turn {
+  const path = `messages[${i}]`;
+  const fields = new Fields(path, message);
+  const role = fields.require('role', roles);
+  fields.ignore('name', 'annotations');
+  if (role === 'tool' || role === 'function') {
+    const id = fields.take('tool_call_id', anyText);
+    const content = readContent(fields, message, path);
+    fields.end();
+    return { role: 'tool', id, content };
+  }
+  const isReply = role === 'assistant';
+  const made = isReply ? readCalls(fields, path) : [];
+  const refusal = isReply ? (fields.take('refusal', anyText) ?? '') : '';
+  if (isReply) fields.ignore('audio', 'reasoning', 'reasoning_content');
+  const content = readContent(fields, isReply ? { content: null } : message, path) || refusal;
+  fields.end();
+  return { role: role === 'developer' ? 'system' : role, content, calls: made };
+}
+
+/** The text of a message; a null is no text. @throws OpenAIError, naming the part that is none */
+export function readContent(fields: Fields, message: object, path: string): string {
+  const content =
+    'content' in message && message.content === null
+      ? fields.take('content', contents)
+      : fields.require('content', contents);
+  if (content === undefined || typeof content === 'string') return content ?? '';
+  return content.map((part, k) => readPart(part, `${path}.content[${k}]`)).join('');
+}
+
+function readPart(part: object, path: string): string {
+  const fields = new Fields(path, part);
+  const type = fields.require('type', anyText);
+  if (/^(image|input_image|audio|input_audio|video|file|input_file)/.test(type))
+    throw invalidRequest(
+      `'${path}' is of the type '${type.slice(0, 40)}': this model reads text only`,
+      `${path}.type`,
+      'invalid_value',
+    );
+  const kind = fields.require('type', oneOf('text', 'input_text', 'output_text', 'refusal'));
+  const text = fields.require(kind === 'refusal' ? 'refusal' : 'text', anyText);
+  fields.ignore('annotations', 'logprobs', 'cache_control', 'prompt_cache_breakpoint');
+  fields.end();
+  return text;
+}
+
+function readCalls(fields: Fields, path: string): ToolCall[] {
+  const made = (fields.take('tool_calls', calls) ?? []).map((call, k): ToolCall => {
+    const at = `${path}.tool_calls[${k}]`;
+    const own = new Fields(at, call);
+    own.take('type', oneOf('function'));
+    own.ignore('index');
+    const id = own.take('id', anyText);
+    const called = readCall(own.object('function') ?? new Fields(`${at}.function`, undefined), id);
+    own.end();
+    return called;
+  });
+  const old = fields.object('function_call');
+  return old ? [...made, readCall(old, undefined)] : made;
+}
+
+function readCall(fields: Fields, id: string | undefined): ToolCall {
+  const call = {
+    id,
+    name: fields.require('name', someText),
+    arguments: fields.take('arguments', anyText) ?? '',
+  };
+  fields.end();
+  return call;
+}
