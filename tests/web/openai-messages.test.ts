@@ -188,7 +188,7 @@ test.each<[what: string, message: object, param: string, says: RegExp]>([
     'calls that nobody answered',
     { role: 'assistant', tool_calls: [call('a', 'Oslo')] },
     'messages[0].tool_calls',
-    /expected what they gave/,
+    /expected what it gave/,
   ],
 ])('%s is refused', async (_, message, param, says) => {
   expect(await failure(read([message]))).toMatchObject({

@@ -20,7 +20,7 @@ test.each(['world', 'g1'] as const)(
     const params = { messages, response_format: format, seed: 3, max_tokens: 200, n: 2 };
     const { choices } = await chat.create(params);
     for (const { message, finish_reason } of choices) {
-      const { name, isTame, ...others } = JSON.parse(message.content);
+      const { name, isTame, ...others } = JSON.parse(message.content ?? '');
       expect([typeof name, typeof isTame, others, finish_reason]).toEqual(['string', 'boolean', {}, 'stop']);
     }
     const texts = ['', ''];

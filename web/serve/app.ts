@@ -31,6 +31,7 @@ const routes = {
   '/v1/models/:name': 'GET',
   '/v1/chat/completions': 'POST',
   '/v1/completions': 'POST',
+  '/v1/responses': 'POST',
 } as const;
 
 /** The server as a function of requests. */
@@ -81,7 +82,7 @@ export function createApp(options: AppOptions): App {
     },
   });
   const answer =
-    (ask: Endpoints['chat'] | Endpoints['completions']): Handler =>
+    (ask: Ask): Handler =>
     async (c) => {
       const controller = new AbortController();
       c.req.raw.signal.addEventListener('abort', () => controller.abort(c.req.raw.signal.reason));
@@ -102,6 +103,7 @@ export function createApp(options: AppOptions): App {
     };
   app.post('/v1/chat/completions', isJson, isShort, answer(endpoints.chat));
   app.post('/v1/completions', isJson, isShort, answer(endpoints.completions));
+  app.post('/v1/responses', isJson, isShort, answer(endpoints.responses));
 
   for (const [path, method] of Object.entries(routes)) {
     app.all(path, (c) => {
@@ -123,7 +125,9 @@ export function createApp(options: AppOptions): App {
   return app;
 }
 
-async function replyTo(ask: Endpoints['chat'] | Endpoints['completions'], c: Context, signal: AbortSignal) {
+type Ask = Endpoints['chat' | 'completions' | 'responses'];
+
+async function replyTo(ask: Ask, c: Context, signal: AbortSignal) {
   return ask(await bodyOf(c), { signal });
 }
 

@@ -19,6 +19,15 @@ export function eventStream(
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const event = (data: string) => encoder.encode(`data: ${data}\n\n`);
+  // Responses name their events, and the last of them is the end.
+  let isNamed = false;
+  const chunk = (value: unknown) => {
+    const name = nameOf(value);
+    isNamed = name !== undefined;
+    return isNamed
+      ? encoder.encode(`event: ${name}\ndata: ${JSON.stringify(value)}\n\n`)
+      : event(JSON.stringify(value));
+  };
   const chunks = stream[Symbol.asyncIterator]();
   let isLeft = false;
   return new ReadableStream(
@@ -27,9 +36,9 @@ export function eventStream(
         try {
           const { done, value } = await chunks.next();
           if (isLeft) return;
-          if (!done) return controller.enqueue(event(JSON.stringify(value)));
+          if (!done) return controller.enqueue(chunk(value));
           if (shutdown.aborted) throw shutdown.reason;
-          controller.enqueue(event('[DONE]'));
+          if (!isNamed) controller.enqueue(event('[DONE]'));
         } catch (error) {
           if (isLeft) return;
           controller.enqueue(event(JSON.stringify(failure(error))));
@@ -45,4 +54,10 @@ export function eventStream(
     },
     { highWaterMark: 0 },
   );
+}
+
+function nameOf(value: unknown): string | undefined {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+    ? value.type
+    : undefined;
 }

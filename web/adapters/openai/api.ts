@@ -3,5 +3,6 @@ export type { Create, MakeClient, OpenAIClient } from './client.js';
 export type * from './conversation-types.js';
 export type { OpenAIOptions, RequestOptions } from './endpoints.js';
 export { OpenAIError, type OpenAIErrorBody } from './errors.js';
+export type * from './responses/types.js';
 export { OpenAIStream } from './stream.js';
 export type * from './types.js';

@@ -3,6 +3,7 @@ import type { RWKV } from '../../page/load.js';
 import type { Model } from '../../page/model.js';
 import type { ModelSource } from '../../page/places.js';
 import { type Answer, createEndpoints, type OpenAIOptions, type RequestOptions } from './endpoints.js';
+import type { ModelResponse, ResponseEvent, ResponseParams } from './responses/types.js';
 import type { OpenAIStream } from './stream.js';
 import type {
   ChatCompletion,
@@ -37,6 +38,10 @@ export interface OpenAIClient {
   readonly completions: {
     readonly create: Create<CompletionParams, TextCompletion, TextCompletionChunk>;
   };
+  /** Nothing is stored: each request brings its whole conversation. */
+  readonly responses: {
+    readonly create: Create<ResponseParams, ModelResponse, ResponseEvent>;
+  };
   readonly models: {
     /** The one model; what it resolves to can also be looped over. */
     list(options?: RequestOptions): Promise<OpenAIModelList & AsyncIterable<OpenAIModel>>;
@@ -57,6 +62,7 @@ export function clientMaker(load: RWKV['load']): MakeClient {
     return {
       chat: { completions: { create: typed(endpoints.chat) } },
       completions: { create: typed(endpoints.completions) },
+      responses: { create: typed(endpoints.responses) },
       models: {
         async list(options) {
           const list = await endpoints.list(options);

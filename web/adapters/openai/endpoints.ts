@@ -7,10 +7,13 @@ import { integer } from '../../page/rules.js';
 import { withRecommended } from '../../page/sampling.js';
 import { unexpected } from '../../shared/errors.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
-import { invalidRequest, toOpenAIError } from './errors.js';
+import { invalidRequest, type OpenAIError, toOpenAIError } from './errors.js';
 import { randomId } from './ids.js';
 import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './replies.js';
 import { chatJob, completionJob, type Job, type ReadyJob } from './requests.js';
+import { responseJob } from './responses/requests.js';
+import { responseStyle } from './responses/style.js';
+import type { ModelResponse, ResponseEvent } from './responses/types.js';
 import { type Happening, run } from './run.js';
 import { Slots } from './slots.js';
 import { OpenAIStream } from './stream.js';
@@ -53,6 +56,7 @@ export type Answer<Whole, Chunk> = (
 export interface Endpoints {
   readonly chat: Answer<ChatCompletion, ChatCompletionChunk>;
   readonly completions: Answer<TextCompletion, TextCompletionChunk>;
+  readonly responses: Answer<ModelResponse, ResponseEvent>;
   list(options?: RequestOptions): Promise<OpenAIModelList>;
   retrieve(name: string, options?: RequestOptions): Promise<OpenAIModel>;
   /** Loads the model if it is not there. @throws RwkvError as `RWKV.load` */
@@ -131,7 +135,8 @@ export function createEndpoints(
         await happenings.return();
       };
       const chunks = chunksOf(style, head, job, first, happenings);
-      return new OpenAIStream(told(chunks, controller.signal, leave, failure), controller, leave);
+      const toldChunks = told(chunks, controller.signal, leave, failure, style.failed);
+      return new OpenAIStream(toldChunks, controller, leave);
     } catch (error) {
       forget();
       throw signal?.aborted ? signal.reason : failure(error);
@@ -151,6 +156,10 @@ export function createEndpoints(
         checked(() => completionJob(body, defaults)),
         options,
       ),
+    responses: async (body, options = {}) => {
+      const { ready, echo } = checked(() => responseJob(body, defaults));
+      return answer(responseStyle(echo), ready, options);
+    },
     async list({ signal } = {}) {
       return { object: 'list', data: [described(await lazy.get(signal ?? undefined))] };
     },
@@ -190,18 +199,21 @@ async function* told<Chunk>(
   chunks: AsyncIterable<Chunk>,
   signal: AbortSignal,
   leave: () => Promise<void>,
-  failure: (error: unknown) => Error,
+  failure: (error: unknown) => OpenAIError,
+  failed: Style<unknown, Chunk>['failed'],
 ): AsyncGenerator<Chunk, void, undefined> {
   try {
     yield* chunks;
   } catch (error) {
-    if (!signal.aborted) throw failure(error);
+    if (signal.aborted) return;
+    if (!failed) throw failure(error);
+    yield* failed(failure(error));
   } finally {
     await leave();
   }
 }
 
-function checked(job: () => ReadyJob): ReadyJob {
+function checked<T>(job: () => T): T {
   try {
     return job();
   } catch (error) {

@@ -1,26 +1,26 @@
 // The messages of a chat as clients send them back: with the calls of earlier replies and what they gave, in today's form and the older one.
 import { oneOf } from '../../page/rules.js';
 import type { ToolCall, Turn } from '../shared/tools.js';
-import { invalidRequest } from './errors.js';
+import { invalidRequest, type OpenAIError } from './errors.js';
 import { anyObject, anyText, either, Fields, listOf, someText } from './fields.js';
 
 const roles = oneOf('system', 'developer', 'user', 'assistant', 'tool', 'function');
 const contents = either(anyText, listOf(anyObject, 0, Infinity, 'a list of parts'));
-const calls = listOf(anyObject, 0, Infinity, 'a list of tool calls');
+const callLists = listOf(anyObject, 0, Infinity, 'a list of tool calls');
 
 /** @throws OpenAIError */
 export function readMessages(messages: readonly object[]): Turn[] {
   const turns = messages.map(readMessage);
   const last = turns.at(-1);
-  if (last?.role === 'assistant' && last.calls?.length) {
-    const at = `messages[${turns.length - 1}].tool_calls`;
-    throw invalidRequest(
-      `'${at}': expected what they gave behind it, as messages of the role 'tool'`,
-      at,
-      'invalid_value',
-    );
-  }
+  if (last?.role === 'assistant' && last.calls?.length)
+    throw unanswered(`messages[${turns.length - 1}].tool_calls`, 'tool');
   return turns;
+}
+
+/** The error for calls that end a conversation. */
+export function unanswered(at: string, expected: string): OpenAIError {
+  const message = `'${at}': expected what it gave behind it, as '${expected}'`;
+  return invalidRequest(message, at, 'invalid_value');
 }
 
 function readMessage(message: object, i: number): Turn {
@@ -30,27 +30,34 @@ function readMessage(message: object, i: number): Turn {
   fields.ignore('name', 'annotations');
   if (role === 'tool' || role === 'function') {
     const id = fields.take('tool_call_id', anyText);
-    const content = readContent(fields, message, path);
+    const content = readSaid(fields, message, path);
     fields.end();
     return { role: 'tool', id, content };
   }
-  const isReply = role === 'assistant';
-  const made = isReply ? readCalls(fields, path) : [];
-  const refusal = isReply ? (fields.take('refusal', anyText) ?? '') : '';
-  if (isReply) fields.ignore('audio', 'reasoning', 'reasoning_content');
-  const content = readContent(fields, isReply ? { content: null } : message, path) || refusal;
+  const turn = role === 'assistant' ? readReply(fields, path) : { content: readSaid(fields, message, path) };
   fields.end();
-  return { role: role === 'developer' ? 'system' : role, content, calls: made };
+  return { role: role === 'developer' ? 'system' : role, ...turn };
 }
 
-/** The text of a message; a null is no text. @throws OpenAIError, naming the part that is none */
-export function readContent(fields: Fields, message: object, path: string): string {
-  const content =
-    'content' in message && message.content === null
-      ? fields.take('content', contents)
-      : fields.require('content', contents);
-  if (content === undefined || typeof content === 'string') return content ?? '';
-  return content.map((part, k) => readPart(part, `${path}.content[${k}]`)).join('');
+// A reply may only call, or only refuse. Thoughts are not read again: models are trained without earlier ones.
+function readReply(fields: Fields, path: string) {
+  fields.ignore('audio', 'reasoning', 'reasoning_content');
+  const calls = readCalls(fields, path);
+  const refusal = fields.take('refusal', anyText) ?? '';
+  const said = fields.take('content', contents) === undefined ? '' : readText(fields, 'content', path);
+  return { content: said || refusal, calls };
+}
+
+// A null is no text.
+function readSaid(fields: Fields, message: object, path: string): string {
+  return 'content' in message && message.content === null ? '' : readText(fields, 'content', path);
+}
+
+/** A text or a list of parts. @throws OpenAIError, naming the part that is no text */
+export function readText(fields: Fields, name: string, path: string): string {
+  const content = fields.require(name, contents);
+  if (typeof content === 'string') return content;
+  return content.map((part, k) => readPart(part, `${path}.${name}[${k}]`)).join('');
 }
 
 function readPart(part: object, path: string): string {
@@ -70,7 +77,7 @@ function readPart(part: object, path: string): string {
 }
 
 function readCalls(fields: Fields, path: string): ToolCall[] {
-  const made = (fields.take('tool_calls', calls) ?? []).map((call, k): ToolCall => {
+  const made = (fields.take('tool_calls', callLists) ?? []).map((call, k): ToolCall => {
     const at = `${path}.tool_calls[${k}]`;
     const own = new Fields(at, call);
     own.take('type', oneOf('function'));

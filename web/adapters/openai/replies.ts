@@ -1,5 +1,6 @@
 // What happens on the model -> the answers of OpenAI's API, whole or chunk by chunk.
 import type { OpenAIToolCall } from './conversation-types.js';
+import type { OpenAIError } from './errors.js';
 import { randomId } from './ids.js';
 import type { Happening, Token } from './run.js';
 import type {
@@ -31,6 +32,8 @@ export interface Style<Whole, Chunk> {
   /** The last chunk, of those who asked for the usage, and `null` for the others before it. */
   withUsage(chunk: Chunk, usage: Usage | null): Chunk;
   whole(head: ReplyHead, choices: readonly Choice[], usage: Usage, tellsLogprobs: boolean): Whole;
+  /** What tells of a failure in a stream that has begun; without it the stream throws. */
+  failed?(error: OpenAIError): Chunk[];
 }
 
 /** A choice that has ended. */
@@ -177,14 +180,16 @@ function deltaOf(happening: Exclude<Happening, { kind: 'usage' }>): Delta {
 }
 
 function chatLogprobs(tokens: readonly Token[]): ChatLogprobs {
+  return { content: chatTokens(tokens), refusal: null };
+}
+
+/** Log probabilities of tokens of a text. */
+export function chatTokens(tokens: readonly Token[]): (ChatToken & { top_logprobs: ChatToken[] })[] {
   const told = (text: string, logprob: number): ChatToken => ({ token: text, logprob, bytes: bytesOf(text) });
-  return {
-    content: tokens.map(({ text, logprob, top }) => ({
-      ...told(text, logprob ?? 0),
-      top_logprobs: (top ?? []).map((other) => told(other.text, other.logprob)),
-    })),
-    refusal: null,
-  };
+  return tokens.map(({ text, logprob, top }) => ({
+    ...told(text, logprob ?? 0),
+    top_logprobs: (top ?? []).map((other) => told(other.text, other.logprob)),
+  }));
 }
 
 function completionLogprobs(tokens: readonly Token[], start: number): CompletionLogprobs {

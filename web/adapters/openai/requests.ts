@@ -43,7 +43,8 @@ type OwnOption = 'topK' | 'minP' | 'typicalP' | 'penaltyDecay';
 
 const mostTexts = 128;
 const tokenId = integer(0, 2 ** 31 - 1);
-const maxTokens = (least: number) => integer(least, Number.MAX_SAFE_INTEGER);
+/** How many tokens there may be. */
+export const maxTokens = (least: number) => integer(least, Number.MAX_SAFE_INTEGER);
 const seedRule = integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 const textList = listOf(anyText, 1, mostTexts, 'texts');
 const tokenList = listOf(tokenId, 1, Infinity, 'token ids');
@@ -174,7 +175,8 @@ export function completionJob(body: unknown, defaults: GenerateOptions): ReadyJo
   return () => ({ ...common, ...plain, prompts: list, echo, topLogprobs });
 }
 
-function readCommon(fields: Fields, most: Rule<number>, defaults: GenerateOptions) {
+/** What all endpoints that generate have in common. @throws OpenAIError */
+export function readCommon(fields: Fields, most: Rule<number>, defaults: GenerateOptions) {
   fields.ignore(...ignored);
   fields.take('model', anyText);
   const stream = fields.take('stream', boolean) ?? false;
@@ -206,7 +208,7 @@ function readCommon(fields: Fields, most: Rule<number>, defaults: GenerateOption
 }
 
 // The JSON schema that the reply has to keep; `undefined`: any text.
-export function readFormat(format: Fields | undefined): object | undefined {
+function readFormat(format: Fields | undefined): object | undefined {
   if (!format) return undefined;
   const type = format.require('type', oneOf('text', 'json_object', 'json_schema'));
   if (type !== 'json_schema') {
