@@ -174,7 +174,7 @@ describe('generateText', () => {
     expect(await ask(AbortSignal.timeout(50))).toMatchObject({ name: 'TimeoutError' });
   });
 
-  test('warns of tools and files, and leaves them out', async () => {
+  test('warns of tools of providers and of files, and leaves them out', async () => {
     const result = await rwkv(model).doGenerate({
       prompt: [
         {
@@ -185,13 +185,13 @@ describe('generateText', () => {
           ],
         },
       ],
-      tools: [{ type: 'function', name: 'weather', inputSchema: { type: 'object' } }],
+      tools: [{ type: 'provider', id: 'them.search', name: 'search', args: {} }],
       reasoning: 'high',
       seed: 5,
       maxOutputTokens: 40,
     });
     const features = result.warnings.map((warning) => ('feature' in warning ? warning.feature : ''));
-    expect(features).toEqual(['tools', 'reasoning', 'file parts']);
+    expect(features).toEqual(['the tool search', 'reasoning', 'file parts']);
     expect(result.content).toEqual([
       { type: 'text', text: (await completed(start, { seed: 5, maxTokens: 40 })).text },
     ]);

@@ -127,7 +127,7 @@ describe('a response', () => {
   });
 
   test('has thoughts, text and calls as items', async () => {
-    const model = await sayer('k', '>Hm', '.', '</think>\nLet', ' me see.', '\n**Tool Call:**', '`');
+    const model = await sayer('k', '>Hm', '.', '</think>\n', 'Let', ' me see.', '\n**Tool Call:**', '`');
     const thinker = openai(model, { chat: { template: 'g1', think: true } });
     const { whole, kinds } = await responseOf({ input, tools: [light], temperature: 0 }, thinker);
     expect(whole.output).toMatchObject([

@@ -196,6 +196,17 @@ describe('a model that may call', () => {
     await model.dispose();
   });
 
+  test('may think of calls without making them', async () => {
+    const model = await sayer('k', '>\nA **Tool Call:**', '?', '</think>\n', 'No.');
+    const chat = openai(model, { chat: { template: 'g1', think: true } });
+    expect(await replyOf(free, chat)).toMatchObject({
+      content: 'No.',
+      thinking: 'A **Tool Call:**?',
+      calls: [],
+    });
+    await model.dispose();
+  });
+
   test('calls or answers in the form that is asked for', async () => {
     const response_format = {
       type: 'json_schema',

@@ -21,7 +21,8 @@ export type { ModelOrSource } from './shared/lazy-model.js';
  * ```
  *
  * The model is loaded by the first request, once. Options that the SDK does not know go into
- * `providerOptions: { rwkv: { minP: 0.05 } }`. Tools and files are left out with a warning; `reasoning` is for G1 models.
+ * `providerOptions: { rwkv: { minP: 0.05 } }`. Files are left out with a warning; `reasoning` is for
+ * G1 models.
  *
  * @param model - a model, or where to load it from as for `RWKV.load`; nothing: the embedded storyteller model
  * @throws RwkvError `invalid-argument`

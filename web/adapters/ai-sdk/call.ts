@@ -1,15 +1,18 @@
 // From a call of the AI SDK to what is asked of a session, with warnings of what a text model cannot do.
-import type { ChatMessage } from '../../page/chat/messages.js';
-import { ReplyReader } from '../../page/chat/reply.js';
+import { blankBehind, ReplyReader } from '../../page/chat/reply.js';
 import { type ThinkMode, type TranscriptFormat, templateFor } from '../../page/chat/template.js';
 import { Transcript } from '../../page/chat/transcript.js';
 import type { GenerateOptions } from '../../page/options.js';
-import type { CallOptions, Message, Prompt, Warning } from './types.js';
+import type { ReplyPlan } from '../shared/replying.js';
+import { asMessages } from '../shared/tools.js';
+import { turnsOf } from './prompt.js';
+import { readTools } from './tools.js';
+import type { CallOptions, Warn, Warning } from './types.js';
 
 /** A call, ready to be made. */
 export interface Call {
   readonly prompt: string;
-  readonly options: GenerateOptions;
+  readonly plan: ReplyPlan;
   readonly reader: ReplyReader;
   readonly warnings: Warning[];
 }
@@ -42,32 +45,40 @@ export function prepareCall(
   defaults: GenerateOptions,
 ): Call {
   const warnings: Warning[] = [];
-  const warn = (feature: string, details: string) => warnings.push({ type: 'unsupported', feature, details });
-  if (call.tools?.length) warn('tools', 'RWKV models call no tools');
+  const warn: Warn = (feature, details) => warnings.push({ type: 'unsupported', feature, details });
+  const { told, use } = readTools(call, warn);
   const schema = call.responseFormat?.type === 'json' ? (call.responseFormat.schema ?? true) : undefined;
   const isStructured = schema !== undefined;
   const template = format.template ?? templateFor({ name: model });
   const transcript = new Transcript(thinking(call.reasoning, { ...format, template }, warn));
-  const { prompt, stops } = transcript.written(turnsOf(call.prompt, warn), isStructured);
+  const messages = asMessages(turnsOf(call.prompt, warn), told);
+  const written = transcript.written(messages, isStructured || use?.isForced);
+  const { prompt, opening, isThinking } = written;
+  const stops = isStructured ? [] : transcript.stops;
   return {
     prompt,
-    reader: new ReplyReader(prompt, isStructured ? 'none' : template),
+    reader: new ReplyReader(prompt, isStructured && !isThinking ? 'none' : template),
     warnings,
-    options: {
-      ...defaults,
-      ...given({
-        maxTokens: call.maxOutputTokens,
-        temperature: call.temperature,
-        topP: call.topP,
-        topK: call.topK,
-        presencePenalty: call.presencePenalty,
-        frequencyPenalty: call.frequencyPenalty,
-        seed: call.seed,
-      }),
-      ...call.providerOptions?.[providerKey],
-      ...(isStructured && { jsonSchema: schema }),
-      stop: [...stops, ...listOf(defaults.stop), ...(call.stopSequences ?? [])],
-      signal: call.abortSignal,
+    plan: {
+      tools: use,
+      isThinking,
+      blank: blankBehind(opening),
+      options: {
+        ...defaults,
+        ...given({
+          maxTokens: call.maxOutputTokens,
+          temperature: call.temperature,
+          topP: call.topP,
+          topK: call.topK,
+          presencePenalty: call.presencePenalty,
+          frequencyPenalty: call.frequencyPenalty,
+          seed: call.seed,
+        }),
+        ...call.providerOptions?.[providerKey],
+        ...(isStructured && { jsonSchema: schema }),
+        stop: [...stops, ...listOf(defaults.stop), ...(call.stopSequences ?? [])],
+        signal: call.abortSignal,
+      },
     },
   };
 }
@@ -76,39 +87,13 @@ export function prepareCall(
 function thinking(
   reasoning: Reasoning = 'provider-default',
   format: TranscriptFormat,
-  warn: (feature: string, details: string) => void,
+  warn: Warn,
 ): TranscriptFormat {
   if (reasoning === 'provider-default') return format;
   const think = thinkModes[reasoning];
   if (format.template === 'g1') return { ...format, think };
   if (think !== false) warn('reasoning', "only models with the template 'g1' think");
   return format;
-}
-
-function turnsOf(prompt: Prompt, warn: (feature: string, details: string) => void): ChatMessage[] {
-  return prompt.flatMap((message) => {
-    if (message.role !== 'tool') return { role: message.role, content: textOf(message, warn) };
-    warn('tool messages', 'RWKV models call no tools: the message is left out');
-    return [];
-  });
-}
-
-// Thoughts are not read again: models are trained without those of earlier replies.
-function textOf(
-  { content }: Exclude<Message, { role: 'tool' }>,
-  warn: (feature: string, details: string) => void,
-): string {
-  if (typeof content === 'string') return content;
-  let text = '';
-  for (const part of content) {
-    if (part.type === 'text') text += part.text;
-    else if (part.type === 'file' && part.data.type === 'text') text += part.data.text;
-    else if (part.type !== 'reasoning') {
-      const what = part.type === 'file' ? `a file of type ${part.mediaType}` : `a part of type ${part.type}`;
-      warn(`${part.type} parts`, `RWKV models read text: ${what} is left out`);
-    }
-  }
-  return text;
 }
 
 function listOf(stop: GenerateOptions['stop'] = []): readonly string[] {

@@ -3,7 +3,8 @@
 import type { ChatTransport, UIMessage, UIMessageChunk } from 'ai';
 import { RwkvError, sentence, unexpected } from '../../shared/errors.js';
 import { isRequest } from '../../shared/realms.js';
-import type { CallOptions, LanguageModelV4, Message, Prompt, StreamPart } from './types.js';
+import type { CallOptions, LanguageModelV4, Prompt, StreamPart } from './types.js';
+import { readMessage } from './ui-messages.js';
 
 /** Settings of each request, such as `{ maxOutputTokens: 200, temperature: 0.8 }`. */
 export type RequestSettings = Omit<CallOptions, 'prompt' | 'abortSignal'>;
@@ -52,7 +53,7 @@ export function rwkvTransport<Message extends UIMessage = UIMessage>(
 ): ChatTransport<Message> {
   return {
     sendMessages: async ({ messages, abortSignal }) =>
-      chunksOf(model, messages.map(readMessage), settings, abortSignal),
+      chunksOf(model, messages.flatMap(readMessage), settings, abortSignal),
     reconnectToStream: async () => null,
   };
 }
@@ -93,12 +94,31 @@ function chunkOf(part: StreamPart): UIMessageChunk[] {
     case 'text-delta':
     case 'reasoning-delta':
       return [{ type: part.type, id: part.id, delta: part.delta }];
+    case 'tool-input-start':
+      return [{ type: part.type, toolCallId: part.id, toolName: part.toolName }];
+    case 'tool-input-delta':
+      return [{ type: part.type, toolCallId: part.id, inputTextDelta: part.delta }];
+    case 'tool-call':
+      return [inputOf(part)];
     case 'error':
       return [{ type: 'error', errorText: sentence(part.error) }];
     case 'finish':
       return [{ type: 'finish-step' }, { type: 'finish', finishReason: part.finishReason.unified }];
     default:
       return [];
+  }
+}
+
+// A call that was cut short is no JSON.
+function inputOf({
+  toolCallId,
+  toolName,
+  input,
+}: Extract<StreamPart, { type: 'tool-call' }>): UIMessageChunk {
+  try {
+    return { type: 'tool-input-available', toolCallId, toolName, input: JSON.parse(input) };
+  } catch (error) {
+    return { type: 'tool-input-error', toolCallId, toolName, input, errorText: sentence(error) };
   }
 }
 
@@ -130,36 +150,7 @@ function readBody(body: unknown): Prompt {
   if (typeof fields === 'object' && fields !== null) {
     if ('prompt' in fields && typeof fields.prompt === 'string')
       return [{ role: 'user', content: [{ type: 'text', text: fields.prompt }] }];
-    if ('messages' in fields && Array.isArray(fields.messages)) return fields.messages.map(readMessage);
+    if ('messages' in fields && Array.isArray(fields.messages)) return fields.messages.flatMap(readMessage);
   }
   throw unexpected('the body', "'prompt', a text, or 'messages', a list of messages", fields);
-}
-
-// Messages may come from JSON: what the types promise is checked.
-function readMessage(message: unknown, i: number): Message {
-  const at = `messages[${i}]`;
-  if (!isRecord(message) || !Array.isArray(message.parts))
-    throw unexpected(at, 'a message with role and parts', message);
-  const text = message.parts.map((part: unknown, k) => readPart(part, `${at}.parts[${k}]`)).join('');
-  const content = [{ type: 'text' as const, text }];
-  switch (message.role) {
-    case 'system':
-      return { role: 'system', content: text };
-    case 'user':
-    case 'assistant':
-      return { role: message.role, content };
-    default:
-      throw unexpected(`${at}.role`, "'system', 'user' or 'assistant'", message.role);
-  }
-}
-
-// A file would be missed; thoughts, borders of steps and data of the page are not for the model.
-function readPart(part: unknown, at: string): string {
-  if (!isRecord(part)) throw unexpected(at, 'a part', part);
-  if (part.type === 'file') throw unexpected(at, 'a text', 'a file');
-  return part.type === 'text' && typeof part.text === 'string' ? part.text : '';
-}
-
-function isRecord(value: unknown): value is Record<'role' | 'parts' | 'type' | 'text', unknown> {
-  return typeof value === 'object' && value !== null;
 }

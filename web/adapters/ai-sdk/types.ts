@@ -14,3 +14,6 @@ export type Usage = GenerateResult['usage'];
 export type FinishReason = GenerateResult['finishReason'];
 export type Prompt = CallOptions['prompt'];
 export type Message = Prompt[number];
+
+/** Hears of what is left out. */
+export type Warn = (feature: string, details: string) => void;

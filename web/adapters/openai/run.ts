@@ -127,10 +127,7 @@ async function* choose(
     thinking: stops.thinking.push(thinking),
     answer: stops.answer.push(answer),
   });
-  let isWhole = false;
   const rest = (): Happening[] => {
-    if (isWhole) return [];
-    isWhole = true;
     const { thinking, answer } = push(reader.rest());
     return told(answer.text + stops.answer.rest(), thinking.text + stops.thinking.rest());
   };

@@ -84,7 +84,9 @@ export function checkSampling(options: LanguageModelCreateCoreOptions, defaults:
 export function unsupportedIn(options: LanguageModelCreateCoreOptions): string | undefined {
   const { expectedInputs = [], expectedOutputs = [], tools = [] } = options;
   const expected = [...typesOf(expectedInputs, 'read'), ...typesOf(expectedOutputs, 'write')];
-  return [...tools].length > 0 ? 'RWKV models call no tools' : expected[0];
+  return [...tools].length > 0
+    ? 'tools are not supported here: rwkv-wasm/openai and rwkv-wasm/ai-sdk call them'
+    : expected[0];
 }
 
 function typesOf(expected: readonly LanguageModelExpected[], verb: string): string[] {

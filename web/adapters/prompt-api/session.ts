@@ -1,13 +1,15 @@
 // A session of the Prompt API on sessions of the package. Each call works on a fork and replaces the session when it has
 // come to its end: a call that is aborted or fails leaves no trace.
 
-import { ReplyReader } from '../../page/chat/reply.js';
+import { beginsThought, ReplyReader } from '../../page/chat/reply.js';
 import type { Transcript } from '../../page/chat/transcript.js';
+import type { FinishReason } from '../../page/completion.js';
 import { randomSeed } from '../../page/options.js';
 import { Queue } from '../../page/queue.js';
 import type { Session } from '../../page/session.js';
 import { bindMembers } from '../../shared/bind.js';
 import { RwkvError } from '../../shared/errors.js';
+import { replying } from '../shared/replying.js';
 import { link } from '../shared/signals.js';
 import { exception, toException } from './errors.js';
 import { type CheckedPrompt, checkPrompt } from './messages.js';
@@ -198,25 +200,30 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
       seed: (this.#seed + this.#standing.replies) % 2 ** 53,
       signal,
     };
-    const reader = new ReplyReader(begun, constraint ? 'none' : transcript.template);
+    const isThinking = transcript.template === 'g1' && beginsThought(begun);
+    const reader = new ReplyReader(begun, constraint && !isThinking ? 'none' : transcript.template);
     let reply = '';
     const hear = (answer: string) => {
       reply += answer;
       if (answer !== '') deliver(answer);
     };
-    const completion = work.complete(begun, options);
+    const { promptTokens } = await work.append(begun, { signal });
+    const plan = { options, tools: undefined, isThinking, blank: '' };
+    let [finishReason, tokens]: [FinishReason, number] = ['aborted', promptTokens];
     try {
-      for await (const piece of completion) hear(reader.push(piece).answer);
+      for await (const piece of replying(work, plan)) {
+        if (piece.kind === 'text') hear(reader.push(piece.step.text).answer);
+        if (piece.kind === 'end') [finishReason, tokens] = [piece.reason, promptTokens + piece.tokens];
+      }
     } catch (error) {
       const isOfConstraint = error instanceof RwkvError && /jsonSchema|grammar/.test(error.message);
       if (!constraint || !isOfConstraint) throw error;
       throw exception('NotSupportedError', `the responseConstraint cannot be kept: ${error.message}`, error);
     }
     hear(reader.rest().answer);
-    const { finishReason, usage } = await completion.result;
     if (constraint && !constraint.isKeptBy(reply)) throw unfinished(finishReason);
     const isWhole = !(transcript.isPlain && finishReason === 'length');
-    return { text: transcript.replied(prefix ?? '', reply), tokens: usage.totalTokens, isWhole };
+    return { text: transcript.replied(prefix ?? '', reply), tokens, isWhole };
   }
 
   /** Reads what is not read yet and the turns of a prompt. Tells where the session then stands. */

@@ -125,32 +125,30 @@ export async function* replying(
     return 'stop';
   }
 
+  const ends = typeof stop === 'string' ? [stop] : stop;
   let before = '';
-  let reason: FinishReason;
-  if (isThinking && (isRuled || tools?.isForced)) {
-    const steps = generate('', { ...telling, stop: thoughtEnds });
+  if (isThinking && (isRuled || tools)) {
+    const steps = generate('', { ...telling, stop: [thoughtEnds, ...ends] });
     yield* text(steps);
     const thought = await counted(steps);
-    if (thought.stop === undefined) return yield end(thought.finishReason);
+    if (thought.stop !== thoughtEnds) return yield end(thought.finishReason);
     before = `${thought.text}${thoughtEnds}\n`;
     await session.rewind(); // the last token may hold more than the mark
     yield { kind: 'text', step: { token: -1, text: `${thoughtEnds}\n` } };
   }
-  const lead = before || blank;
-  if (tools && (tools.isForced || (isRuled && (await isCallNext(before))))) {
-    reason = yield* calls(tools, lead);
-  } else {
-    const stops = [...(typeof stop === 'string' ? [stop] : stop), ...(tools && !isRuled ? marks : [])];
-    const steps = generate(before, { ...telling, ...ruling, stop: stops });
-    yield* text(steps);
-    const said = await counted(steps);
-    reason = said.finishReason;
-    if (tools && said.stop !== undefined && marks.includes(said.stop)) {
-      await session.rewind();
-      reason = yield* calls(tools, said.text.trim() === '' ? said.text || blank : `${said.text}\n`);
-    }
-  }
-  yield end(reason);
+  if (tools && (tools.isForced || (isRuled && (await isCallNext(before)))))
+    return yield end(yield* calls(tools, before || blank));
+  const steps = generate(before, {
+    ...telling,
+    ...ruling,
+    stop: [...ends, ...(tools && !isRuled ? marks : [])],
+  });
+  yield* text(steps);
+  const said = await counted(steps);
+  if (!tools || said.stop === undefined || !marks.includes(said.stop)) return yield end(said.finishReason);
+  await session.rewind();
+  const lead = before + said.text;
+  yield end(yield* calls(tools, said.text.trim() === '' ? lead || blank : `${lead}\n`));
 }
 
 // The rest of a name, and the quotation mark behind it.

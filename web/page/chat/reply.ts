@@ -100,7 +100,9 @@ export class ReplyReader {
 
   /** What is held back, when nothing more comes. */
   rest(): ReplyPart {
-    return this.#part(this.#beginning ?? this.#thought.rest());
+    const held = this.#beginning ?? this.#thought.rest();
+    if (this.#beginning !== undefined) this.#beginning = '';
+    return this.#part(held);
   }
 
   #part(text: string): ReplyPart {
