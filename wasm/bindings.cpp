@@ -143,8 +143,8 @@ val sample(JsSession& js, val allowed) {
   return result;
 }
 
-val start_scoring(const LoadedModel& loaded, val ids) {
-  return val(std::make_unique<Scoring>(loaded.model, tokens_of(ids)));
+val start_scoring(const LoadedModel& loaded, val ids, int top) {
+  return val(std::make_unique<Scoring>(loaded.model, tokens_of(ids), top));
 }
 
 val start_pooling(const LoadedModel& loaded, val ids) {

@@ -14,6 +14,7 @@ export type {
   LoadOptions,
   ReadOptions,
   SaveOptions,
+  ScoreOptions,
   SessionOptions,
   StoreOptions,
 } from './page/options.js';
@@ -22,6 +23,7 @@ export { type Preset, presets } from './page/presets.js';
 export type { Score, ScoredToken } from './page/score.js';
 export type { Session } from './page/session.js';
 export type { Store, StoredFile, StoreUsage } from './page/store.js';
+export type { Vocabulary } from './page/vocabulary.js';
 export { RwkvError, type RwkvErrorCode } from './shared/errors.js';
 export type {
   Build,

@@ -7,21 +7,21 @@
 
 namespace rwkv {
 
-Scoring::Scoring(const Model& model, std::vector<Token> tokens)
-    : model_(model), tokens_(std::move(tokens)), state_(model.config, model.initial_state) {
-  read_.push_back(kEndOfText);
-  if (!tokens_.empty()) read_.insert(read_.end(), tokens_.begin(), tokens_.end() - 1);
-}
+Scoring::Scoring(const Model& model, std::vector<Token> tokens, int top)
+    : model_(model), tokens_(std::move(tokens)), top_(top), state_(model.config, model.initial_state) {}
 
 void Scoring::next(Arena& arena) {
   const ArenaScope scope(arena);
-  const size_t done = log_probabilities_.size(), count = std::min(tokens_.size() - done, size_t(kChunk));
-  const Rows logits = arena.rows(int(count), model_.config.vocabulary);
-  const Slice slice{&state_, {read_.data() + done, count}, Slice::Logits::kAll, logits.data};
+  const size_t count = std::min(tokens_.size() - 1 - done_, size_t(kChunk));
+  const Rows rows = arena.rows(int(count), model_.config.vocabulary);
+  const Slice slice{&state_, {tokens_.data() + done_, count}, Slice::Logits::kAll, rows.data};
   forward(model_, {&slice, 1}, arena);
-  for (size_t i = 0; i < count; ++i)
-    log_probabilities_.push_back(
-        log_probability({logits.row(int(i)), size_t(logits.width)}, tokens_[done + i]));
+  for (int i = 0; i < rows.count; ++i) {
+    const std::span<const float> logits{rows.row(i), size_t(rows.width)};
+    log_probabilities_.push_back(log_probability(logits, tokens_[++done_]));
+    for (const auto& [token, value] : top_log_probabilities(logits, top_))
+      log_probabilities_.insert(log_probabilities_.end(), {float(token), value});
+  }
 }
 
 Pooling::Pooling(const Model& model, std::vector<Token> tokens)

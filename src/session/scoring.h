@@ -8,21 +8,24 @@
 
 namespace rwkv {
 
-// ln p(token | end of text, the tokens before it) for every token of a text.
+// ln p(token | the tokens before it) for every token of a text but the first, and the `top` likeliest in its place.
 class Scoring {
  public:
   // The model must outlive it. REQUIRES: ids in [0, V).
-  Scoring(const Model& model, std::vector<Token> tokens);
-  bool is_done() const { return log_probabilities_.size() == tokens_.size(); }
+  Scoring(const Model& model, std::vector<Token> tokens, int top = 0);
+  bool is_done() const { return done_ + 1 >= tokens_.size(); }
   // Reads the next chunk, with kChunk V floats of scratch memory. REQUIRES: !is_done().
   void next(Arena& arena);
-  // Of the tokens that are done.
+  // (tokens that are done, 1 + 2 min(top, V)): a token's log probability, then id and log probability of the likeliest, likeliest
+  // first. Ids are floats too: V < 2^24.
   const std::vector<float>& log_probabilities() const { return log_probabilities_; }
 
  private:
   const Model& model_;
-  std::vector<Token> tokens_, read_;  // read_: what the model gets, one place later
+  std::vector<Token> tokens_;
+  int top_;
   State state_;
+  size_t done_ = 0;
   std::vector<float> log_probabilities_;
 };
 

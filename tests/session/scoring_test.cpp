@@ -1,5 +1,6 @@
 #include "session/scoring.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/oracle.h"
@@ -7,25 +8,34 @@
 
 namespace rwkv {
 
-TEST_CASE("a text's log probabilities are those of its logits, chunk after chunk") {
+TEST_CASE(
+    "a text's log probabilities are those of its logits, chunk after chunk, with the likeliest in each "
+    "place") {
   for (const char* name : kOracles) {
     const Oracle oracle = load_oracle(name);
-    const int V = oracle.model.config.vocabulary;
-    std::vector<Token> read = {kEndOfText};
-    read.insert(read.end(), oracle.tokens.begin(), oracle.tokens.end() - 1);
-    const auto logits = read_all(oracle.model, read, int(read.size()));
-    Scoring scoring(oracle.model, oracle.tokens);
-    Arena arena;
-    int chunks = 0;
-    for (; !scoring.is_done(); ++chunks) scoring.next(arena);
-    CHECK(chunks == 2);
-    REQUIRE(scoring.log_probabilities().size() == oracle.tokens.size());
-    for (size_t i = 0; i < oracle.tokens.size(); ++i)
-      CHECK(scoring.log_probabilities()[i] ==
-            log_probability({logits.data() + i * size_t(V), size_t(V)}, oracle.tokens[i]));
+    const size_t V = size_t(oracle.model.config.vocabulary), T = oracle.tokens.size();
+    const auto logits = read_all(oracle.model, oracle.tokens, int(T));
+    for (const size_t top : {size_t(0), size_t(2), V + 1}) {
+      Scoring scoring(oracle.model, oracle.tokens, int(top));
+      Arena arena;
+      while (!scoring.is_done()) scoring.next(arena);
+      const std::vector<float>& scores = scoring.log_probabilities();
+      const size_t width = 1 + 2 * std::min(top, V);
+      REQUIRE(scores.size() == (T - 1) * width);
+      for (size_t i = 0; i + 1 < T; ++i) {
+        const std::span<const float> row{logits.data() + i * V, V};
+        std::vector<float> expected = {log_probability(row, oracle.tokens[i + 1])};
+        for (const auto& [token, value] : top_log_probabilities(row, int(top))) {
+          expected.push_back(float(token));
+          expected.push_back(value);
+        }
+        CHECK(std::equal(expected.begin(), expected.end(), scores.begin() + ptrdiff_t(i * width)));
+      }
+    }
   }
   const Oracle oracle = load_oracle("v7-bf16");
   CHECK(Scoring(oracle.model, {}).is_done());
+  CHECK(Scoring(oracle.model, {1}).is_done());
 }
 
 TEST_CASE("the pooled vector's product with the head is the mean of all logits") {

@@ -84,6 +84,7 @@ test('options of sessions and of generating', () => {
   session.stream(5);
   // @ts-expect-error a temperature is no text
   session.complete('Once', { temperature: '1' });
+  session.score([1, 2], { after: 'Once', topLogprobs: 3 });
   // @ts-expect-error scores take no sampling options
   session.score('Once', { temperature: 1 });
   // @ts-expect-error misspelt

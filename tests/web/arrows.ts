@@ -84,17 +84,18 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^web\/(page\/(options|rules|sampling|presets|assets|places|host)|storyteller)\.ts$/,
     sees: ['client', 'store', 'shared'],
   },
+  tokenBytes: { files: /^web\/page\/vocabulary\.ts$/, sees: ['client'] },
   stopTexts: { files: /^web\/page\/stop-texts\.ts$/, sees: [] },
   // What is said, how it is written for a model, and what of its text is the reply.
   chat: { files: /^web\/page\/chat\//, sees: ['stopTexts', 'options', 'shared'] },
   grammar: {
     files: /^web\/page\/grammar\//,
-    sees: ['client', 'options', 'shared'],
+    sees: ['client', 'options', 'tokenBytes', 'shared'],
     packages: ['@mlc-ai/web-xgrammar'],
   },
   page: {
     files: /^web\/page\//,
-    sees: ['chat', 'stopTexts', 'grammar', 'client', 'options', 'store', 'shared'],
+    sees: ['chat', 'stopTexts', 'grammar', 'tokenBytes', 'client', 'options', 'store', 'shared'],
   },
   thread: { files: /^web\/worker\/(thread|webassembly\.d)\.ts$/, sees: [] },
   glue: { files: /^web\/wasm\//, sees: [] },
@@ -109,7 +110,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   doors: {
     files: /^web\/(index|node|api)\.ts$/,
-    sees: ['page', 'chat', 'options', 'store', 'nodeStore', 'shared'],
+    sees: ['page', 'chat', 'tokenBytes', 'options', 'store', 'nodeStore', 'shared'],
   },
   workerDoors: {
     files: /^web\/(worker|thread)-(web|node)\.ts$/,
@@ -117,7 +118,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   adapters: {
     files: /^web\/adapters\//,
-    sees: ['doors', 'page', 'chat', 'stopTexts', 'options', 'shared'],
+    sees: ['doors', 'page', 'chat', 'stopTexts', 'tokenBytes', 'options', 'shared'],
     packages: ['ai'],
   },
   commandLine: {

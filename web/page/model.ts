@@ -15,6 +15,7 @@ import {
 } from './options.js';
 import type { ModelSource } from './places.js';
 import { requireTokenizer, Session } from './session.js';
+import { type Vocabulary, vocabularyOf } from './vocabulary.js';
 
 type WithPlace = (
   state: ModelSource,
@@ -75,6 +76,16 @@ export class Model implements AsyncDisposable {
   async detokenize(tokens: ArrayLike<number>): Promise<string> {
     requireTokenizer(this.info, 'detokenize');
     return this.#client.call('detokenize', { tokens: checkTokens('tokens', tokens, this.info.vocabulary) });
+  }
+
+  /**
+   * What each token is: its bytes, which are not always whole characters, and its text.
+   *
+   * @throws RwkvError `no-tokenizer`, `disposed`, `worker-crashed`
+   */
+  async vocabulary(): Promise<Vocabulary> {
+    requireTokenizer(this.info, 'vocabulary');
+    return vocabularyOf(this.#client);
   }
 
   /**

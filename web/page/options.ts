@@ -142,6 +142,14 @@ export interface ReadOptions {
   onProgress?: ((progress: ReadProgress) => void) | undefined;
 }
 
+/** Options of `session.score`. */
+export interface ScoreOptions extends ReadOptions {
+  /** What the text comes after: a text or token ids, at least one token. Default: an end of text, `[0]`. */
+  after?: string | ArrayLike<number> | undefined;
+  /** Tells so many of the likeliest tokens in each place too. 0 to 20. */
+  topLogprobs?: number | undefined;
+}
+
 /** Options of `session.complete`, `session.generate` and `session.stream`. */
 export interface GenerateOptions extends ReadOptions {
   /** At most so many tokens. 0 only reads the prompt. Default 256. */
@@ -203,6 +211,7 @@ const assets = (get: Get): AssetOptions => ({
   wasmUrl: get('wasmUrl', address),
 });
 const seed = integer(0, Number.MAX_SAFE_INTEGER);
+const mostTold = integer(0, 20);
 const usualPrefixCache = 64 * 2 ** 20;
 
 const quantization = oneOf(...quantizations);
@@ -312,6 +321,16 @@ export function checkReadOptions(options: ReadOptions) {
   }));
 }
 
+/** @throws RwkvError `invalid-argument` */
+export function checkScoreOptions(options: ScoreOptions) {
+  return check(options, (get) => ({
+    signal: get('signal', abortSignal),
+    onRead: get('onProgress', hearsReading),
+    after: get('after', either(text, list)) ?? [0],
+    topLogprobs: get('topLogprobs', mostTold),
+  }));
+}
+
 /** What a text must obey: a grammar in EBNF or a JSON schema as JSON. */
 export interface Structure {
   readonly option: 'grammar' | 'jsonSchema';
@@ -362,7 +381,7 @@ export function checkGenerateOptions(
         },
         biasedTokens: Int32Array.from(bias.keys()),
         biases: Float32Array.from(bias.values()),
-        topLogprobs: get('topLogprobs', integer(0, 20)) ?? (logprobs ? 0 : -1),
+        topLogprobs: get('topLogprobs', mostTold) ?? (logprobs ? 0 : -1),
         ...(seedGiven !== undefined && { seed: seedGiven }),
       } satisfies Drawing,
     };

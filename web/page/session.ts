@@ -17,13 +17,16 @@ import {
   checkGenerateOptions,
   checkReadOptions,
   checkSaveOptions,
+  checkScoreOptions,
   checkTokens,
   type GenerateOptions,
   type ReadOptions,
   type SaveOptions,
+  type ScoreOptions,
 } from './options.js';
 import { Queue } from './queue.js';
 import { type Score, scoreOf } from './score.js';
+import { vocabularyOf } from './vocabulary.js';
 
 type CheckedOptions = ReturnType<typeof checkGenerateOptions>;
 
@@ -155,19 +158,24 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * How likely a text is to the model, from a fresh state behind an end of text: the session is not touched and waits for
-   * nobody.
+   * How likely a text is to the model, from a fresh state behind an end of text or what the option `after` says: the session is not
+   * touched and waits for nobody.
    *
+   * @param text - text or token ids (0 to V - 1), which are scored as they are
    * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`; the reason of
    * `signal`
    */
-  async score(text: string, options: ReadOptions = {}): Promise<Score> {
-    const reading = checkReadOptions(options);
-    if (typeof text !== 'string') throw unexpected('text', 'a string', text);
+  async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
+    const { after, topLogprobs, ...reading } = checkScoreOptions(options);
     requireTokenizer(this.#info, 'score');
-    const prompt = this.#checkPrompt(text);
-    const bytes = new TextEncoder().encode(text).length;
-    return scoreOf(await this.#client.call('score', { prompt }, reading), bytes);
+    const [before, prompt] = [this.#checkPrompt(after, 'option after'), this.#checkPrompt(text, 'text')];
+    const reply = await this.#client.call(
+      'score',
+      { before, prompt, topLogprobs: topLogprobs ?? 0 },
+      reading,
+    );
+    const bytes = typeof text === 'string' ? new TextEncoder().encode(text).length : undefined;
+    return scoreOf(reply, await vocabularyOf(this.#client), topLogprobs !== undefined, bytes);
   }
 
   /**
@@ -286,9 +294,9 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  #checkPrompt(prompt: string | ArrayLike<number>): Prompt {
+  #checkPrompt(prompt: string | ArrayLike<number>, name = 'prompt'): Prompt {
     this.#end.signal.throwIfAborted();
-    if (typeof prompt !== 'string') return checkTokens('prompt', prompt, this.#info.vocabulary);
+    if (typeof prompt !== 'string') return checkTokens(name, prompt, this.#info.vocabulary);
     if (prompt !== '') requireTokenizer(this.#info, 'a text prompt');
     return wellFormed(prompt); // it may come back as an echo
   }

@@ -162,14 +162,13 @@ export interface Operations {
     request: Record<never, never>;
     reply: { readonly bytes: Uint8Array; readonly ends: Int32Array };
   };
-  /** The ids of a text, what each is by itself, and its log probability after all before it, from a fresh state. */
+  /**
+   * The ids (T) of a text and their log probabilities after all before them, from a fresh state that reads `before` first, at least
+   * a token. `scores` (T, 1 + 2 K): of each token, then id and log probability of the K likeliest in its place.
+   */
   score: {
-    request: { readonly prompt: Prompt };
-    reply: {
-      readonly tokens: Int32Array;
-      readonly texts: readonly string[];
-      readonly logprobs: Float32Array<ArrayBuffer>;
-    };
+    request: { readonly before: Prompt; readonly prompt: Prompt; readonly topLogprobs: number };
+    reply: { readonly tokens: Int32Array; readonly scores: Float32Array<ArrayBuffer> };
   };
   /** The mean (C) of a text's hidden states, from a fresh state. */
   embed: { request: { readonly prompt: Prompt }; reply: Float32Array<ArrayBuffer> };

@@ -87,11 +87,16 @@ export function createHandlers(
     tokenize: ({ text }) => there().encode(text),
     detokenize: ({ tokens }) => there().model.detokenize(tokens),
     tokenBytes: () => there().model.tokenBytes(),
-    async score({ prompt }, report) {
-      const { model } = there();
-      const tokens = tokensOf(prompt, there());
-      const texts = [...tokens].map((token) => model.detokenize(Int32Array.of(token)));
-      return { tokens, texts, logprobs: await finish(model.score(tokens), tokens.length, report) };
+    async score({ before, prompt, topLogprobs }, report) {
+      const [context, tokens] = [tokensOf(before, there()), tokensOf(prompt, there())];
+      if (context.length === 0)
+        throw new RwkvError('invalid-argument', 'option after: expected at least one token');
+      const all = new Int32Array(context.length + tokens.length);
+      all.set(context);
+      all.set(tokens, context.length);
+      const scores = await finish(there().model.score(all, topLogprobs), all.length, report);
+      const width = scores.length / Math.max(all.length - 1, 1); // the first token comes after nothing
+      return { tokens, scores: scores.slice((context.length - 1) * width) };
     },
     async embed({ prompt }, report) {
       const tokens = tokensOf(prompt, there());

@@ -75,9 +75,12 @@ export interface WasmModel {
     isSeeded: boolean,
     state: WasmSource | null,
   ): Result<WasmSession>;
-  /** A text read chunk by chunk for the log probability of each of its tokens. */
-  score(tokens: Int32Array): WasmReading;
-  /** The same for the mean of its hidden states (C). At least one token. */
+  /**
+   * A text (T) read chunk by chunk for the log probabilities (T - 1, 1 + 2 K) of its tokens but the first: of the token, then id and log
+   * probability of the `top` likeliest, or of all.
+   */
+  score(tokens: Int32Array, top: number): WasmReading;
+  /** A text read chunk by chunk for the mean of its hidden states (C). At least one token. */
   pool(tokens: Int32Array): WasmReading;
   delete(): void;
 }

@@ -3,6 +3,7 @@ import { spell } from '../../shared/byte-level.js';
 import { RwkvError } from '../../shared/errors.js';
 import type { Client } from '../client.js';
 import type { Structure } from '../options.js';
+import { vocabularyOf as tokensOf } from '../vocabulary.js';
 import { checkPatterns, repairClasses } from './character-classes.js';
 import {
   type GrammarLibrary,
@@ -152,10 +153,8 @@ function vocabularyOf(client: Client, size: number): Promise<Vocabulary> {
 // Tokens are bytes, maybe half a character; ids without any are never allowed.
 async function readVocabulary(client: Client, size: number): Promise<Vocabulary> {
   const { library } = await grammarLibrary();
-  const { bytes, ends } = await client.call('tokenBytes', {});
-  const tokens = Array.from({ length: size }, (_, id) =>
-    spell(bytes.subarray(ends[id - 1] ?? 0, ends[id] ?? 0)),
-  );
+  const vocabulary = await tokensOf(client);
+  const tokens = Array.from({ length: size }, (_, id) => spell(vocabulary.bytes(id)));
   const info = await library.TokenizerInfo.createTokenizerInfo(tokens, 'byte_level', false, size, [0]);
   return {
     compiler: await library.GrammarCompiler.createGrammarCompiler(info, false),
