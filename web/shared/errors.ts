@@ -73,6 +73,6 @@ export function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null)
-    return `an object (${value.constructor?.name ?? 'Object'})`;
+    return `an object (${typeof value.constructor === 'function' ? value.constructor.name : 'Object'})`;
   return String(value);
 }

@@ -1,23 +1,28 @@
-// Reads the fields of a JSON body, each by a rule; what nobody asked for is unknown.
+// Reads the fields of a JSON body, each by a rule; what nobody asked for is unknown: an error, or left out and told.
 
-import type { Rule } from '../../page/rules.js';
+import { anything, type Rule } from '../../page/rules.js';
 import { show } from '../../shared/errors.js';
 import { invalidRequest, type OpenAIError } from './errors.js';
+
+export { either } from '../../page/rules.js';
 
 /** The fields of one object of a body. */
 export class Fields {
   readonly #path: string;
-  readonly #given: ReadonlyMap<string, unknown>;
+  readonly #given: Map<string, unknown>;
   readonly #known = new Set<string>();
+  readonly #unknown: Set<string> | undefined;
 
   /**
    * @param path - where the object stands, as `messages[0]`; '' for the body itself
+   * @param unknown - gets the places of unknown fields, which otherwise are errors
    * @throws OpenAIError where it is no object
    */
-  constructor(path: string, value: unknown) {
+  constructor(path: string, value: unknown, unknown?: Set<string>) {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw invalidValue(path, 'an object', value);
     this.#path = path;
+    this.#unknown = unknown;
     // A null is as if it were not there.
     this.#given = new Map(Object.entries(value).filter(([, item]) => item !== null && item !== undefined));
   }
@@ -42,7 +47,12 @@ export class Fields {
   object(name: string): Fields | undefined {
     this.#known.add(name);
     const value = this.#given.get(name);
-    return value === undefined ? undefined : new Fields(this.#at(name), value);
+    return value === undefined ? undefined : this.within(this.#at(name), value);
+  }
+
+  /** The fields of another object of this body. */
+  within(path: string, value: unknown): Fields {
+    return new Fields(path, value, this.#unknown);
   }
 
   /** Fields that change nothing here. */
@@ -50,22 +60,31 @@ export class Fields {
     for (const name of names) this.#known.add(name);
   }
 
-  /** Fields that others have a use for and that cannot be left unheard. */
+  /** Fields whose ways to say nothing (false, '', [], {}) are as if they were not there. */
+  forgive(...names: readonly string[]): void {
+    for (const name of names) if (saysNothing(this.#given.get(name))) this.#given.delete(name);
+  }
+
+  /** Fields that others have a use for and that cannot be left unheard, where they say anything. @throws OpenAIError */
   refuse(...names: readonly string[]): void {
-    for (const name of names) {
-      const at = this.#at(name);
-      if (this.#given.has(name))
-        throw invalidRequest(`'${at}' is not supported here`, at, 'unsupported_parameter');
-    }
+    for (const name of names) if (!saysNothing(this.take(name, anything))) throw this.unsupported(name);
   }
 
   /** @throws OpenAIError where there is a field that nobody asked for. */
   end(): void {
     for (const name of this.#given.keys()) {
+      if (this.#known.has(name)) continue;
       const at = this.#at(name);
-      if (!this.#known.has(name))
+      if (!this.#unknown)
         throw invalidRequest(`'${at}' is not known: expected only ${this.#names()}`, at, 'unknown_parameter');
+      this.#unknown.add(at);
     }
+  }
+
+  /** The error for a field that cannot be done. */
+  unsupported(name: string, turnedOff = 'leave it out'): OpenAIError {
+    const at = this.#at(name);
+    return invalidRequest(`'${at}' is not supported here: ${turnedOff}`, at, 'unsupported_parameter');
   }
 
   /** The error for a field that is not what was expected. */
@@ -88,12 +107,10 @@ function invalidValue(at: string, expected: string, found: unknown): OpenAIError
   return invalidRequest(message, at === '' ? null : at, 'invalid_value');
 }
 
-/** One of two rules. */
-export function either<A, B>(a: Rule<A>, b: Rule<B>): Rule<A | B> {
-  return {
-    expected: `${a.expected} or ${b.expected}`,
-    accepts: (value): value is A | B => a.accepts(value) || b.accepts(value),
-  };
+// Values that programs send for "no".
+function saysNothing(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === undefined || value === null || value === false || value === '';
 }
 
 /** A list of `least` to `most` items that all keep a rule. */

@@ -2,15 +2,18 @@
 import { oneOf } from '../../page/rules.js';
 import type { ToolCall, Turn } from '../shared/tools.js';
 import { invalidRequest, type OpenAIError } from './errors.js';
-import { anyObject, anyText, either, Fields, listOf, someText } from './fields.js';
+import { anyObject, anyText, either, type Fields, listOf, someText } from './fields.js';
 
 const roles = oneOf('system', 'developer', 'user', 'assistant', 'tool', 'function');
 const contents = either(anyText, listOf(anyObject, 0, Infinity, 'a list of parts'));
 const callLists = listOf(anyObject, 0, Infinity, 'a list of tool calls');
 
 /** @throws OpenAIError */
-export function readMessages(messages: readonly object[]): Turn[] {
-  const turns = messages.map(readMessage);
+export function readMessages(body: Fields, messages: readonly object[]): Turn[] {
+  const turns = messages.map((message, i) => {
+    const path = `messages[${i}]`;
+    return readMessage(body.within(path, message), message, path);
+  });
   const last = turns.at(-1);
   if (last?.role === 'assistant' && last.calls?.length)
     throw unanswered(`messages[${turns.length - 1}].tool_calls`, 'tool');
@@ -23,9 +26,7 @@ export function unanswered(at: string, expected: string): OpenAIError {
   return invalidRequest(message, at, 'invalid_value');
 }
 
-function readMessage(message: object, i: number): Turn {
-  const path = `messages[${i}]`;
-  const fields = new Fields(path, message);
+function readMessage(fields: Fields, message: object, path: string): Turn {
   const role = fields.require('role', roles);
   fields.ignore('name', 'annotations');
   if (role === 'tool' || role === 'function') {
@@ -57,11 +58,11 @@ function readSaid(fields: Fields, message: object, path: string): string {
 export function readText(fields: Fields, name: string, path: string): string {
   const content = fields.require(name, contents);
   if (typeof content === 'string') return content;
-  return content.map((part, k) => readPart(part, `${path}.${name}[${k}]`)).join('');
+  return content.map((part, k) => readPart(fields, part, `${path}.${name}[${k}]`)).join('');
 }
 
-function readPart(part: object, path: string): string {
-  const fields = new Fields(path, part);
+function readPart(message: Fields, part: object, path: string): string {
+  const fields = message.within(path, part);
   const type = fields.require('type', anyText);
   if (/^(image|input_image|audio|input_audio|video|file|input_file)/.test(type))
     throw invalidRequest(
@@ -79,11 +80,11 @@ function readPart(part: object, path: string): string {
 function readCalls(fields: Fields, path: string): ToolCall[] {
   const made = (fields.take('tool_calls', callLists) ?? []).map((call, k): ToolCall => {
     const at = `${path}.tool_calls[${k}]`;
-    const own = new Fields(at, call);
+    const own = fields.within(at, call);
     own.take('type', oneOf('function'));
     own.ignore('index');
     const id = own.take('id', anyText);
-    const called = readCall(own.object('function') ?? new Fields(`${at}.function`, undefined), id);
+    const called = readCall(own.object('function') ?? fields.within(`${at}.function`, undefined), id);
     own.end();
     return called;
   });

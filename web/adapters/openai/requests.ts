@@ -4,9 +4,11 @@ import type { ChatFormat, ChatTemplate, Template } from '../../page/chat/templat
 import { render } from '../../page/chat/transcript.js';
 import type { GenerateOptions } from '../../page/options.js';
 import { boolean, integer, number, oneOf, type Rule } from '../../page/rules.js';
+import { samplingRules } from '../../page/sampling.js';
+import type { RecommendedSampling } from '../../shared/types.js';
 import { asMessages, type ToolUse, type Turn } from '../shared/tools.js';
 import { invalidRequest } from './errors.js';
-import { anyObject, anyText, either, Fields, listOf, someText } from './fields.js';
+import { anyObject, anyText, either, Fields, listOf } from './fields.js';
 import { readMessages } from './messages.js';
 import { type AskedTools, readTools } from './tools.js';
 
@@ -38,17 +40,16 @@ export interface Job {
   readonly options: GenerateOptions;
 }
 
-type NumberOption = 'temperature' | 'topP' | 'presencePenalty' | 'frequencyPenalty' | OwnOption;
-type OwnOption = 'topK' | 'minP' | 'typicalP' | 'penaltyDecay';
-
 const mostTexts = 128;
 const tokenId = integer(0, 2 ** 31 - 1);
+/** Of values that say "no" or "without end". */
+const off = integer(-1, -1);
 /** How many tokens there may be. */
-export const maxTokens = (least: number) => integer(least, Number.MAX_SAFE_INTEGER);
+export const maxTokens = (least: number) => either(integer(least, Number.MAX_SAFE_INTEGER), off);
 const seedRule = integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 const textList = listOf(anyText, 1, mostTexts, 'texts');
 const tokenList = listOf(tokenId, 1, Infinity, 'token ids');
-const stops = either(someText, listOf(someText, 0, 4, 'up to 4 texts, none of them empty'));
+const stops = either(anyText, listOf(anyText, 0, 64, 'up to 64 texts'));
 const prompts = either(
   either(anyText, textList),
   either(tokenList, listOf(tokenList, 1, mostTexts, 'lists of token ids')),
@@ -60,17 +61,22 @@ const biases: Rule<Record<string, number>> = {
     Object.entries(value).every(([id, bias]) => /^\d+$/.test(id) && number(-100, 100).accepts(bias)),
 };
 
-/** Parameters that are numbers, the options that they are here, and their ranges. */
-const numbers: Readonly<Record<string, readonly [NumberOption, Rule<number>]>> = {
-  temperature: ['temperature', number(0, 2)],
-  top_p: ['topP', number(0, 1)],
-  presence_penalty: ['presencePenalty', number(-2, 2)],
-  frequency_penalty: ['frequencyPenalty', number(-2, 2)],
-  top_k: ['topK', integer(0, 2 ** 31 - 1)],
-  min_p: ['minP', number(0, 1)],
-  typical_p: ['typicalP', number(0, 1)],
-  penalty_decay: ['penaltyDecay', number(0, 1)],
+/** Parameters that are numbers, and the options that they are here. */
+const numbers: Readonly<Record<string, keyof RecommendedSampling>> = {
+  temperature: 'temperature',
+  top_p: 'topP',
+  presence_penalty: 'presencePenalty',
+  frequency_penalty: 'frequencyPenalty',
+  min_p: 'minP',
+  typical_p: 'typicalP',
+  penalty_decay: 'penaltyDecay',
 };
+/** Names of the same, in OpenAI's API and in those of other servers; an earlier one goes before. */
+const namesOfMaxTokens = [
+  ...['max_completion_tokens', 'max_output_tokens', 'max_tokens', 'max_new_tokens', 'n_predict'],
+];
+const namesOfStop = ['stop', 'stop_sequences'];
+const namesOfSchema = ['json_schema', 'guided_json'];
 
 /** What only concerns OpenAI's service. */
 const ignored = [
@@ -82,13 +88,16 @@ const ignored = [
   'safety_identifier',
   'prompt_cache_key',
   'prompt_cache_retention',
+  'prediction',
 ];
+/** What would be another text. */
 const refused = {
-  chat: [
-    ...['audio', 'modalities', 'prediction'],
-    ...['reasoning_effort', 'verbosity', 'web_search_options'],
+  both: [
+    ...['grammar', 'guided_grammar', 'guided_regex', 'guided_choice', 'structured_outputs', 'stop_token_ids'],
+    ...['use_beam_search', 'prompt_logprobs'],
   ],
-  completion: ['suffix', 'best_of'],
+  chat: ['audio', 'web_search_options'],
+  completion: ['suffix'],
 };
 
 /** What becomes of a checked request where it is known how conversations are written. @throws RwkvError as `renderChat` */
@@ -96,33 +105,25 @@ export type ReadyJob = (format: ChatFormat & { readonly template: ChatTemplate }
 
 /**
  * @param defaults - options that parameters of the request go before
+ * @param unknown - gets the names of parameters that nobody here knows, which otherwise are errors
  * @throws OpenAIError
  */
-export function chatJob(body: unknown, defaults: GenerateOptions): ReadyJob {
-  const fields = new Fields('', body);
+export function chatJob(body: unknown, defaults: GenerateOptions, unknown?: Set<string>): ReadyJob {
+  const fields = new Fields('', body, unknown);
   const messages = fields.require('messages', listOf(anyObject, 1, Infinity, 'at least one message'));
   const common = readCommon(fields, maxTokens(1), defaults);
-  const most = fields.take('max_completion_tokens', maxTokens(1));
-  const tellsLogprobs = fields.take('logprobs', boolean) ?? false;
-  const top = fields.take('top_logprobs', integer(0, 20));
-  if (top !== undefined && !tellsLogprobs)
-    throw fields.invalid('top_logprobs', "to come with 'logprobs': true");
-  const schema = readFormat(fields.object('response_format'));
+  const tellsLogprobs = fields.take('logprobs', either(boolean, integer(0, 0))) || false;
+  const top = fields.take('top_logprobs', integer(0, 20)) ?? 0;
+  if (top > 0 && !tellsLogprobs) throw fields.invalid('top_logprobs', "to come with 'logprobs': true");
+  const modalities = fields.take('modalities', listOf(anyText, 0, 16, 'a list of texts')) ?? [];
+  if (modalities.some((modality) => modality !== 'text'))
+    throw fields.unsupported('modalities', "send ['text']");
   const tools = readTools(fields, 'nested');
   refuseFunctions(fields);
   fields.refuse(...refused.chat);
   fields.end();
-  const turns = readMessages(messages);
-  const job = {
-    ...common,
-    echo: false,
-    topLogprobs: tellsLogprobs ? (top ?? 0) : -1,
-    options: {
-      ...common.options,
-      ...(most !== undefined && { maxTokens: most }),
-      ...(schema && { jsonSchema: schema }),
-    },
-  };
+  const turns = readMessages(fields, messages);
+  const job = { ...common, echo: false, topLogprobs: tellsLogprobs ? top : -1 };
   return replyTo(turns, tools, job);
 }
 
@@ -153,12 +154,15 @@ function refuseFunctions(fields: Fields): void {
 }
 
 /** @throws OpenAIError */
-export function completionJob(body: unknown, defaults: GenerateOptions): ReadyJob {
-  const fields = new Fields('', body);
+export function completionJob(body: unknown, defaults: GenerateOptions, unknown?: Set<string>): ReadyJob {
+  const fields = new Fields('', body, unknown);
   const prompt = fields.require('prompt', prompts);
   const common = readCommon(fields, maxTokens(0), defaults);
-  const topLogprobs = fields.take('logprobs', integer(0, 5)) ?? -1;
+  const logprobs = fields.take('logprobs', either(integer(0, 20), boolean)) ?? false;
+  const topLogprobs = logprobs === false ? -1 : Number(logprobs);
   const echo = fields.take('echo', boolean) ?? false;
+  const best = fields.take('best_of', integer(0, mostTexts)) ?? 1;
+  if (best > common.n) throw fields.unsupported('best_of', "at most 'n'");
   fields.refuse(...refused.completion);
   fields.end();
   const list = typeof prompt === 'string' || tokenList.accepts(prompt) ? [prompt] : prompt;
@@ -178,55 +182,71 @@ export function completionJob(body: unknown, defaults: GenerateOptions): ReadyJo
 /** What all endpoints that generate have in common. @throws OpenAIError */
 export function readCommon(fields: Fields, most: Rule<number>, defaults: GenerateOptions) {
   fields.ignore(...ignored);
+  fields.forgive('logit_bias', 'response_format', 'stream_options', ...namesOfSchema);
+  fields.refuse(...refused.both);
   fields.take('model', anyText);
   const stream = fields.take('stream', boolean) ?? false;
   const streamOptions = fields.object('stream_options');
-  if (streamOptions && !stream) throw fields.invalid('stream_options', "to come with 'stream': true");
   const includesUsage = streamOptions?.take('include_usage', boolean) ?? false;
   streamOptions?.ignore('include_obfuscation');
   streamOptions?.end();
 
   const options: GenerateOptions = { ...defaults };
-  for (const [name, [option, rule]] of Object.entries(numbers)) {
-    const value = fields.take(name, rule);
+  for (const [name, option] of Object.entries(numbers)) {
+    const value = fields.take(name, samplingRules[option]);
     if (value !== undefined) options[option] = value;
   }
-  const maxTokens = fields.take('max_tokens', most);
-  if (maxTokens !== undefined) options.maxTokens = maxTokens;
+  const topK = fields.take('top_k', either(samplingRules.topK, off));
+  if (topK !== undefined) options.topK = Math.max(topK, 0);
+  const [maxTokens] = given(namesOfMaxTokens.map((name) => fields.take(name, most)));
+  if (maxTokens !== undefined) options.maxTokens = maxTokens < 0 ? Number.MAX_SAFE_INTEGER : maxTokens;
   const logitBias = fields.take('logit_bias', biases);
   if (logitBias !== undefined) options.logitBias = logitBias;
-  const stop = fields.take('stop', stops);
-  if (stop !== undefined) options.stop = stop;
-  const seed = fields.take('seed', seedRule) ?? defaults.seed;
+  const stopLists = given(namesOfStop.map((name) => fields.take(name, stops)));
+  if (stopLists.length > 0) options.stop = stopLists.flat().filter((text) => text !== '');
+  if (fields.take('ignore_eos', boolean)) options.ban = [...Array.from(defaults.ban ?? []), 0];
+  const [schema] = given([
+    readFormat(fields.object('response_format')),
+    ...namesOfSchema.map((name) => fields.take(name, anyObject)),
+  ]);
+  if (schema !== undefined) options.jsonSchema = schema;
   return {
     stream,
     includesUsage,
     options,
     n: fields.take('n', integer(1, mostTexts)) ?? 1,
-    seed: seed === undefined || seed >= 0 ? seed : seed + 2 ** 53, // seeds run from 0 to 2^53 - 1
+    seed: seedOf(fields.take('seed', seedRule), defaults.seed),
   };
+}
+
+function given<T>(values: readonly (T | undefined)[]): T[] {
+  return values.filter((value): value is T => value !== undefined);
+}
+
+// -1 is a random one, as everywhere but in OpenAI's API; seeds here run from 0 to 2^53 - 1.
+function seedOf(seed: number | undefined, usual: number | undefined): number | undefined {
+  if (seed === undefined) return usual;
+  if (seed === -1) return undefined;
+  return seed < 0 ? seed + 2 ** 53 : seed;
 }
 
 // The JSON schema that the reply has to keep; `undefined`: any text.
 function readFormat(format: Fields | undefined): object | undefined {
   if (!format) return undefined;
   const type = format.require('type', oneOf('text', 'json_object', 'json_schema'));
-  if (type !== 'json_schema') {
-    format.end();
-    return type === 'text' ? undefined : { type: 'object' };
-  }
-  const given = format.object('json_schema');
-  if (!given)
+  const beside = format.take('schema', anyObject); // where llama.cpp has it
+  const named = format.object('json_schema');
+  named?.take('name', anyText);
+  named?.take('strict', boolean);
+  named?.take('description', anyText);
+  const schema = named?.take('schema', anyObject) ?? beside;
+  named?.end();
+  format.end();
+  if (type === 'json_schema' && !named && !beside)
     throw invalidRequest(
       "'response_format.json_schema' is missing: expected an object",
       'response_format.json_schema',
       'missing_required_parameter',
     );
-  given.require('name', someText);
-  given.take('strict', boolean);
-  given.take('description', anyText);
-  const schema = given.take('schema', anyObject);
-  given.end();
-  format.end();
-  return schema ?? { type: 'object' };
+  return type === 'text' ? undefined : (schema ?? { type: 'object' });
 }

@@ -3,7 +3,7 @@ import { boolean, oneOf } from '../../page/rules.js';
 import { RwkvError } from '../../shared/errors.js';
 import { checkTools, type Tool, type ToolUse } from '../shared/tools.js';
 import { invalidRequest } from './errors.js';
-import { anyObject, anyText, either, Fields, listOf, someText } from './fields.js';
+import { anyObject, anyText, either, type Fields, listOf, someText } from './fields.js';
 
 /** How an endpoint writes a function: in an object of its own, or flat. */
 export type ToolSpelling = 'nested' | 'flat';
@@ -21,7 +21,9 @@ const choices = either(oneOf('auto', 'none', 'required'), anyObject);
 
 /** @throws OpenAIError */
 export function readTools(fields: Fields, spelling: ToolSpelling): AskedTools {
-  const tools = (fields.take('tools', lists) ?? []).map((tool, i) => readTool(tool, `tools[${i}]`, spelling));
+  const tools = (fields.take('tools', lists) ?? []).map((tool, i) =>
+    readTool(fields.within(`tools[${i}]`, tool), `tools[${i}]`, spelling),
+  );
   try {
     checkTools(tools);
   } catch (error) {
@@ -32,7 +34,9 @@ export function readTools(fields: Fields, spelling: ToolSpelling): AskedTools {
   const isParallel = fields.take('parallel_tool_calls', boolean) ?? true;
   const choice = fields.take('tool_choice', choices) ?? 'auto';
   const { mode, names } =
-    typeof choice === 'string' ? { mode: choice, names: undefined } : readChoice(choice, spelling);
+    typeof choice === 'string'
+      ? { mode: choice, names: undefined }
+      : readChoice(fields.within('tool_choice', choice), spelling);
   const found = (name: string) => {
     const tool = tools.find((tool) => tool.name === name);
     if (tool) return tool;
@@ -54,8 +58,7 @@ export function readTools(fields: Fields, spelling: ToolSpelling): AskedTools {
   return { told, use: isNone ? undefined : { tools: callable, isForced: mode === 'required', isParallel } };
 }
 
-function readTool(tool: object, path: string, spelling: ToolSpelling): Tool {
-  const fields = new Fields(path, tool);
+function readTool(fields: Fields, path: string, spelling: ToolSpelling): Tool {
   fields.require('type', oneOf('function'));
   const own = spelling === 'flat' ? fields : requireObject(fields, path, 'function');
   const described = {
@@ -83,15 +86,14 @@ interface Choice {
   readonly names: readonly string[];
 }
 
-function readChoice(choice: object, spelling: ToolSpelling): Choice {
-  const fields = new Fields('tool_choice', choice);
+function readChoice(fields: Fields, spelling: ToolSpelling): Choice {
   const type = fields.require('type', oneOf('function', 'allowed_tools'));
   if (type === 'function') return { mode: 'required', names: [readName(fields, 'tool_choice', spelling)] };
   const allowed = spelling === 'flat' ? fields : requireObject(fields, 'tool_choice', 'allowed_tools');
   const mode = allowed.require('mode', oneOf('auto', 'required'));
   const at = `tool_choice.${spelling === 'flat' ? '' : 'allowed_tools.'}tools`;
   const names = allowed.require('tools', listOf(anyObject, 1, Infinity, 'a list of tools')).map((tool, i) => {
-    const named = new Fields(`${at}[${i}]`, tool);
+    const named = fields.within(`${at}[${i}]`, tool);
     named.require('type', oneOf('function'));
     return readName(named, `${at}[${i}]`, spelling);
   });

@@ -2,18 +2,22 @@
 import { oneOf } from '../../../page/rules.js';
 import type { ToolCall, Turn } from '../../shared/tools.js';
 import { invalidRequest } from '../errors.js';
-import { anyText, Fields, someText } from '../fields.js';
+import { anyText, type Fields, someText } from '../fields.js';
 import { readText, unanswered } from '../messages.js';
 
 const types = oneOf('message', 'function_call', 'function_call_output', 'reasoning');
 const roles = oneOf('user', 'assistant', 'system', 'developer');
 
 /** @throws OpenAIError */
-export function readInput(input: string | readonly object[], instructions: string | undefined): Turn[] {
+export function readInput(
+  body: Fields,
+  input: string | readonly object[],
+  instructions: string | undefined,
+): Turn[] {
   const turns: Turn[] = instructions === undefined ? [] : [{ role: 'system', content: instructions }];
   if (typeof input === 'string') return [...turns, { role: 'user', content: input }];
   for (const [i, item] of input.entries()) {
-    const read = readItem(item, `input[${i}]`);
+    const read = readItem(body.within(`input[${i}]`, item), item, `input[${i}]`);
     if (read && 'name' in read) addCall(turns, read);
     else if (read) turns.push(read);
   }
@@ -33,8 +37,7 @@ function addCall(turns: Turn[], call: ToolCall): void {
   turns.push({ role: 'assistant', content: reply?.content ?? '', calls: [...(reply?.calls ?? []), call] });
 }
 
-function readItem(item: object, path: string): Turn | ToolCall | undefined {
-  const fields = new Fields(path, item);
+function readItem(fields: Fields, item: object, path: string): Turn | ToolCall | undefined {
   if ('type' in item && item.type === 'item_reference')
     throw invalidRequest(
       `'${path}' refers to an item: nothing is stored here, send the item itself`,

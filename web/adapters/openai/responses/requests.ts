@@ -19,8 +19,12 @@ const logprobs = 'message.output_text.logprobs';
 const inputs = either(anyText, listOf(anyObject, 0, Infinity, 'a list of items'));
 
 /** @throws OpenAIError */
-export function responseJob(body: unknown, defaults: GenerateOptions): { ready: ReadyJob; echo: Echo } {
-  const fields = new Fields('', body);
+export function responseJob(
+  body: unknown,
+  defaults: GenerateOptions,
+  unknown?: Set<string>,
+): { ready: ReadyJob; echo: Echo } {
+  const fields = new Fields('', body, unknown);
   const input = fields.require('input', inputs);
   const instructions = fields.take('instructions', anyText);
   const common = readCommon(fields, maxTokens(1), defaults);
@@ -58,15 +62,11 @@ export function responseJob(body: unknown, defaults: GenerateOptions): { ready: 
   fields.end();
 
   const { temperature = 1, topP = 0.7 } = common.options;
-  const options = {
-    ...common.options,
-    ...(most !== undefined && { maxTokens: most }),
-    ...(schema && { jsonSchema: schema }),
-  };
+  const options = { ...common.options, ...(schema && { jsonSchema: schema }) };
   const topLogprobs = included.includes(logprobs) ? top : -1;
   const job = { ...common, includesUsage: true, echo: false, topLogprobs, options };
   return {
-    ready: replyTo(readInput(input, instructions), asked, job),
+    ready: replyTo(readInput(fields, input, instructions), asked, job),
     echo: {
       instructions: instructions ?? null,
       max_output_tokens: most ?? null,
