@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { openai } from '../../dist/adapters/openai-node.js';
 import { Session } from '../../dist/page/session.js';
 import { client, model, prompt } from './embedded-client.js';
-import { failure } from './streams.js';
+import { collect, failure } from './streams.js';
 
 const endless = { prompt, max_tokens: 1e9, logit_bias: { 0: -100 } };
 
@@ -39,7 +39,7 @@ describe('a request that is given up', () => {
   test('while it reads a long prompt rejects at once', async () => {
     const count = await left(async () => {
       const controller = new AbortController();
-      const long = { ...endless, prompt: 'The wolf. '.repeat(200_000), stream: true } as const;
+      const long = { ...endless, prompt: 'The wolf. '.repeat(20_000) };
       const work = client.completions.create(long, { signal: controller.signal });
       setTimeout(() => controller.abort(new Error('enough')), 300);
       await expect(work).rejects.toThrow('enough');
@@ -47,12 +47,30 @@ describe('a request that is given up', () => {
     expect(count).toBe(0);
   });
 
-  test.each(['break', 'controller', 'signal', 'not looped over'])('as a stream (%s) ends', async (how) => {
+  test('while it reads a long prompt for a stream, which is there before, just ends', async () => {
+    const count = await left(async () => {
+      const long = { ...endless, prompt: 'The wolf. '.repeat(10_000), stream: true } as const;
+      const stream = await client.completions.create(long);
+      setTimeout(() => stream.controller.abort(), 300);
+      expect(await collect(stream)).toEqual([]);
+    });
+    expect(count).toBe(0);
+  });
+
+  test('as a stream that nobody looped over has done nothing', async () => {
+    const made = vi.spyOn(model, 'createSession');
+    const stream = await client.completions.create({ ...endless, stream: true });
+    stream.controller.abort();
+    expect(await collect(stream)).toEqual([]);
+    expect(made).not.toHaveBeenCalled();
+    made.mockRestore();
+  });
+
+  test.each(['break', 'controller', 'signal'])('as a stream (%s) ends', async (how) => {
     const count = await left(async () => {
       const controller = new AbortController();
       const { signal } = controller;
       const stream = await client.completions.create({ ...endless, n: 2, stream: true }, { signal });
-      if (how === 'not looped over') return stream.controller.abort();
       let chunks = 0;
       for await (const _ of stream) {
         if (++chunks !== 5) continue;

@@ -101,7 +101,7 @@ describe('a completion', () => {
 
   test('takes token ids, and a negative seed', async () => {
     const ids = await model.tokenize(prompt);
-    const options = { seed: -1, max_tokens: 8 };
+    const options = { seed: -2, max_tokens: 8 };
     const [ofText, ofIds, ofLists] = await Promise.all([
       client.completions.create({ prompt, ...options }),
       client.completions.create({ prompt: ids, ...options }),
@@ -109,7 +109,7 @@ describe('a completion', () => {
     ]);
     expect(ofIds.choices).toEqual(ofText.choices);
     expect(ofLists.choices).toEqual(ofText.choices);
-    expect(choiceOf(ofText).text).toBe((await resultOf(prompt, { seed: 2 ** 53 - 1, maxTokens: 8 })).text);
+    expect(choiceOf(ofText).text).toBe((await resultOf(prompt, { seed: 2 ** 53 - 2, maxTokens: 8 })).text);
   });
 
   test('tells log probabilities, and where tokens begin', async () => {
@@ -132,12 +132,13 @@ describe('a completion', () => {
     const echo = await client.completions.create({ prompt, echo: true, seed: 7, max_tokens: 5 });
     const { text } = await resultOf(prompt, { seed: 7, maxTokens: 5 });
     expect(choiceOf(echo).text).toBe(prompt + text);
+    const ids = [0, ...(await model.tokenize(prompt))];
     const { logprobs } = choiceOf(
-      await client.completions.create({ prompt, echo: true, max_tokens: 0, logprobs: 0 }),
+      await client.completions.create({ prompt: ids, echo: true, max_tokens: 0, logprobs: 0 }),
     );
     const session = await model.createSession();
-    const [, ...rest] = (await session.score(prompt)).tokens;
-    expect(logprobs?.token_logprobs).toEqual([null, ...rest.map(({ logprob }) => logprob)]);
+    const { tokens } = await session.score(prompt); // behind an end of text
+    expect(logprobs?.token_logprobs).toEqual([null, ...tokens.map(({ logprob }) => logprob)]);
     expect(logprobs?.tokens.join('')).toBe(prompt);
   });
 
@@ -276,10 +277,7 @@ test('the model is named, and loaded when it is first needed', async () => {
   ]);
   expect(await collect(await lazy.models.list())).toEqual(data);
   expect(await lazy.models.retrieve('rwkv7-tales-8.0M-q4')).toEqual(data[0]);
-  expect(await failure(lazy.models.retrieve('gpt'))).toMatchObject({
-    status: 404,
-    error: { code: 'model_not_found', param: 'model' },
-  });
+  expect(await lazy.models.retrieve('any')).toEqual(data[0]);
   await lazy.dispose();
   expect(await failure(lazy.completions.create({ prompt }))).toMatchObject({ status: 500, code: 'disposed' });
   await openai(model).dispose(); // a model that was passed stays

@@ -10,6 +10,8 @@ import type {
   ChatCompletionChunk,
   ChatCompletionParams,
   CompletionParams,
+  EmbeddingList,
+  EmbeddingParams,
   OpenAIModel,
   OpenAIModelList,
   TextCompletion,
@@ -42,10 +44,18 @@ export interface OpenAIClient {
   readonly responses: {
     readonly create: Create<ResponseParams, ModelResponse, ResponseEvent>;
   };
+  readonly embeddings: {
+    /**
+     * The vectors of texts, of length 1.
+     *
+     * @throws OpenAIError as `completions.create`
+     */
+    readonly create: (params: EmbeddingParams, options?: RequestOptions) => Promise<EmbeddingList>;
+  };
   readonly models: {
     /** The one model; what it resolves to can also be looped over. */
     list(options?: RequestOptions): Promise<OpenAIModelList & AsyncIterable<OpenAIModel>>;
-    /** @throws OpenAIError `status` 404 where it is another model's name */
+    /** The one model, whatever the name. */
     retrieve(name: string, options?: RequestOptions): Promise<OpenAIModel>;
   };
   /** Gives back the model that the client loaded; one that was passed stays. Requests then reject. */
@@ -63,6 +73,7 @@ export function clientMaker(load: RWKV['load']): MakeClient {
       chat: { completions: { create: typed(endpoints.chat) } },
       completions: { create: typed(endpoints.completions) },
       responses: { create: typed(endpoints.responses) },
+      embeddings: { create: endpoints.embeddings },
       models: {
         async list(options) {
           const list = await endpoints.list(options);

@@ -7,19 +7,21 @@ import { integer } from '../../page/rules.js';
 import { withRecommended } from '../../page/sampling.js';
 import { unexpected } from '../../shared/errors.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
-import { invalidRequest, type OpenAIError, toOpenAIError } from './errors.js';
+import { embed, embeddingJob } from './embeddings.js';
+import { type OpenAIError, toOpenAIError } from './errors.js';
 import { randomId } from './ids.js';
 import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './replies.js';
 import { chatJob, completionJob, type Job, type ReadyJob } from './requests.js';
 import { responseJob } from './responses/requests.js';
 import { responseStyle } from './responses/style.js';
 import type { ModelResponse, ResponseEvent } from './responses/types.js';
-import { type Happening, run } from './run.js';
+import { type Happening, prepare, run } from './run.js';
 import { Slots } from './slots.js';
 import { OpenAIStream } from './stream.js';
 import type {
   ChatCompletion,
   ChatCompletionChunk,
+  EmbeddingList,
   OpenAIModel,
   OpenAIModelList,
   TextCompletion,
@@ -44,6 +46,8 @@ export interface OpenAIOptions extends LoadOptions {
 export interface RequestOptions {
   /** Ends the request: `create` rejects with the signal's reason; a stream that has begun just ends. */
   signal?: AbortSignal | null | undefined;
+  /** Hears of the parameters that nobody here knows, which are left out then; otherwise they are errors. */
+  onIgnored?: ((names: readonly string[]) => void) | undefined;
 }
 
 /** Answers a body, which is not checked yet. @throws OpenAIError; the reason of the signal */
@@ -57,7 +61,9 @@ export interface Endpoints {
   readonly chat: Answer<ChatCompletion, ChatCompletionChunk>;
   readonly completions: Answer<TextCompletion, TextCompletionChunk>;
   readonly responses: Answer<ModelResponse, ResponseEvent>;
+  embeddings(body: unknown, options?: RequestOptions): Promise<EmbeddingList>;
   list(options?: RequestOptions): Promise<OpenAIModelList>;
+  /** The one model, whatever the name. */
   retrieve(name: string, options?: RequestOptions): Promise<OpenAIModel>;
   /** Loads the model if it is not there. @throws RwkvError as `RWKV.load` */
   load(): Promise<Model>;
@@ -121,20 +127,20 @@ export function createEndpoints(
       const job = usesRecommended
         ? { ...asked, options: withRecommended(model.info.sampling, asked.options) }
         : asked;
+      const task = await prepare(model, job);
+      controller.signal.throwIfAborted();
       const head = headOf(model, style.prefix);
-      const happenings = run(model, job, slots, controller.signal);
+      const happenings = run(model, task, slots, controller.signal);
       if (!job.stream) {
         const { choices, usage } = await gather(happenings);
         forget();
         return style.whole(head, choices, usage, job.topLogprobs >= 0);
       }
-      // The first is waited for: until then it shows what is wrong with a request.
-      const first = await happenings.next();
       const leave = async () => {
         forget();
         await happenings.return();
       };
-      const chunks = chunksOf(style, head, job, first, happenings);
+      const chunks = chunksOf(style, head, job, happenings);
       const toldChunks = told(chunks, controller.signal, leave, failure, style.failed);
       return new OpenAIStream(toldChunks, controller, leave);
     } catch (error) {
@@ -147,27 +153,40 @@ export function createEndpoints(
     chat: async (body, options = {}) =>
       answer(
         chatStyle,
-        checked(() => chatJob(body, defaults)),
+        read(options, (unknown) => chatJob(body, defaults, unknown)),
         options,
       ),
     completions: async (body, options = {}) =>
       answer(
         completionStyle,
-        checked(() => completionJob(body, defaults)),
+        read(options, (unknown) => completionJob(body, defaults, unknown)),
         options,
       ),
     responses: async (body, options = {}) => {
-      const { ready, echo } = checked(() => responseJob(body, defaults));
+      const { ready, echo } = read(options, (unknown) => responseJob(body, defaults, unknown));
       return answer(responseStyle(echo), ready, options);
+    },
+    async embeddings(body, options = {}) {
+      const signal = options.signal ?? undefined;
+      const job = read(options, (unknown) => embeddingJob(body, unknown));
+      let leave = () => {};
+      let model: Model | undefined;
+      try {
+        model = await lazy.get(signal);
+        leave = await slots.enter(1, signal);
+        return await embed(model, job, described(model).id, signal);
+      } catch (error) {
+        if (model) lazy.failed(model, error);
+        throw signal?.aborted ? signal.reason : toOpenAIError(error);
+      } finally {
+        leave();
+      }
     },
     async list({ signal } = {}) {
       return { object: 'list', data: [described(await lazy.get(signal ?? undefined))] };
     },
-    async retrieve(wanted, { signal } = {}) {
-      const model = described(await lazy.get(signal ?? undefined));
-      if (model.id === wanted) return model;
-      const message = `the model '${wanted}' does not exist: there is '${model.id}'`;
-      throw invalidRequest(message, 'model', 'model_not_found', 404);
+    async retrieve(_name, { signal } = {}) {
+      return described(await lazy.get(signal ?? undefined));
     },
     load: () => lazy.get(),
     dispose: () => lazy.dispose(),
@@ -178,15 +197,10 @@ async function* chunksOf<Whole, Chunk>(
   style: Style<Whole, Chunk>,
   head: ReplyHead,
   job: Job,
-  first: IteratorResult<Happening, void>,
-  rest: AsyncIterable<Happening>,
+  happenings: AsyncIterable<Happening>,
 ): AsyncGenerator<Chunk, void, undefined> {
   const toChunks = style.chunks(head, job.topLogprobs >= 0);
-  async function* all() {
-    if (!first.done) yield first.value;
-    yield* rest;
-  }
-  for await (const happening of all()) {
+  for await (const happening of happenings) {
     const isUsage = happening.kind === 'usage';
     if (!job.includesUsage) yield* isUsage ? [] : toChunks(happening);
     else
@@ -213,9 +227,13 @@ async function* told<Chunk>(
   }
 }
 
-function checked<T>(job: () => T): T {
+// What a body asks for. @throws OpenAIError
+function read<T>({ onIgnored }: RequestOptions, job: (unknown: Set<string> | undefined) => T): T {
+  const unknown = onIgnored && new Set<string>();
   try {
-    return job();
+    const read = job(unknown);
+    if (unknown && unknown.size > 0) onIgnored([...unknown]);
+    return read;
   } catch (error) {
     throw toOpenAIError(error);
   }

@@ -2,7 +2,8 @@
 import type { OpenAIToolCall } from './conversation-types.js';
 import type { OpenAIError } from './errors.js';
 import { randomId } from './ids.js';
-import type { Happening, Token } from './run.js';
+import type { Happening } from './run.js';
+import { nameOf, type Token } from './tokens.js';
 import type {
   ChatCompletion,
   ChatCompletionChunk,
@@ -94,7 +95,6 @@ export const chatStyle: Style<ChatCompletion, ChatCompletionChunk> = {
 export const completionStyle: Style<TextCompletion, TextCompletionChunk> = {
   prefix: 'cmpl-',
   chunks(head, tellsLogprobs) {
-    const lengths = new Map<number, number>(); // of what each choice has told
     type Part = TextCompletionChunk['choices'][number];
     const chunk = (...choices: Part[]): TextCompletionChunk => ({
       ...head,
@@ -108,9 +108,7 @@ export const completionStyle: Style<TextCompletion, TextCompletionChunk> = {
         return [chunk({ index, text: '', logprobs: null, finish_reason: happening.reason })];
       if (happening.kind !== 'text') return []; // completions call nothing
       const { text, tokens } = happening;
-      const length = lengths.get(index) ?? 0;
-      lengths.set(index, length + lengthOf(tokens));
-      const logprobs = tellsLogprobs ? completionLogprobs(tokens, length) : null;
+      const logprobs = tellsLogprobs ? completionLogprobs(tokens) : null;
       return [chunk({ index, text, logprobs, finish_reason: null })];
     };
   },
@@ -121,7 +119,7 @@ export const completionStyle: Style<TextCompletion, TextCompletionChunk> = {
     choices: choices.map(({ text, tokens, reason }, index) => ({
       index,
       text,
-      logprobs: tellsLogprobs ? completionLogprobs(tokens, 0) : null,
+      logprobs: tellsLogprobs ? completionLogprobs(tokens) : null,
       finish_reason: reason,
     })),
     usage,
@@ -185,34 +183,25 @@ function chatLogprobs(tokens: readonly Token[]): ChatLogprobs {
 
 /** Log probabilities of tokens of a text. */
 export function chatTokens(tokens: readonly Token[]): (ChatToken & { top_logprobs: ChatToken[] })[] {
-  const told = (text: string, logprob: number): ChatToken => ({ token: text, logprob, bytes: bytesOf(text) });
-  return tokens.map(({ text, logprob, top }) => ({
-    ...told(text, logprob ?? 0),
-    top_logprobs: (top ?? []).map((other) => told(other.text, other.logprob)),
-  }));
+  const told = ({ bytes, logprob }: { bytes: Uint8Array; logprob: number | null }): ChatToken => ({
+    token: nameOf(bytes),
+    logprob: logprob ?? 0,
+    bytes: [...bytes],
+  });
+  return tokens.map((token) => ({ ...told(token), top_logprobs: (token.top ?? []).map(told) }));
 }
 
-function completionLogprobs(tokens: readonly Token[], start: number): CompletionLogprobs {
-  const offsets: number[] = [];
-  for (let i = 0, offset = start; i < tokens.length; i++) {
-    offsets.push(offset);
-    offset += tokens[i]?.text.length ?? 0;
-  }
+function completionLogprobs(tokens: readonly Token[]): CompletionLogprobs {
+  const name = ({ bytes }: { bytes: Uint8Array }) => nameOf(bytes, 'bytes:');
   return {
-    tokens: tokens.map(({ text }) => text),
+    tokens: tokens.map(name),
     token_logprobs: tokens.map(({ logprob }) => logprob),
-    top_logprobs: tokens.map(
-      ({ top }) => top && Object.fromEntries(top.map(({ text, logprob }) => [text, logprob])),
-    ),
-    text_offset: offsets,
+    top_logprobs: tokens.map(({ top }) => {
+      if (!top) return null;
+      const named = new Map<string, number>(); // of tokens of the same name the likeliest
+      for (const other of top) if (!named.has(name(other))) named.set(name(other), other.logprob);
+      return Object.fromEntries(named);
+    }),
+    text_offset: tokens.map(({ offset }) => offset),
   };
-}
-
-function lengthOf(tokens: readonly Token[]): number {
-  return tokens.reduce((sum, { text }) => sum + text.length, 0);
-}
-
-// A part of a character decodes to U+FFFD, which does not tell its bytes.
-function bytesOf(text: string): number[] | null {
-  return text.includes('\ufffd') ? null : [...new TextEncoder().encode(text)];
 }

@@ -1,22 +1,16 @@
 // A checked request on the model: a session for each choice, all of them at once, and none of them left afterwards.
 import { type ReplyPart, ReplyReader } from '../../page/chat/reply.js';
 import type { Model } from '../../page/model.js';
-import { type GenerateOptions, randomSeed } from '../../page/options.js';
+import { checkGenerateOptions, checkTokens, type GenerateOptions, randomSeed } from '../../page/options.js';
 import type { Session } from '../../page/session.js';
 import { StopTexts } from '../../page/stop-texts.js';
-import type { Step } from '../../shared/types.js';
+import type { Vocabulary } from '../../page/vocabulary.js';
 import { wellFormed } from '../../shared/well-formed.js';
-import { replying } from '../shared/replying.js';
+import { checkCalls, replying } from '../shared/replying.js';
 import type { Job } from './requests.js';
 import type { Slots } from './slots.js';
+import { lengthOf, type Token, TokenTeller } from './tokens.js';
 import type { OpenAIFinishReason, Usage } from './types.js';
-
-/** A token as log probabilities name it. `logprob` and `top` are `null` where there are none. */
-export interface Token {
-  readonly text: string;
-  readonly logprob: number | null;
-  readonly top: readonly { readonly text: string; readonly logprob: number }[] | null;
-}
 
 /** What happens while a request is answered: texts of the choices, their ends, and at last the usage. */
 export type Happening =
@@ -39,6 +33,46 @@ export type Happening =
     }
   | { readonly kind: 'usage'; readonly usage: Usage };
 
+/** What a model continues: a prompt as it was given, and its ids. */
+interface Root {
+  readonly prompt: string | readonly number[];
+  readonly ids: readonly number[];
+}
+
+/** A job that this model can do. */
+export interface Task {
+  readonly job: Job;
+  readonly roots: readonly Root[];
+}
+
+/**
+ * Finds what is wrong with a request before its stream begins.
+ *
+ * @throws RwkvError of ids that the model does not have, texts that its vocabulary has no tokens for and schemas that are none
+ */
+export async function prepare(model: Model, job: Job): Promise<Task> {
+  const { vocabulary } = model.info;
+  checkGenerateOptions(job.options, vocabulary);
+  const roots: Root[] = [];
+  for (const prompt of job.prompts) {
+    const isText = typeof prompt === 'string';
+    const ids = isText ? await idsOf(model, prompt) : [...checkTokens('prompt', prompt, vocabulary)];
+    roots.push({ prompt, ids });
+  }
+  const { jsonSchema, grammar } = job.options;
+  const isRuled = (jsonSchema ?? grammar) !== undefined;
+  if (job.stream && (isRuled || job.tools?.isForced)) {
+    const session = await model.createSession();
+    try {
+      if (isRuled) await session.complete('', { jsonSchema, grammar, maxTokens: 0 }).result;
+      if (job.tools?.isForced) await checkCalls(session, job.tools);
+    } finally {
+      await session.dispose();
+    }
+  }
+  return { job, roots };
+}
+
 /**
  * Answers a request. Choice i of prompt p is number p n + i; it begins from the seed + i.
  *
@@ -46,7 +80,7 @@ export type Happening =
  */
 export async function* run(
   model: Model,
-  job: Job,
+  { job, roots }: Task,
   slots: Slots,
   signal: AbortSignal,
 ): AsyncGenerator<Happening, void, undefined> {
@@ -55,27 +89,29 @@ export async function* run(
     sessions.push(session);
     return session;
   };
-  const leave = await slots.enter(job.prompts.length * job.n, signal);
+  const leave = await slots.enter(roots.length * job.n, signal);
   const seed = job.seed ?? randomSeed();
-  const texts = new TokenTexts(model);
   try {
-    const roots: { session: Session; ids: readonly number[]; prompt: string | readonly number[] }[] = [];
-    for (const prompt of job.prompts) {
-      const ids = typeof prompt === 'string' ? await idsOf(model, prompt) : prompt;
-      roots.push({ session: keep(await model.createSession()), ids, prompt });
-    }
-    const read = await Promise.all(roots.map(({ session, ids }) => session.append(ids, { signal })));
-    const cachedTokens = read.reduce((sum, usage) => sum + usage.cachedTokens, 0);
+    const vocabulary = job.topLogprobs >= 0 ? await model.vocabulary() : undefined;
+    const begun: Session[] = [];
+    for (const _ of roots) begun.push(keep(await model.createSession()));
+    const onlyTells = job.echo && job.options.maxTokens === 0;
+    const read = await Promise.all(
+      roots.map(({ ids }, p) => (onlyTells ? undefined : begun[p]?.append(ids, { signal }))),
+    );
+    const cachedTokens = read.reduce((sum, usage) => sum + (usage?.cachedTokens ?? 0), 0);
 
     const choices: AsyncGenerator<Happening, void, undefined>[] = [];
     let promptTokens = 0;
-    for (const { session, ids, prompt } of roots) {
-      promptTokens += Math.max(ids.length, 1); // an empty prompt is read as the end of another text
-      const echo = job.echo ? await echoOf(model, prompt, ids, job.topLogprobs >= 0) : [];
+    for (const [p, session] of begun.entries()) {
+      const root = roots[p];
+      if (!root) continue;
+      promptTokens += Math.max(root.ids.length, 1); // an empty prompt is read as the end of another text
+      const echo = job.echo ? await echoOf(model, session, root, job, vocabulary, signal) : nothing;
       for (let i = 0; i < job.n; i++) {
         const own = i === 0 ? session : keep(await session.fork());
-        const options = { ...job.options, topLogprobs: job.topLogprobs, seed: (seed + i) % 2 ** 53, signal };
-        choices.push(choose(own, choices.length, options, job, echo, texts));
+        const options = { ...job.options, seed: (seed + i) % 2 ** 53, signal };
+        choices.push(choose(own, choices.length, options, job, echo, vocabulary));
       }
     }
 
@@ -99,24 +135,21 @@ export async function* run(
   }
 }
 
-async function idsOf(model: Model, text: string): Promise<readonly number[]> {
+/** The ids of a text. */
+export async function idsOf(model: Model, text: string): Promise<readonly number[]> {
   return text === '' ? [] : model.tokenize(text);
-}
-
-interface ChoiceOptions extends GenerateOptions {
-  readonly topLogprobs: number;
 }
 
 async function* choose(
   session: Session,
   choice: number,
-  { topLogprobs, ...options }: ChoiceOptions,
-  { opening, template, ends, tools, isThinking, blank }: Job,
-  echo: readonly Token[],
-  texts: TokenTexts,
+  options: GenerateOptions,
+  { opening, template, ends, tools, isThinking, blank, topLogprobs }: Job,
+  echo: Echo,
+  vocabulary: Vocabulary | undefined,
 ): AsyncGenerator<Happening, void, undefined> {
-  const tellsLogprobs = topLogprobs >= 0;
-  const plan = { options: tellsLogprobs ? { ...options, topLogprobs } : options, tools, isThinking, blank };
+  const plan = { options: vocabulary ? { ...options, topLogprobs } : options, tools, isThinking, blank };
+  const teller = vocabulary && new TokenTeller(vocabulary, lengthOf(echo.text));
   const reader = new ReplyReader(opening ?? '', template);
   const stops = { thinking: new StopTexts(ends), answer: new StopTexts(ends) };
   const told = (text: string, thinking: string, tokens: readonly Token[] = []): Happening[] =>
@@ -132,16 +165,10 @@ async function* choose(
     return told(answer.text + stops.answer.rest(), thinking.text + stops.thinking.rest());
   };
 
-  let isFirst = true;
-  const begin = (): Happening[] => {
-    if (!isFirst) return [];
-    isFirst = false;
-    return told(echo.map((token) => token.text).join(''), '', echo);
-  };
+  yield* told(echo.text, '', echo.tokens);
   let count = 0;
   let call = -1;
   for await (const piece of replying(session, plan)) {
-    yield* begin(); // not before the first piece: by then it shows what is wrong with a request
     if (piece.kind === 'end') {
       yield* rest();
       const cut = piece.reason === 'length';
@@ -154,10 +181,11 @@ async function* choose(
     } else if (piece.kind === 'arguments') {
       yield { kind: 'arguments', choice, call, text: piece.text };
     } else {
-      const { step } = piece;
-      if (step.token > 0) count++;
-      const { thinking, answer } = push(reader.push(step.text));
-      yield* told(answer.text, thinking.text, tellsLogprobs ? await texts.tokensOf(step) : []);
+      const { token, text, logprob = 0, topLogprobs = [] } = piece.step;
+      if (token > 0) count++;
+      const { thinking, answer } = push(reader.push(text));
+      const tokens = teller && token > 0 ? [teller.next(token, logprob, topLogprobs)] : [];
+      yield* told(answer.text, thinking.text, tokens);
       if (thinking.stop === undefined && answer.stop === undefined) continue;
       yield { kind: 'end', choice, reason: 'stop', tokens: count };
       return;
@@ -165,43 +193,31 @@ async function* choose(
   }
 }
 
-// The prompt as the beginning of the text: one piece, or token by token with log probabilities after an end of text. The
-// first token comes after nothing.
-async function echoOf(
-  model: Model,
-  prompt: string | readonly number[],
-  ids: readonly number[],
-  tellsLogprobs: boolean,
-): Promise<Token[]> {
-  if (ids.length === 0) return [];
-  const text = typeof prompt === 'string' ? wellFormed(prompt) : await model.detokenize(ids);
-  if (!tellsLogprobs) return [{ text, logprob: null, top: null }];
-  const scorer = await model.createSession();
-  try {
-    const { tokens } = await scorer.score(text);
-    return tokens.map(({ text, logprob }, i) => ({ text, logprob: i === 0 ? null : logprob, top: null }));
-  } finally {
-    await scorer.dispose();
-  }
+/** The prompt as the beginning of the text; `tokens` where log probabilities are told. */
+interface Echo {
+  readonly text: string;
+  readonly tokens: readonly Token[];
 }
 
-/** What tokens are by themselves. */
-class TokenTexts {
-  readonly #model: Model;
-  readonly #known = new Map<number, string>();
+const nothing: Echo = { text: '', tokens: [] };
 
-  constructor(model: Model) {
-    this.#model = model;
-  }
-
-  /** The token of a step, for those who want log probabilities; none behind the end of the text. */
-  async tokensOf({ token, logprob = 0, topLogprobs = [] }: Step): Promise<Token[]> {
-    if (token <= 0) return [];
-    for (const { token, text } of topLogprobs) this.#known.set(token, text);
-    const text = this.#known.get(token) ?? (await this.#model.detokenize([token]));
-    this.#known.set(token, text);
-    return [{ text, logprob, top: topLogprobs }];
-  }
+// The ids are scored as they are, after each other: the first comes after nothing.
+async function echoOf(
+  model: Model,
+  session: Session,
+  { prompt, ids }: Root,
+  { topLogprobs }: Job,
+  vocabulary: Vocabulary | undefined,
+  signal: AbortSignal,
+): Promise<Echo> {
+  const [first, ...rest] = ids;
+  if (first === undefined) return nothing;
+  const text = typeof prompt === 'string' ? wellFormed(prompt) : await model.detokenize(ids);
+  if (!vocabulary) return { text, tokens: [] };
+  const { tokens } = await session.score(rest, { after: [first], topLogprobs, signal });
+  const teller = new TokenTeller(vocabulary);
+  const scored = tokens.map(({ id, logprob, topLogprobs = [] }) => [id, logprob, topLogprobs] as const);
+  return { text, tokens: [teller.next(first, null, null), ...scored.map((token) => teller.next(...token))] };
 }
 
 /** The items of all sources as they come. Each source is asked for its next while the others are, so that they share passes. */

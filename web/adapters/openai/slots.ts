@@ -22,21 +22,21 @@ export class Slots {
    * @returns what to call once to give them back
    * @throws the reason of `signal` when it aborts before
    */
-  async enter(count: number, signal: AbortSignal): Promise<() => void> {
-    signal.throwIfAborted();
+  async enter(count: number, signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted();
     const taken = Math.min(count, this.#most);
     let abort = () => {};
     await new Promise<void>((resolve, reject) => {
       const waiting = { count: taken, enter: resolve };
       abort = () => {
         this.#waiting.delete(waiting);
-        reject(signal.reason);
+        reject(signal?.reason);
         this.#admit();
       };
-      signal.addEventListener('abort', abort);
+      signal?.addEventListener('abort', abort);
       this.#waiting.add(waiting);
       this.#admit();
-    }).finally(() => signal.removeEventListener('abort', abort));
+    }).finally(() => signal?.removeEventListener('abort', abort));
     return () => {
       this.#free += taken;
       this.#admit();

@@ -1,8 +1,8 @@
 import { bindMembers } from '../../shared/bind.js';
 
 /**
- * Chunks of an answer as they come: loop over it once. Leaving the loop or aborting its `controller` ends the work in the
- * worker; an aborted stream just ends. One that is not looped over has to be aborted: its text waits to be fetched.
+ * Chunks of an answer as they come: loop over it once, for which the work waits. Leaving the loop or aborting its `controller` ends the
+ * work in the worker; an aborted stream just ends.
  */
 export class OpenAIStream<Chunk> implements AsyncIterable<Chunk> {
   /** Ends the work. */

@@ -26,17 +26,17 @@ export type OpenAIFinishReason = 'stop' | 'length' | 'tool_calls';
 export interface CommonParams {
   /** Any name: the model is the one that was loaded, and the answer tells its name. */
   model?: string | null | undefined;
-  /** 0 to 2. Default 1. */
+  /** 0 to 100. Default 1. */
   temperature?: number | null | undefined;
   /** 0 to 1. Default 0.7. */
   top_p?: number | null | undefined;
-  /** -2 to 2. Default 0. */
+  /** -100 to 100. Default 0. */
   presence_penalty?: number | null | undefined;
-  /** -2 to 2. Default 0. */
+  /** -100 to 100. Default 0. */
   frequency_penalty?: number | null | undefined;
-  /** The text ends before any of these texts: one, or up to 4. */
+  /** The text ends before any of these texts: one, or up to 64. Empty ones are passed over. */
   stop?: string | readonly string[] | null | undefined;
-  /** The same seed gives the same text. Choice i of several begins from seed + i. Default: a random one. */
+  /** The same seed gives the same text. Choice i of several begins from seed + i. Default, and -1: a random one. */
   seed?: number | null | undefined;
   /** Added to the logits of tokens, by their ids: -100 to 100. */
   logit_bias?: Readonly<Record<string, number>> | null | undefined;
@@ -45,7 +45,7 @@ export interface CommonParams {
   /** The text as it comes. Default false. */
   stream?: boolean | null | undefined;
   stream_options?: { include_usage?: boolean | null | undefined } | null | undefined;
-  /** Not OpenAI's: as the options topK, minP, typicalP and penaltyDecay of `session.complete`. */
+  /** Not OpenAI's: as the options topK, minP, typicalP and penaltyDecay of `session.complete`; a `top_k` of -1: no such limit. */
   top_k?: number | null | undefined;
   min_p?: number | null | undefined;
   typical_p?: number | null | undefined;
@@ -65,7 +65,7 @@ export type ResponseFormat =
 /** What `chat.completions.create` takes. */
 export interface ChatCompletionParams extends CommonParams {
   messages: readonly OpenAIMessage[];
-  /** At most so many tokens. Default 256. */
+  /** At most so many tokens; -1: no such limit. Default 256. */
   max_completion_tokens?: number | null | undefined;
   /** The older name of `max_completion_tokens`. */
   max_tokens?: number | null | undefined;
@@ -85,19 +85,19 @@ export interface ChatCompletionParams extends CommonParams {
 export interface CompletionParams extends CommonParams {
   /** A text, token ids, or several of either: each is continued. */
   prompt: string | readonly string[] | readonly number[] | readonly (readonly number[])[];
-  /** At most so many tokens; 0 with `echo` only tells the prompt. Default 256. */
+  /** At most so many tokens; 0 with `echo` only tells the prompt; -1: no such limit. Default 256. */
   max_tokens?: number | null | undefined;
-  /** Tells log probabilities, and so many of the likeliest tokens in each place: 0 to 5. */
+  /** Tells log probabilities, and so many of the likeliest tokens in each place: 0 to 20. */
   logprobs?: number | null | undefined;
-  /** Begins the text with the prompt. Default false. */
+  /** Begins the text with the prompt, log probabilities too: token ids are scored as they are, each after those before it. Default false. */
   echo?: boolean | null | undefined;
 }
 
-/** A token of a chat's reply. `bytes` is `null` where the token is a part of a character. */
+/** A token of a chat's reply. Where it is no whole characters, `token` spells its bytes: `\\xe2\\x80`. */
 export interface ChatToken {
   token: string;
   logprob: number;
-  bytes: number[] | null;
+  bytes: number[];
 }
 
 /** Log probabilities of a chat's reply, token by token. */
@@ -106,12 +106,15 @@ export interface ChatLogprobs {
   refusal: null;
 }
 
-/** Log probabilities of a completion: lists of one entry a token, `null` where there is none (the first of an echo). */
+/**
+ * Log probabilities of a completion: lists of one entry a token, `null` where there is none: the first of an echo comes after nothing.
+ * Tokens that are no whole characters are spelled by their bytes: `bytes:\xe2\x80`.
+ */
 export interface CompletionLogprobs {
   tokens: string[];
   token_logprobs: (number | null)[];
   top_logprobs: (Record<string, number> | null)[];
-  /** Where each token begins in the text, in UTF-16 units. */
+  /** Where each token begins in the text, in characters (code points): how many there are before the one that it begins in. */
   text_offset: number[];
 }
 
@@ -185,6 +188,34 @@ export interface TextCompletionChunk extends Head<'text_completion'> {
   }[];
   /** With `include_usage`: `null` but in the last chunk, which has no choices. */
   usage?: Usage | null;
+}
+
+/** What `embeddings.create` takes. */
+export interface EmbeddingParams {
+  /** A text, token ids, or several of either, none of them empty. */
+  input: string | readonly string[] | readonly number[] | readonly (readonly number[])[];
+  /** Any name, as for `completions.create`. */
+  model?: string | null | undefined;
+  /** Lists of numbers, or 32-bit floats, little-endian, in base64. Default `'float'`. */
+  encoding_format?: 'float' | 'base64' | null | undefined;
+  /** How many numbers: the model's channels, and nothing else. */
+  dimensions?: number | null | undefined;
+  /** Not read. */
+  user?: string | null | undefined;
+}
+
+/** What `embeddings.create` answers. */
+export interface EmbeddingList {
+  object: 'list';
+  data: {
+    object: 'embedding';
+    /** Which of the inputs it is of. */
+    index: number;
+    /** As `model.embed` gives it, but of length 1. */
+    embedding: number[] | string;
+  }[];
+  model: string;
+  usage: { prompt_tokens: number; total_tokens: number };
 }
 
 /** The model, as `models.retrieve` tells it. */

@@ -151,6 +151,16 @@ export async function* replying(
   yield end(yield* calls(tools, said.text.trim() === '' ? lead || blank : `${lead}\n`));
 }
 
+/** @throws RwkvError naming the tool whose schema is none, or whose rules cannot be kept here */
+export async function checkCalls(session: Session, { tools }: ToolUse): Promise<void> {
+  for (const tool of tools)
+    try {
+      await session.complete('', { jsonSchema: argumentsSchema(tool), maxTokens: 0 }).result;
+    } catch (error) {
+      throw ofTool(tool, error);
+    }
+}
+
 // The rest of a name, and the quotation mark behind it.
 function namesGrammar(tools: readonly Tool[]): string {
   return `root ::= ${tools.map(({ name }) => `"${name}\\""`).join(' | ')}`;
