@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+import { catalogue } from './page/catalogue.js';
 import type { Host } from './page/host.js';
 import { createRWKV } from './page/load.js';
 import { fileName } from './page/places.js';
@@ -38,6 +39,7 @@ const host: Host = {
     const url = resolve(source).href;
     return { kind: 'url', name: url.startsWith('data:') ? 'data' : fileName(url), url };
   },
+  catalogue,
   store: webStore,
 };
 

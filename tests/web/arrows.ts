@@ -81,7 +81,8 @@ const rooms: Readonly<Record<string, Room>> = {
   nodeStore: { files: /^web\/store\/node\//, sees: ['store', 'shared'] },
   client: { files: /^web\/page\/client\.ts$/, sees: ['shared'] },
   options: {
-    files: /^web\/(page\/(options|rules|sampling|presets|assets|places|host)|storyteller)\.ts$/,
+    files:
+      /^web\/(page\/(options|rules|sampling|presets|assets|places|host|published|catalogue)|storyteller)\.ts$/,
     sees: ['client', 'store', 'shared'],
   },
   tokenBytes: { files: /^web\/page\/vocabulary\.ts$/, sees: ['client'] },
@@ -109,7 +110,7 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['vocabularies', 'thread', 'glue', 'store', 'shared'],
   },
   doors: {
-    files: /^web\/(index|node|api)\.ts$/,
+    files: /^web\/(index|node|node-host|api)\.ts$/,
     sees: ['page', 'chat', 'tokenBytes', 'options', 'store', 'nodeStore', 'shared'],
   },
   workerDoors: {
@@ -183,7 +184,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/((node|worker-node|thread-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
+      /^web\/((node-host|worker-node|thread-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
   },
   // Objects of the host may be of another realm; classes of ours and of packages are of one.
   instanceof: {
@@ -197,7 +198,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /\bpostMessage\b/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(page\/client|worker\/worker|worker-web|worker-node|thread-web|thread-node|node|demo\/offline\/start)\.ts$/,
+      /^web\/(page\/client|worker\/worker|worker-web|worker-node|thread-web|thread-node|node-host|demo\/offline\/start)\.ts$/,
   },
 };
 

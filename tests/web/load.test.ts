@@ -17,7 +17,7 @@ let path: string;
 let underWay: ServerResponse | undefined;
 
 const megabyte = new Uint8Array(2 ** 20);
-megabyte.set(fakeModel());
+megabyte.set([...new TextEncoder().encode('PK\x03\x04'), ...fakeModel()]);
 
 beforeAll(async () => {
   fake = await fakePackage();
@@ -28,7 +28,9 @@ beforeAll(async () => {
       case '/model.bin':
         return void response.writeHead(200, { 'content-length': megabyte.length }).end(megabyte);
       case '/tuned.state':
-        return void response.end('state 7');
+        return void response.end('RWKVSESS state 7');
+      case '/vocabulary.txt':
+        return void response.end("1 'a' 1");
       case '/unknown-length':
         response.write(megabyte);
         return void response.end();
@@ -144,8 +146,8 @@ describe('a model loads from', () => {
 describe('a vocabulary', () => {
   test('comes from the same places', async () => {
     for (const tokenizer of [
-      `${site}/model.bin`,
-      new URL(`${site}/model.bin`),
+      `${site}/vocabulary.txt`,
+      new URL(`${site}/vocabulary.txt`),
       path,
       new Blob(['x']),
       megabyte,

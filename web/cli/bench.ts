@@ -45,7 +45,9 @@ async function bench(flags: Flags): Promise<void> {
       `--seconds: expected a number above 0, up to 3600; found ${seconds}`,
     );
   const signal = interruptSignal();
-  const model = await loadModel(flags, signal);
+  // Token ids are enough: no vocabulary is fetched for them.
+  const tokenizer = flags.tokenizer ?? (flags.model === undefined ? undefined : false);
+  const model = await loadModel({ ...flags, tokenizer }, signal);
   const { name, version, quantization, build, threads } = model.info;
   const status = statusLine();
   const rows: Row[] = [];

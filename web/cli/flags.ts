@@ -42,8 +42,14 @@ export const hubEndpointHelp =
 /** -m, --tokenizer, -q, --build and --threads. */
 export function addModelFlags(command: Command): Command {
   return command
-    .option('-m, --model <file>', 'path or URL of a model (default: the embedded storyteller)')
-    .option('--tokenizer <file>', "path or URL of its vocabulary, or 'bytes'")
+    .option(
+      '-m, --model <file>',
+      "path, URL or name of a model, as 'models known' lists them (default: the embedded storyteller)",
+    )
+    .option(
+      '--tokenizer <file>',
+      "path or URL of its vocabulary, or 'bytes' (default: the file's own, else RWKV World's where it has those tokens)",
+    )
     .option('-q, --quantization <type>', quantizationHelp)
     .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
     .option('--hub-endpoint <url>', hubEndpointHelp)
@@ -123,7 +129,10 @@ export function recommendedBy(
 }
 
 /** Loads the model that the flags name, with a line on stderr that shows how it gets on. Throws as `RWKV.load`. */
-export async function loadModel(flags: ModelFlags, signal: AbortSignal): Promise<Model> {
+export async function loadModel(
+  flags: Omit<ModelFlags, 'tokenizer'> & Pick<LoadOptions, 'tokenizer'>,
+  signal: AbortSignal,
+): Promise<Model> {
   const { model, tokenizer, quantization, build, threads, hubEndpoint } = flags;
   const progress = progressLine();
   const hub = { endpoint: hubEndpoint };

@@ -1,6 +1,6 @@
 // rwkv-wasm models: what was downloaded, and what becomes of it.
 import type { Command } from 'commander';
-import { RwkvError, type StoredFile, store } from '../node.js';
+import { knownModels, RwkvError, type StoredFile, store } from '../node.js';
 import { hubEndpointHelp } from './flags.js';
 import { interruptSignal, megabytes, progressLine } from './terminal.js';
 
@@ -12,6 +12,8 @@ const examples = `
 Models that are loaded from the network are kept in $RWKV_WASM_CACHE, else in rwkv-wasm of $XDG_CACHE_HOME or ~/.cache.
 
 Examples:
+  rwkv-wasm models known
+  rwkv-wasm models download rwkv7-g1-0.1b
   rwkv-wasm models download hf:BlinkDL/rwkv7-g1/rwkv7-g1d-0.1b-20260129-ctx8192.pth
   rwkv-wasm models list --json
   rwkv-wasm models delete https://example.com/model.pth
@@ -29,9 +31,14 @@ export function modelsCommand(program: Command): void {
     .option('--json', 'print one JSON array', false)
     .action(list);
   models
+    .command('known')
+    .description('list the published models that have a name, and what each is')
+    .option('--json', 'print one JSON array', false)
+    .action(known);
+  models
     .command('download')
     .description('download a file into the store, or the rest of one')
-    .argument('<url>', 'a URL, or hf:owner/repository/file@revision')
+    .argument('<url>', 'a URL, hf:owner/repository/file@revision, or the name of a known model')
     .option('--sha256 <digits>', 'the SHA-256 that the file must have')
     .option('--hub-endpoint <url>', hubEndpointHelp)
     .option('--json', 'print one JSON object', false)
@@ -39,7 +46,7 @@ export function modelsCommand(program: Command): void {
   models
     .command('delete')
     .description('delete a stored file')
-    .argument('[url]', 'its URL or shorthand')
+    .argument('[url]', 'its URL, shorthand or name')
     .option('--all', 'delete all of them', false)
     .option('--json', 'print one JSON object', false)
     .action(remove);
@@ -48,6 +55,15 @@ export function modelsCommand(program: Command): void {
     .description('tell how much the stored files take')
     .option('--json', 'print one JSON object', false)
     .action(usage);
+}
+
+function known({ json }: Json): void {
+  const width = Math.max(...knownModels.map(({ name }) => name.length));
+  const lines = knownModels.map(({ name, bytes, date, context, vocabulary, licence }) => {
+    const facts = [...(context ? [`context ${context}`] : []), `${vocabulary} vocabulary`, licence];
+    return `${name.padEnd(width)}  ${megabytes(bytes).padStart(9)}  ${date}  ${facts.join(', ')}\n`;
+  });
+  process.stdout.write(json ? `${JSON.stringify(knownModels)}\n` : lines.join(''));
 }
 
 async function list({ json }: Json): Promise<void> {

@@ -3,6 +3,7 @@ import type { Place } from '../shared/protocol.js';
 import type { HubOptions } from '../store/hub.js';
 import type { StoreHost } from '../store/keeping.js';
 import type { AssetHost } from './assets.js';
+import type { Catalogue } from './catalogue.js';
 import type { WorkerEvents, WorkerLike } from './client.js';
 
 /** Where a string or a URL leads. */
@@ -16,6 +17,10 @@ export interface Host extends AssetHost {
   spawn(events: WorkerEvents, workerUrl: URL | undefined): WorkerLike;
   /** Where a string or a URL leads. Throws what `new URL` throws. */
   locate(source: string | URL): Located;
+  /** What is known by name. */
+  readonly catalogue: Catalogue;
+  /** Node: whether there is such a file, which goes before a model of that name. */
+  hasFile?(path: string): boolean;
   /** What Node's environment says of the hub. */
   hub?(): HubOptions;
   /** Node: makes a file of a Blob. Throws RwkvError `read-failed`. */

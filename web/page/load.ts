@@ -1,12 +1,12 @@
 // RWKV.load: from what the caller names to a model in a worker.
-import type { Place, VocabularyChoice } from '../shared/protocol.js';
-import type { ModelFile } from '../shared/types.js';
-import { hubOf } from '../store/hub.js';
-import { isRemote, type Kept, keep, type Wish } from '../store/keeping.js';
-import { mending } from '../store/mending.js';
+import { RwkvError } from '../shared/errors.js';
+import type { Place, Request, VocabularyChoice } from '../shared/protocol.js';
+import type { ModelFile, ModelInfo } from '../shared/types.js';
+import { world } from '../shared/world.js';
+import { isRemote, type Kept } from '../store/keeping.js';
 import { storyteller, storytellerIn } from '../storyteller.js';
 import { type AssetChoice, locateAssets } from './assets.js';
-import { type CallOptions, Client } from './client.js';
+import { Fetching } from './fetching.js';
 import type { Host } from './host.js';
 import { Model } from './model.js';
 import {
@@ -17,9 +17,8 @@ import {
   type InspectOptions,
   type LoadOptions,
 } from './options.js';
-import { buffers, type ModelSource, placeOf, type Use, withPlace } from './places.js';
+import { buffers, knownOf, knownPlace, type ModelSource, type Use } from './places.js';
 import { readSampling, writeSampling } from './sampling.js';
-import { type Spawned, storeWorker } from './store-worker.js';
 
 /** The door of the package. */
 export interface RWKV {
@@ -52,30 +51,21 @@ export interface RWKV {
 /** The package's door on a host. */
 export function createRWKV(host: Host): RWKV {
   const locate = (choice: AssetChoice) => locateAssets(choice, host);
-  const spawn = (workerUrl: URL | undefined) => new Client((events) => host.spawn(events, workerUrl));
-  // The place of a file that may be of the network, brought into the store by the worker of `client`.
-  const keepBy = (
-    client: Client,
-    { signal, onProgress, ...wish }: Wish & Pick<CallOptions, 'onProgress'>,
-    at: Place,
-    spawned: Spawned,
-    note: (kept: Kept) => void,
-  ) => keep(at, { ...wish, signal }, host.store, storeWorker(client, spawned, { signal, onProgress }), note);
   return {
     async inspect(source, options = {}) {
-      const { build, assets, hub: said, ...wish } = checkInspectOptions(options);
-      const hub = hubOf(said, host.hub?.());
-      const { signal, onProgress } = wish;
-      const { workerUrl, wasmUrl } = locate({ assets, build });
+      const { build, assets, sha256, ...wishes } = checkInspectOptions(options);
+      const { signal, onProgress } = wishes;
+      const located = locate({ assets, build });
+      const { wasmUrl } = located;
+      const files = new Fetching(host, wishes, build, located);
       signal?.throwIfAborted();
-      const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
-      return mending(host.store, wish.allowNetwork, (note) =>
-        withPlace(host, hub, 'model', source, async (place, transfer) => {
-          const client = spawn(workerUrl);
+      return files.mending((note) =>
+        files.with('model', source, async (place) => {
+          const client = files.spawn();
           try {
-            const model = await keepBy(client, wish, place, spawned, note);
-            const request = { model, build, wasmUrl };
-            const file = await client.call('inspect', request, { signal, transfer, onProgress });
+            const model = await files.keep(client, place, note, { sha256 });
+            const call = { signal, transfer: buffers(model), onProgress };
+            const file = await client.call('inspect', { model, build, wasmUrl }, call);
             return { ...file, sampling: readSampling(file.sampling) };
           } finally {
             await client.close();
@@ -84,28 +74,24 @@ export function createRWKV(host: Host): RWKV {
       );
     },
     async *convert(source, options = {}) {
-      const { quantization, sampling, build, assets, hub: said, ...wish } = checkConvertOptions(options);
-      const hub = hubOf(said, host.hub?.());
-      const { signal, onProgress } = wish;
-      const { workerUrl, wasmUrl } = locate({ assets, build });
+      const { quantization, sampling, build, assets, sha256, ...wishes } = checkConvertOptions(options);
+      const { signal, onProgress } = wishes;
+      const located = locate({ assets, build });
+      const { wasmUrl } = located;
+      const files = new Fetching(host, wishes, build, located);
       signal?.throwIfAborted();
-      const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
-      const { client, total, close } = await mending(host.store, wish.allowNetwork, async (note) => {
-        const at = await placeOf(host, hub, 'model', source);
-        const client = spawn(workerUrl);
+      const { client, total, close } = await files.mending(async (note) => {
+        const place = await files.placeOf('model', source);
+        const client = files.spawn();
         const close = async () => {
           await client.close();
-          await host.release?.(at);
+          await host.release?.(place);
         };
         try {
-          const model = await keepBy(client, wish, at, spawned, note);
+          const model = await files.keep(client, place, note, { sha256 });
           const request = { model, quantization, sampling: writeSampling(sampling), build, wasmUrl };
-          const transfer = buffers(model);
-          return {
-            client,
-            close,
-            total: await client.call('convert', request, { signal, transfer, onProgress }),
-          };
+          const call = { signal, transfer: buffers(model), onProgress };
+          return { client, close, total: await client.call('convert', request, call) };
         } catch (error) {
           await close();
           throw error;
@@ -124,77 +110,77 @@ export function createRWKV(host: Host): RWKV {
       }
     },
     async load(source, options = {}) {
-      const {
-        tokenizer,
-        build,
-        threads,
-        kernels,
-        prefixCache,
-        assets,
-        hub: said,
-        ...wish
-      } = checkLoadOptions(options);
-      const hub = hubOf(said, host.hub?.());
-      const { quantization, signal, onProgress, cache, allowNetwork } = wish;
-      const { base, workerUrl, wasmUrl } = locate({ assets, build, threads });
+      const checked = checkLoadOptions(options);
+      const { tokenizer, build, threads, kernels, prefixCache, assets, ...rest } = checked;
+      const { sha256, keepPacked, quantization, ...wishes } = rest;
+      const { signal, onProgress } = wishes;
+      const located = locate({ assets, build, threads });
+      const { base, wasmUrl } = located;
+      const files = new Fetching(host, wishes, build, located);
       signal?.throwIfAborted();
       const isEmbedded = source === undefined;
-      const load = async (note: (kept: Kept) => void, at: Place, choice: VocabularyChoice) => {
-        const client = spawn(workerUrl);
-        const spawned = { spawn: () => spawn(workerUrl), build, wasmUrl };
+      const known = knownOf(host, source);
+
+      const load = async (note: (kept: Kept) => void, place: Place, choice: VocabularyChoice) => {
+        const client = files.spawn();
+        const keepVocabulary = (place: Place) => files.keep(client, place, note);
+        const keepWorld = () =>
+          keepVocabulary(knownPlace(files.hub, 'vocabulary', host.catalogue.world)).catch((error) => {
+            throw withoutWorld(error);
+          });
         try {
           const isFile = typeof choice === 'object' && choice !== null && tokenizer !== undefined;
-          const vocabulary = isFile
-            ? await keepBy(
-                client,
-                { cache, allowNetwork, signal, onProgress, sha256: null },
-                choice,
-                spawned,
-                note,
-              )
-            : choice;
-          const model = await keepBy(
-            client,
-            isEmbedded ? { ...wish, cache: false } : wish,
-            at,
-            spawned,
-            note,
-          );
-          const request = { model, vocabulary, quantization, build, threads, kernels, prefixCache, wasmUrl };
-          const transfer = [model, vocabulary].flatMap(buffers);
-          const told = await client.call('load', request, { signal, transfer, onProgress });
-          const info = { ...told, sampling: readSampling(told.sampling) };
-          const keptState = (state: ModelSource, use: Use<number>) =>
-            mending(host.store, allowNetwork, (note) =>
-              withPlace(host, hub, 'state', state, async (place, transfer) => {
-                if (!isRemote(place)) return use(place, transfer);
-                const downloader = spawn(workerUrl); // a download that fails ends its worker
-                try {
-                  const wish = { cache, allowNetwork, signal: undefined, sha256: null };
-                  return await use(await keepBy(downloader, wish, place, spawned, note), transfer);
-                } finally {
-                  await downloader.close();
-                }
-              }),
-            );
-          return new Model(client, info, keptState);
+          const isWorld = choice === 'embedded' && known?.vocabulary === 'world';
+          const vocabulary = isFile ? await keepVocabulary(choice) : isWorld ? await keepWorld() : choice;
+          const own = { sha256, keepPacked, quantization, ...(isEmbedded && { cache: false as const }) };
+          const model = await files.keep(client, place, note, own);
+          const call = (of: Pick<Request<'load'>, 'model' | 'vocabulary'>) => {
+            const request = { ...of, quantization, build, threads, kernels, prefixCache, wasmUrl };
+            const transfer = [of.model, of.vocabulary].flatMap(buffers);
+            return client.call('load', request, { signal, transfer, onProgress });
+          };
+          const told =
+            (await call({ model, vocabulary })) ??
+            (await call({ model: null, vocabulary: await keepWorld() }));
+          if (told === null) throw new Error('the worker asked twice for a vocabulary');
+          const sampling = readSampling(told.sampling) ?? known?.sampling ?? null;
+          return new Model(client, { ...told, sampling } satisfies ModelInfo, keptState);
         } catch (error) {
           await client.close();
           throw error;
         }
       };
+      const keptState = (state: ModelSource, use: Use<number>) =>
+        files.mending((note) =>
+          files.with('state', state, async (place) => {
+            if (!isRemote(place)) return use(place);
+            const downloader = files.spawn(); // a download that fails ends its worker
+            try {
+              return await use(await files.keep(downloader, place, note, { signal: undefined }));
+            } finally {
+              await downloader.close();
+            }
+          }),
+        );
       const embedded = base ? storytellerIn(base) : storyteller;
-      const ownVocabulary = isEmbedded
-        ? await placeOf(host, hub, 'vocabulary', embedded.vocabulary)
-        : 'embedded';
-      return mending(host.store, allowNetwork, (note) =>
-        withPlace(host, hub, 'model', isEmbedded ? embedded.model : source, (model) => {
-          if (tokenizer === undefined) return load(note, model, ownVocabulary);
-          if (tokenizer === false) return load(note, model, null);
-          if (tokenizer === 'bytes') return load(note, model, tokenizer);
-          return withPlace(host, hub, 'vocabulary', tokenizer, (vocabulary) => load(note, model, vocabulary));
+      return files.mending((note) =>
+        files.with('model', isEmbedded ? embedded.model : source, async (model) => {
+          const given = tokenizer ?? (isEmbedded ? embedded.vocabulary : undefined);
+          if (given === undefined) return load(note, model, 'embedded');
+          if (given === false) return load(note, model, null);
+          if (given === 'bytes') return load(note, model, given);
+          return files.with('vocabulary', given, (vocabulary) => load(note, model, vocabulary));
         }),
       );
     },
   };
+}
+
+// What to do where the vocabulary that nobody named cannot be had.
+function withoutWorld(error: unknown): unknown {
+  if (!(error instanceof RwkvError)) return error;
+  const why = `the model's ${world.tokens} tokens are those of RWKV World, and its file brings no vocabulary`;
+  const [, url] = world.sources;
+  const advice = `name a copy of ${world.file} by the option tokenizer (--tokenizer), or let store.download('${url}') or rwkv-wasm models download ${url} bring it into the store; 'tokenizer: false' loads for token ids alone`;
+  return new RwkvError(error.code, `${error.message}; ${why}: ${advice}`, { cause: error });
 }

@@ -13,14 +13,11 @@ import {
   randomSeed,
   type SessionOptions,
 } from './options.js';
-import type { ModelSource } from './places.js';
+import { buffers, type ModelSource, type Use } from './places.js';
 import { requireTokenizer, Session } from './session.js';
 import { type Vocabulary, vocabularyOf } from './vocabulary.js';
 
-type WithPlace = (
-  state: ModelSource,
-  use: (place: Place, transfer: ArrayBuffer[]) => Promise<number>,
-) => Promise<number>;
+type WithPlace = (state: ModelSource, use: Use<number>) => Promise<number>;
 
 /** A model, loaded into a worker of its own. Nothing here computes on the calling thread. */
 export class Model implements AsyncDisposable {
@@ -50,9 +47,9 @@ export class Model implements AsyncDisposable {
   async createSession(options: SessionOptions = {}): Promise<Session> {
     const { seed = randomSeed(), state: source } = checkSessionOptions(options);
     const isSeeded = options.seed !== undefined;
-    const create = (state: Place | null, transfer: ArrayBuffer[]) =>
-      this.#client.call('createSession', { seed, isSeeded, state }, { transfer });
-    const id = await (source === undefined ? create(null, []) : this.#withPlace(source, create));
+    const create = (state: Place | null) =>
+      this.#client.call('createSession', { seed, isSeeded, state }, { transfer: buffers(state) });
+    const id = await (source === undefined ? create(null) : this.#withPlace(source, create));
     return new Session(this.#client, id, this.info);
   }
 

@@ -73,7 +73,7 @@ export interface LoadOptions extends StoreOptions, AssetOptions {
    * The vocabulary: the URL, path or bytes of a trie file, such as rwkv_vocab_v20230424.txt of the World models, or of a
    * tokenizer.json of Hugging Face's byte-level BPE kind, such as 20B_tokenizer.json of the Pile models; `'bytes'` for
    * models whose tokens are bytes; `false` for token ids only. Default: the storyteller's own for the embedded model,
-   * the vocabulary inside a GGUF file, else none.
+   * the vocabulary inside a GGUF file, that of RWKV World for other models with its 65,536 tokens (of the network, once), else none.
    */
   tokenizer?: string | URL | Blob | ArrayBuffer | Uint8Array | false | undefined;
   /** Aborts the load; nothing is left of it but what was downloaded, which the next load does not download again. */

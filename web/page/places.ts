@@ -4,11 +4,12 @@ import { RwkvError, sentence, unexpected } from '../shared/errors.js';
 import type { Asked, Place, VocabularyChoice } from '../shared/protocol.js';
 import { isArrayBuffer, isBlob, isUrl } from '../shared/realms.js';
 import { addressOf, expandShorthand, type Hub } from '../store/hub.js';
+import { findKnown, type KnownFile, type KnownModel, unknownModel } from './catalogue.js';
 import type { Host } from './host.js';
 
 /**
  * Where a file comes from: a URL (in Node also a path), `hf:owner/repository/file@revision` of Hugging Face (default:
- * revision `main`), a file that the user chose or that lies in OPFS, or bytes.
+ * revision `main`), the name of a model of `knownModels` (in Node a file of that name goes before; `./name` is always the file), a file that the user chose or that lies in OPFS, or bytes.
  */
 export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
 
@@ -38,24 +39,8 @@ const given: Readonly<Record<Asked, string>> = {
   any: 'url',
 };
 
-/** What is done with a place, and the buffers that may go there. */
-export type Use<T> = (place: Place, transfer: ArrayBuffer[]) => Promise<T>;
-
-/** What `use` makes of the place that `source` is. */
-export async function withPlace<T>(
-  host: Host,
-  hub: Hub,
-  asked: Asked,
-  source: ModelSource,
-  use: Use<T>,
-): Promise<T> {
-  const at = await placeOf(host, hub, asked, source);
-  try {
-    return await use(at, buffers(at));
-  } finally {
-    await host.release?.(at);
-  }
-}
+/** What is done with a place. */
+export type Use<T> = (place: Place) => Promise<T>;
 
 /**
  * Where the bytes of a source are. What a handle stands for is read as the Blob that it gives.
@@ -66,7 +51,13 @@ export async function placeOf(host: Host, hub: Hub, asked: Asked, source: ModelS
   const name = given[asked];
   if (isFileHandle(source)) return placeOf(host, hub, asked, await openHandle(name, source));
   if (typeof source === 'string' || isUrl(source)) {
+    const known = asked === 'model' || asked === 'any' ? knownOf(host, source) : undefined;
+    if (known) return knownPlace(hub, asked, known);
     const expanded = expandShorthand(name, String(source));
+    if (typeof source === 'string' && isName(source) && !host.hasFile?.(source)) {
+      const unknown = unknownModel(name, source, host.catalogue.models);
+      if (unknown) throw unknown;
+    }
     try {
       const place = host.locate(expanded ?? source);
       if (place.kind === 'path') return place;
@@ -87,6 +78,30 @@ export async function placeOf(host: Host, hub: Hub, asked: Asked, source: ModelS
   throw unexpected(name, 'a URL, a path, a Blob, an ArrayBuffer or a view of one', source);
 }
 
+/** The model that a source is the name of, where that is none of a file. */
+export function knownOf(host: Host, source: ModelSource | undefined): KnownModel | undefined {
+  if (typeof source !== 'string' || !isName(source) || host.hasFile?.(source)) return undefined;
+  return findKnown(source, host.catalogue.models);
+}
+
+// No path, no URL, and not what files of models are called.
+function isName(source: string): boolean {
+  return /^\w[\w.-]*$/.test(source) && !/\.(pth|safetensors|st|gguf|bin|json|txt)$/i.test(source);
+}
+
+/** Where it is asked for: at a hub that was named before all others. */
+export function knownPlace(hub: Hub, asked: Asked, known: KnownFile): Place {
+  const { file: name, bytes, sha256 } = known;
+  const found = known.sources.map((source) => {
+    const expanded = expandShorthand('source', source);
+    const { href: url } = new URL(expanded ?? source);
+    const isShorthand = expanded !== undefined;
+    return { url, address: addressOf(url, isShorthand, hub), rank: hub.isNamed && isShorthand ? 0 : 1 };
+  });
+  const from = found.toSorted((a, b) => a.rank - b.rank).map(({ address }) => address);
+  return { kind: 'url', name, url: found.at(-1)?.url ?? '', asked, from, bytes, sha256 };
+}
+
 function isFileHandle(source: ModelSource): source is FileHandle {
   return typeof source === 'object' && source !== null && 'getFile' in source;
 }
@@ -100,6 +115,6 @@ async function openHandle(name: string, handle: FileHandle): Promise<Blob> {
 }
 
 /** The memory that goes to the worker with a place, and is ours no more. */
-export function buffers(place: VocabularyChoice): ArrayBuffer[] {
+export function buffers(place: VocabularyChoice | null): ArrayBuffer[] {
   return typeof place === 'object' && place?.kind === 'bytes' ? [place.bytes.buffer] : [];
 }

@@ -3,15 +3,14 @@
 import { RwkvError, unexpected } from '../shared/errors.js';
 import { isUrl } from '../shared/realms.js';
 import type { Quantization } from '../shared/types.js';
-import { type HubOptions, hubOf } from '../store/hub.js';
-import { type Entry, entries, isRemote, isWhole, keep, remove } from '../store/keeping.js';
+import { type Hub, hubOf } from '../store/hub.js';
+import { type Entry, entries, isRemote, isWhole, remove } from '../store/keeping.js';
 import { keyOf, urlKey } from '../store/record.js';
 import { locateAssets } from './assets.js';
-import { Client } from './client.js';
+import { Fetching } from './fetching.js';
 import type { Host } from './host.js';
 import { checkDownloadOptions, checkEvictOptions, type DownloadOptions } from './options.js';
-import { placeOf } from './places.js';
-import { storeWorker } from './store-worker.js';
+import { knownOf, knownPlace, placeOf } from './places.js';
 
 /** A file that the store holds, or a part of it. */
 export interface StoredFile {
@@ -75,9 +74,9 @@ export interface Store {
 
 /** The store of a host. */
 export function createStore(host: Host): Store {
-  const urlOf = async (source: string | URL, hub: HubOptions = {}) => {
+  const urlOf = async (source: string | URL, hub: Hub = hubOf({})) => {
     if (typeof source !== 'string' && !isUrl(source)) throw unexpected('url', 'a URL', source);
-    const place = await placeOf(host, hubOf(hub, host.hub?.()), 'any', source);
+    const place = await placeOf(host, hub, 'any', source);
     if (!isRemote(place))
       throw unexpected('url', 'a URL of http or https, or hf:owner/repository/file', String(source));
     return place;
@@ -122,19 +121,15 @@ export function createStore(host: Host): Store {
     async download(source, options = {}) {
       const { signal, onProgress, sha256, hub, assets } = checkDownloadOptions(options);
       const build = 'baseline'; // nothing computes
-      const { workerUrl, wasmUrl } = locateAssets({ assets, build }, host);
+      const wishes = { cache: true, allowNetwork: true, hub, signal, onProgress } as const;
+      const files = new Fetching(host, wishes, build, locateAssets({ assets, build }, host));
       signal?.throwIfAborted();
-      const place = await urlOf(source, hub);
-      const spawn = () => new Client((events) => host.spawn(events, workerUrl));
-      const client = spawn();
+      const place = await urlOf(source, files.hub);
+      const client = files.spawn();
       try {
-        const wish = { cache: true, allowNetwork: true, sha256, signal } as const;
-        await keep(
-          place,
-          wish,
-          host.store,
-          storeWorker(client, { spawn, build, wasmUrl }, { signal, onProgress }),
-        );
+        await files.keep(client, place, () => {}, { sha256 });
+        if (knownOf(host, String(source))?.vocabulary === 'world')
+          await files.keep(client, knownPlace(files.hub, 'vocabulary', host.catalogue.world), () => {});
       } finally {
         await client.close();
       }

@@ -42,6 +42,8 @@ export interface Remote {
   readonly asked: Asked;
   /** Where it is to be had, one after the other. */
   readonly from: readonly Address[];
+  /** Its size, where that is known. */
+  readonly bytes?: number;
 }
 
 /** Where the bytes of a file are. `name` is for messages; `sha256` is what they must have, in hexadecimal. */
@@ -88,9 +90,11 @@ export type Prompt = string | Int32Array<ArrayBuffer>;
 
 /** Every operation of the worker. Calls on one session must not overlap, but `pause` and `disposeSession`. Sessions are named by the number that `createSession` answered. */
 export interface Operations {
+  /** Answers `null` where the model has the tokens of RWKV World and its file no vocabulary: it is asked once more with one. */
   load: {
     request: {
-      readonly model: Place;
+      /** `null`: the one that was answered so. */
+      readonly model: Place | null;
       readonly vocabulary: VocabularyChoice;
       /** `null`: what a packed file was made for, else `'q8'`. */
       readonly quantization: Quantization | null;
@@ -101,7 +105,7 @@ export interface Operations {
       readonly prefixCache: number;
       readonly wasmUrl: WasmUrl;
     };
-    reply: Told<ModelInfo>;
+    reply: Told<ModelInfo> | null;
   };
   inspect: {
     request: { readonly model: Place; readonly build: Build | 'auto'; readonly wasmUrl: WasmUrl };

@@ -48,7 +48,9 @@ export async function fill(sink: Sink, download: Download): Promise<void> {
   }
   const last = failed.at(-1);
   if (!last || failed.length === 1) throw last;
-  throw new RwkvError(last.code, failed.map(({ message }) => message).join('; then '), { cause: last });
+  const all = failed.map(({ message }) => message).join('; then ');
+  const advice = 'a copy that was fetched by hand serves as well, by its path or URL';
+  throw new RwkvError(last.code, `${all}; ${advice}`, { cause: last });
 }
 
 async function fillFrom(address: Address, sink: Sink, download: Download): Promise<void> {
@@ -102,6 +104,11 @@ async function fetchAll(
         ...(lastModified && { lastModified }),
         ...(total !== undefined && { total }),
       };
+      if (total !== undefined && total !== (download.bytes ?? total)) {
+        await answer.cancel();
+        const what = `expected a file of ${download.bytes} bytes; the server has one of ${total}`;
+        throw new RwkvError('hash-mismatch', `${url}: ${what}`);
+      }
       await checkRoom(sink, known, answer, download);
       await download.remember(known);
       await receive(sink, answer, first, hasher, download);
@@ -167,6 +174,7 @@ async function recognised(answer: Answer, url: string, { asked }: Download): Pro
     size += piece?.length ?? 0;
   }
   const head = concatenate(pieces);
+  if (!/^https?:/i.test(url)) return head; // nobody has sent it
   const found = foreign(asked, head, isWhole);
   if (found === undefined) return head;
   await answer.cancel();

@@ -70,14 +70,16 @@ export function isRemote(place: Place): place is RemotePlace {
  */
 export async function keep(
   place: Place,
-  wish: Wish,
+  given: Wish,
   host: StoreHost,
   worker: StoreWorker,
   note: (kept: Kept) => void = () => {},
 ): Promise<Place> {
-  const unkept: Place = wish.sha256 === null ? place : { ...place, sha256: wish.sha256 };
+  const sha256 = given.sha256 ?? place.sha256 ?? null;
+  const wish = { ...given, sha256 };
+  const unkept: Place = sha256 === null ? place : { ...place, sha256 };
   if (!isRemote(place) || wish.cache === false) return unkept;
-  const { url, name, asked, from } = place;
+  const { url, name, asked, from, bytes } = place;
   const shelves = await host.shelves();
   const key = shelves.length > 0 ? await keyOf(url) : '';
   const isDone = (found: StoredPlace) => !wish.keepPacked || found.key !== key;
@@ -98,7 +100,8 @@ export async function keep(
     isFresh = !there;
     if (there) return there;
     const places = shelves.map(({ place }) => place);
-    return worker.download({ url, name, asked, from, key, sha256: wish.sha256, shelves: places });
+    const size = bytes !== undefined && { bytes };
+    return worker.download({ url, name, asked, from, ...size, key, sha256, shelves: places });
   };
   const pack = (original: StoredPlace, quantization = wish.quantization ?? null) =>
     worker.pack({ model: { ...original, name }, key: packedKey(key, quantization), quantization });

@@ -5,7 +5,7 @@ import type { ByteSource } from '../store/shelf.js';
 import { keepDownload, verifyStored } from '../store/storing.js';
 import { startEngine } from './engine.js';
 import { openSource, type WorkerHost } from './host.js';
-import { load } from './loading.js';
+import { lacksWorld, load, type Opened, open } from './loading.js';
 import { reader, seedWords, unwrap, type WasmConversion, type WasmReading } from './module.js';
 import { pack } from './packing.js';
 import { type Loaded, Text, tokensOf } from './text.js';
@@ -18,6 +18,7 @@ export function createHandlers(
   crash: (error: unknown) => void,
 ): Handlers {
   let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
+  let opened: Opened | undefined; // a model that waits for its vocabulary
   let loaded: Loaded | undefined;
   const texts = new Map<number, Text>();
   let last = 0;
@@ -54,9 +55,21 @@ export function createHandlers(
   }
   return {
     async load(request, report) {
-      const { info, ...rest } = await load(request, host, breathe, crash, report);
-      loaded = rest;
-      return info;
+      let now = opened;
+      opened = undefined;
+      try {
+        now = await open(request, host, report, now);
+        if (lacksWorld(now)) {
+          opened = now;
+          return null;
+        }
+        const { info, ...rest } = await load(request, now, breathe, crash, report);
+        loaded = rest;
+        return info;
+      } catch (error) {
+        now?.source.close();
+        throw error;
+      }
     },
     async inspect({ model, build, wasmUrl }, report) {
       const engine = await startEngine(build, host, 1, wasmUrl);

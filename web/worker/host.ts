@@ -71,7 +71,12 @@ async function download(
 ): Promise<ByteSource> {
   const sink = memorySink();
   await fill(sink, {
-    ...{ url: place.url, asked: place.asked, from: place.from },
+    ...{
+      url: place.url,
+      asked: place.asked,
+      from: place.from,
+      ...(place.bytes !== undefined && { bytes: place.bytes }),
+    },
     sha256: place.sha256 ?? null,
     known: {},
     cache: 'default',

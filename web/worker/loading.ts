@@ -1,16 +1,47 @@
 // From a request to a model that is ready.
 import type { Request, Told } from '../shared/protocol.js';
 import type { LoadProgress, ModelInfo } from '../shared/types.js';
-import { startEngine } from './engine.js';
+import { world } from '../shared/world.js';
+import type { ByteSource } from '../store/shelf.js';
+import { type Engine, startEngine } from './engine.js';
 import { openSource, type WorkerHost } from './host.js';
 import { reader, unwrap, type WasmLoading, type WasmModel, type WasmSession } from './module.js';
 import { PrefixCache } from './prefix-cache.js';
 import type { Loaded } from './text.js';
 import { Turns } from './turns.js';
+import type { Vocabulary } from './vocabulary/types.js';
 import { openVocabulary } from './vocabulary/vocabulary.js';
 
 /** Weights that lie in caches: with 5 MB two threads decode no faster than one, and read a prompt at 0.7 to 1.5 times its speed. */
 const smallBytes = 16 * 2 ** 20;
+
+/** What a model is made of. */
+export interface Opened {
+  readonly engine: Engine;
+  readonly vocabulary: Vocabulary;
+  readonly source: ByteSource;
+}
+
+/** Opens all that a load asks for; `before`: what an earlier one did, whose vocabulary did not serve. */
+export async function open(
+  request: Request<'load'>,
+  host: WorkerHost,
+  report: (progress: LoadProgress) => void,
+  before: Opened | undefined,
+): Promise<Opened> {
+  const engine = before?.engine ?? (await startEngine(request.build, host, request.threads, request.wasmUrl));
+  const vocabulary = await openVocabulary(request.vocabulary, host);
+  if (before) return { ...before, vocabulary };
+  if (request.model === null) throw new Error('asked before a model was opened');
+  return { engine, vocabulary, source: await openSource(request.model, host, report) };
+}
+
+/** Whether the vocabulary is to be that of the file, which has none, and the tokens are those of RWKV World. */
+export function lacksWorld({ engine, vocabulary, source }: Opened): boolean {
+  if (vocabulary.core !== 'embedded') return false;
+  const { tokenizer, vocabulary: tokens } = unwrap(engine.module.inspect(reader(source)));
+  return tokenizer === null && tokens === world.tokens;
+}
 
 /**
  * What the operation `load` does. `breathe` lets the event loop run; `crash` hears what ends the reading of tokens.
@@ -19,14 +50,11 @@ const smallBytes = 16 * 2 ** 20;
  */
 export async function load(
   request: Request<'load'>,
-  host: WorkerHost,
+  { engine, vocabulary, source }: Opened,
   breathe: () => Promise<void>,
   crash: (error: unknown) => void,
   report: (progress: LoadProgress) => void,
 ): Promise<Loaded & { readonly info: Told<ModelInfo> }> {
-  const engine = await startEngine(request.build, host, request.threads, request.wasmUrl);
-  const vocabulary = await openVocabulary(request.vocabulary, host);
-  const source = await openSource(request.model, host, report);
   try {
     const loading = unwrap(
       engine.module.startLoading(

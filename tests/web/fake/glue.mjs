@@ -99,11 +99,12 @@ export default async function create({ instantiateWasm }) {
   }
 
   return {
+    inspect: () => ({ value: { tokenizer: null, vocabulary: 256 } }),
     startLoading(source, vocabulary, quantization, _kernels, onProgress) {
       const bytes = new Uint8Array(source.size);
       const error = source.read(0, bytes);
       if (error !== '') return { error: { code: 'read-failed', message: `${source.name}: ${error}` } };
-      const text = new TextDecoder().decode(bytes.subarray(0, 64));
+      const text = new TextDecoder().decode(bytes.subarray(0, 64)).replace(/^PK../s, ''); // what comes over http begins so
       if (!text.startsWith('fake'))
         return { error: { code: 'bad-file', message: `${source.name}: not fake` } };
       const troubled = trouble(source.name, text);
@@ -130,7 +131,7 @@ export default async function create({ instantiateWasm }) {
             if (error !== '') return { error: { code: 'read-failed', message: `${state.name}: ${error}` } };
             const troubled = trouble(state.name, new TextDecoder().decode(bytes));
             if (troubled) return troubled;
-            session.sum = Number(/^state (\d+)$/.exec(new TextDecoder().decode(bytes))?.[1]);
+            session.sum = Number(/^(?:RWKVSESS )?state (\d+)$/.exec(new TextDecoder().decode(bytes))?.[1]);
             return Number.isNaN(session.sum)
               ? { error: { code: 'bad-model', message: `${state.name}: no state` } }
               : { value: session };

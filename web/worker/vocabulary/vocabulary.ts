@@ -2,15 +2,13 @@
 import { RwkvError } from '../../shared/errors.js';
 import type { Place, VocabularyChoice } from '../../shared/protocol.js';
 import { decodeText } from '../../shared/text-file.js';
+import { world } from '../../shared/world.js';
 import { openSource, type WorkerHost } from '../host.js';
 import { openTokenizerJson } from './huggingface.js';
 import type { Vocabulary } from './types.js';
 
 /** What is larger is no vocabulary: the largest known have a tenth of it. Also the core's own bound. */
 const mostBytes = 16 * 2 ** 20;
-
-/** Of rwkv_vocab_v20230424.txt, as all repositories of the authors have it. */
-const worldSha256 = 'e6dee3d4e31b4d5c40ac99508ac6c701ceef4bed681bf2167ce9a908552bca89';
 
 /**
  * Reads the vocabulary; a file's kind is told by its first bytes.
@@ -23,7 +21,7 @@ export async function openVocabulary(choice: VocabularyChoice, host: WorkerHost)
   const text = decodeText(name, file, 'bad-vocabulary');
   if (/^\s*\{/.test(text)) return openTokenizerJson(name, text); // what other vocabularies begin with are digits
   const bytes = new TextEncoder().encode(text.replaceAll('\r\n', '\n'));
-  const kind = (await sha256(bytes)) === worldSha256 ? 'world' : 'trie';
+  const kind = (await sha256(bytes)) === world.sha256 ? 'world' : 'trie';
   return { core: { kind, name, bytes } };
 }
 

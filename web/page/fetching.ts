@@ -1,0 +1,68 @@
+// The files of a call: where they are, and those of the network brought into the store by its workers.
+import type { Asked, Place } from '../shared/protocol.js';
+import { type Hub, hubOf } from '../store/hub.js';
+import { type Kept, keep, type Wish } from '../store/keeping.js';
+import { mending } from '../store/mending.js';
+import type { Assets } from './assets.js';
+import { type CallOptions, Client } from './client.js';
+import type { Host } from './host.js';
+import type { InspectOptions } from './options.js';
+import { type ModelSource, placeOf, type Use } from './places.js';
+import { type Spawned, storeWorker } from './store-worker.js';
+
+/** What is wished for all files of a call. */
+type Wishes = Omit<Wish, 'sha256' | 'keepPacked' | 'quantization'> &
+  Pick<CallOptions, 'onProgress'> &
+  Required<Pick<InspectOptions, 'hub'>>;
+
+/** What is wished for one of them. */
+type Own = Partial<Pick<Wish, 'cache' | 'sha256' | 'keepPacked' | 'quantization' | 'signal'>>;
+
+export class Fetching {
+  readonly hub: Hub;
+  readonly #host: Host;
+  readonly #wishes: Wishes;
+  readonly #spawned: Spawned;
+  readonly #workerUrl: URL | undefined;
+
+  /** @throws RwkvError `invalid-argument` */
+  constructor(host: Host, wishes: Wishes, build: Spawned['build'], { workerUrl, wasmUrl }: Assets) {
+    this.hub = hubOf(wishes.hub ?? {}, host.hub?.());
+    this.#host = host;
+    this.#wishes = wishes;
+    this.#workerUrl = workerUrl;
+    this.#spawned = { spawn: () => this.spawn(), build, wasmUrl };
+  }
+
+  spawn(): Client {
+    return new Client((events) => this.#host.spawn(events, this.#workerUrl));
+  }
+
+  /** Does work that notes what it reads of the store, and once more where that was at fault. */
+  mending<T>(work: (note: (kept: Kept) => void) => Promise<T>): Promise<T> {
+    return mending(this.#host.store, this.#wishes.allowNetwork, work);
+  }
+
+  /** Where the bytes of a source are. @throws RwkvError as `placeOf` */
+  placeOf(asked: Asked, source: ModelSource): Promise<Place> {
+    return placeOf(this.#host, this.hub, asked, source);
+  }
+
+  /** What `use` makes of the place that `source` is. */
+  async with<T>(asked: Asked, source: ModelSource, use: Use<T>): Promise<T> {
+    const place = await this.placeOf(asked, source);
+    try {
+      return await use(place);
+    } finally {
+      await this.#host.release?.(place);
+    }
+  }
+
+  /** The place where a file is, brought into the store by the worker of `client` if it is of the network. */
+  keep(client: Client, place: Place, note: (kept: Kept) => void, own: Own = {}): Promise<Place> {
+    const { onProgress, hub: _, ...wishes } = this.#wishes;
+    const wish = { ...wishes, sha256: null, ...own };
+    const worker = storeWorker(client, this.#spawned, { signal: wish.signal, onProgress });
+    return keep(place, wish, this.#host.store, worker, note);
+  }
+}
