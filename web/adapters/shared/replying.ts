@@ -167,8 +167,7 @@ function namesGrammar(tools: readonly Tool[]): string {
 }
 
 function ofTool({ name, path }: Tool, error: unknown): unknown {
-  if (!(error instanceof RwkvError) || !/^(the )?options? (jsonSchema|grammar)\b/.test(error.message))
-    return error;
+  if (!(error instanceof RwkvError) || !/^option (jsonSchema|grammar)\b/.test(error.message)) return error;
   const reason = error.message.replace(/^option \w+: /, '');
   return new RwkvError(error.code, `${path} of '${name}': ${reason}`, { cause: error });
 }

@@ -166,11 +166,13 @@ export interface ModelResponse {
   truncation: 'disabled';
 }
 
-interface OfItem {
+/** Which item an event is of. */
+export interface OfItem {
   item_id: string;
   output_index: number;
 }
-interface OfPart extends OfItem {
+/** Which part of an item an event is of. */
+export interface OfPart extends OfItem {
   content_index: number;
 }
 
