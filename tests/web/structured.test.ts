@@ -354,7 +354,15 @@ describe('the library', () => {
         const session = await model.createSession({ seed: 1 });
         const error = await session.complete('Once', { jsonSchema: true }).result.catch((error) => error);
         const { text } = await session.complete('Once', { maxTokens: 5 }).result;
-        console.log(JSON.stringify({ code: error.code, message: error.message, text }));
+        const { openai } = await import(${JSON.stringify(pathToFileURL(join(folder, 'dist/adapters/openai-node.js')).href)});
+        const { chat } = openai(model);
+        const tools = [{ type: 'function', function: { name: 'now' } }];
+        const ask = (tool_choice) =>
+          chat.completions.create({ messages: [{ role: 'user', content: 'Hi' }], tools, tool_choice, max_tokens: 5 });
+        const forced = await ask('required').catch((error) => error);
+        const free = await ask('auto');
+        const called = { status: forced.status, message: forced.message, text: free.choices[0].message.content };
+        console.log(JSON.stringify({ code: error.code, message: error.message, text, called }));
         await model.dispose();
       `;
       const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
@@ -362,10 +370,11 @@ describe('the library', () => {
         encoding: 'utf8',
       });
       expect(stderr).toBe('');
-      const { code, message, text } = JSON.parse(stdout);
+      const { code, message, text, called } = JSON.parse(stdout);
       expect(code).toBe('unsupported');
       expect(message).toMatch(/grammar and jsonSchema .*npm install @mlc-ai\/web-xgrammar/);
       expect(text.length).toBeGreaterThan(0);
+      expect(called).toMatchObject({ status: 400, message, text: expect.stringMatching(/./) });
     } finally {
       rmSync(folder, { recursive: true });
     }

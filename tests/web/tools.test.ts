@@ -196,6 +196,13 @@ describe('a model that may call', () => {
     await model.dispose();
   });
 
+  test('calls whatever becomes of texts that are cut short', async () => {
+    const model = await sayer(':', ' **Tool Call:**', '`');
+    const { calls } = await replyOf(free, openai(model, { defaults: { keepPartial: false } }));
+    expect(calls).toEqual([called]);
+    await model.dispose();
+  });
+
   test('may think of calls without making them', async () => {
     const model = await sayer('k', '>\nA **Tool Call:**', '?', '</think>\n', 'No.');
     const chat = openai(model, { chat: { template: 'g1', think: true } });

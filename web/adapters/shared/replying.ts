@@ -67,6 +67,7 @@ export async function* replying(
       ...drawing,
       ...chance,
       ...rules,
+      keepPartial: true, // what is left early is gone back before
       maxTokens: Math.min(rules.maxTokens ?? left, left),
     });
   };

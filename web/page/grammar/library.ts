@@ -80,7 +80,7 @@ async function load(): Promise<LoadedLibrary> {
   } catch (cause) {
     throw new RwkvError(
       'unsupported',
-      `the options grammar and jsonSchema, and calls of tools, need the package ${name}, which is optional: npm install ${name} ` +
+      `calls of tools and the options grammar and jsonSchema need the package ${name}, which is optional: npm install ${name} ` +
         `(${sentence(cause)})`,
       { cause },
     );
