@@ -70,8 +70,9 @@ export interface LoadOptions extends StoreOptions, AssetOptions {
   /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
   quantization?: Quantization | undefined;
   /**
-   * The vocabulary: the URL, path or bytes of a trie file, such as rwkv_vocab_v20230424.txt of the World models, or of a
-   * tokenizer.json of Hugging Face's byte-level BPE kind, such as 20B_tokenizer.json of the Pile models; `'bytes'` for
+   * The vocabulary: the URL, path or bytes of a trie file, such as rwkv_vocab_v20230424.txt of the World models, also as the
+   * JSON that web-rwkv has of it, or of a tokenizer.json of Hugging Face (BPE, WordLevel or Unigram, in so far as they can be
+   * read exactly), such as 20B_tokenizer.json of the Pile models; `'bytes'` for
    * models whose tokens are bytes; `false` for token ids only. Default: the storyteller's own for the embedded model,
    * the vocabulary inside a GGUF file, that of RWKV World for other models with its 65,536 tokens (of the network, once), else none.
    */

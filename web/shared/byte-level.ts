@@ -18,38 +18,29 @@ export function spell(bytes: Uint8Array): string {
   return text;
 }
 
-/**
- * The tokens' bytes as the core wants them: for each id a u64 length and the bytes. Ids without a text get no bytes.
- *
- * @param texts - by id; with holes
- * @param plain - ids whose text is the text itself, not a spelling of bytes
- */
-export function stringList(
-  texts: readonly (string | undefined)[],
-  plain: ReadonlySet<number>,
-): Uint8Array<ArrayBuffer> {
-  let most = 0;
-  for (let id = 0; id < texts.length; id++) most += 8 + 3 * (texts[id]?.length ?? 0); // 3: of UTF-8 for one of UTF-16
-  const utf8 = new TextEncoder(); // not at import: jsdom has none
-  const list = new Uint8Array(most);
-  const lengths = new DataView(list.buffer);
-  let at = 0;
-  for (let id = 0; id < texts.length; id++) {
-    const text = texts[id] ?? '';
-    const into = list.subarray(at + 8);
-    const length = plain.has(id) ? utf8.encodeInto(text, into).written : writeToken(text, into, utf8);
-    lengths.setUint32(at, length, true); // the upper half stays 0
-    at += 8 + length;
-  }
-  return list.subarray(0, at);
-}
-
-// As the reference does it: a text with a character that is no byte's is taken as it is.
-function writeToken(text: string, into: Uint8Array, utf8: TextEncoder): number {
+/** The bytes that a text spells; `undefined` where it has a character that is no byte's. */
+export function bytesOfSpelling(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const byte = byteOf.get(text.charCodeAt(i));
-    if (byte === undefined) return utf8.encodeInto(text, into).written;
-    into[i] = byte;
+    if (byte === undefined) return undefined;
+    bytes[i] = byte;
   }
-  return text.length;
+  return bytes;
+}
+
+/** The tokens' bytes, by their ids, as the core wants them: for each id a u64 length and the bytes. Holes get none. */
+export function stringList(tokens: readonly (Uint8Array | undefined)[]): Uint8Array<ArrayBuffer> {
+  let size = 8 * tokens.length;
+  for (let id = 0; id < tokens.length; id++) size += tokens[id]?.length ?? 0;
+  const list = new Uint8Array(size);
+  const lengths = new DataView(list.buffer);
+  let at = 0;
+  for (let id = 0; id < tokens.length; id++) {
+    const bytes = tokens[id] ?? new Uint8Array();
+    lengths.setUint32(at, bytes.length, true); // the upper half stays 0
+    list.set(bytes, at + 8);
+    at += 8 + bytes.length;
+  }
+  return list;
 }

@@ -57,7 +57,7 @@ export interface ModelShape {
  *
  * - `'world'`: the file of RWKV's World models, rwkv_vocab_v20230424.txt, known by its SHA-256 (in pages without a secure
  *   context, which cannot compute one, it is a `'trie'`)
- * - `'trie'`: another file of that form
+ * - `'trie'`: another file of that form, or such a vocabulary as JSON
  * - `'embedded'`: the World vocabulary inside a GGUF file
  * - `'huggingface'`: a tokenizer.json
  * - `'bytes'`: every byte is a token

@@ -97,13 +97,14 @@ export function createHandlers(
     verify: (request) => verifyStored(request, host),
     pack: (request, report) => pack(request, host, report),
 
-    tokenize: ({ text }) => there().encode(text),
-    detokenize: ({ tokens }) => there().model.detokenize(tokens),
+    tokenize: ({ text }) => there().encode(text, false),
+    detokenize: ({ tokens }) => there().decode(tokens),
     tokenBytes: () => there().model.tokenBytes(),
     async score({ before, prompt, topLogprobs }, report) {
-      const [context, tokens] = [tokensOf(before, there()), tokensOf(prompt, there())];
+      const context = tokensOf(before, there(), false);
       if (context.length === 0)
         throw new RwkvError('invalid-argument', 'option after: expected at least one token');
+      const tokens = tokensOf(prompt, there(), context.at(-1) !== 0); // 0 ends a text
       const all = new Int32Array(context.length + tokens.length);
       all.set(context);
       all.set(tokens, context.length);
@@ -112,7 +113,7 @@ export function createHandlers(
       return { tokens, scores: scores.slice((context.length - 1) * width) };
     },
     async embed({ prompt }, report) {
-      const tokens = tokensOf(prompt, there());
+      const tokens = tokensOf(prompt, there(), false);
       if (tokens.length === 0) throw new RwkvError('invalid-argument', 'text: expected at least one token');
       return finish(there().model.pool(tokens), tokens.length, report);
     },

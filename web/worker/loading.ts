@@ -77,6 +77,10 @@ export async function load(
       turns: new Turns(advance, breathe, crash),
       prefixes: new PrefixCache<WasmSession>(request.prefixCache, sessionBytes),
       encode: vocabulary.encode ?? ((text) => unwrap(model.tokenize(text))),
+      decode(tokens) {
+        const text = model.detokenize(tokens);
+        return vocabulary.dropsBlank ? text.replace(/^ /, '') : text;
+      },
       info: {
         ...info,
         name: source.name,

@@ -12,8 +12,10 @@ export interface Loaded {
   readonly model: WasmModel;
   readonly turns: Turns<WasmSession>;
   readonly prefixes: PrefixCache<WasmSession>;
-  /** Throws RwkvError `bad-vocabulary` where a part of the text has no token. */
-  encode(text: string): Int32Array;
+  /** Of a text that comes behind another, or of a whole one. Throws RwkvError `bad-vocabulary` where a part of it has no token. */
+  encode(text: string, isContinued: boolean): Int32Array;
+  /** A whole text. */
+  decode(tokens: Int32Array): string;
 }
 
 /** The text as it was before a call: then it had read the first `length` of `tokens`. */
@@ -29,8 +31,8 @@ interface Past {
 type Report = (progress: ReadProgress) => void;
 
 /** The ids of a prompt. */
-export function tokensOf(prompt: Prompt, { encode }: Loaded): Int32Array {
-  return typeof prompt === 'string' ? encode(prompt) : prompt;
+export function tokensOf(prompt: Prompt, { encode }: Loaded, isContinued: boolean): Int32Array {
+  return typeof prompt === 'string' ? encode(prompt, isContinued) : prompt;
 }
 
 /**
@@ -56,7 +58,7 @@ export class Text {
   }
 
   async append(prompt: Prompt, report: Report): Promise<ReadCounts> {
-    const tokens = tokensOf(prompt, this.#loaded);
+    const tokens = tokensOf(prompt, this.#loaded, this.#isUsed);
     return tokens.length > 0 ? this.#read(tokens, null, report) : { tokens: 0, cached: 0 };
   }
 
@@ -67,8 +69,9 @@ export class Text {
     drawing: Drawing,
     report: Report,
   ): Promise<ReadCounts> {
-    const isUsed = border !== '' && (this.#session.pending() > 0 || this.#session.logits() !== null);
-    const tokens = tokensOf(isUsed && typeof prompt === 'string' ? border + prompt : prompt, this.#loaded);
+    const isUsed = this.#isUsed;
+    const text = isUsed && typeof prompt === 'string' ? border + prompt : prompt;
+    const tokens = tokensOf(text, this.#loaded, isUsed);
     const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
     const counts = this.#read(tokens, call, report);
     this.#session.configure(sampling, biasedTokens, biases, topLogprobs);
@@ -162,6 +165,10 @@ export class Text {
       session.delete();
     };
     void leave();
+  }
+
+  get #isUsed(): boolean {
+    return this.#session.pending() > 0 || this.#session.logits() !== null;
   }
 
   // A fresh session goes on from what another has read of the same prompt.

@@ -38,14 +38,18 @@ export class Trail {
    * The session as it would be had `session` stopped where its text was `text`: the tokens that lie in it whole, then what is
    * left of it. `null`: it stands there. Not to be used again where it gives a session.
    */
-  back(session: WasmSession, text: string, encode: (text: string) => Int32Array): WasmSession | null {
+  back(
+    session: WasmSession,
+    text: string,
+    encode: (text: string, isContinued: boolean) => Int32Array,
+  ): WasmSession | null {
     const rest = text.slice(this.#length);
     if (rest === this.#textOf(this.#tokens)) return null;
     let kept = this.#tokens.length;
     while (!rest.startsWith(this.#textOf(this.#tokens.slice(0, kept)))) kept--;
     const whole = this.#tokens.slice(0, kept);
     const broken = rest.slice(this.#textOf(whole).length);
-    const tokens = broken === '' ? whole : [...whole, ...encode(broken)];
+    const tokens = broken === '' ? whole : [...whole, ...encode(broken, true)];
     this.#copy.repeat(Int32Array.from(tokens), session);
     return this.#copy;
   }

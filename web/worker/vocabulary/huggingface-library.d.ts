@@ -3,6 +3,6 @@
 export class Tokenizer {
   /** Throws whatever comes of a `tokenizer` that is not as the format says. */
   constructor(tokenizer: object, config: object);
-  /** `undefined`: a token that has no id. */
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: (number | undefined)[] };
+  /** What is no number is of a token that has no id. */
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: unknown[] };
 }

@@ -1,11 +1,13 @@
 // The vocabulary that a load asks for: its bytes, its kind, and who encodes text with it.
-import { RwkvError } from '../../shared/errors.js';
+import { RwkvError, sentence } from '../../shared/errors.js';
 import type { Place, VocabularyChoice } from '../../shared/protocol.js';
 import { decodeText } from '../../shared/text-file.js';
 import { world } from '../../shared/world.js';
 import { openSource, type WorkerHost } from '../host.js';
 import { openTokenizerJson } from './huggingface.js';
+import { parse } from './json.js';
 import type { Vocabulary } from './types.js';
+import { isWorldJson, worldLines } from './world-json.js';
 
 /** What is larger is no vocabulary: the largest known have a tenth of it. Also the core's own bound. */
 const mostBytes = 16 * 2 ** 20;
@@ -19,8 +21,22 @@ export async function openVocabulary(choice: VocabularyChoice, host: WorkerHost)
   if (choice === null || typeof choice === 'string') return { core: choice };
   const { name, bytes: file } = await readWhole(choice, host);
   const text = decodeText(name, file, 'bad-vocabulary');
-  if (/^\s*\{/.test(text)) return openTokenizerJson(name, text); // what other vocabularies begin with are digits
-  const bytes = new TextEncoder().encode(text.replaceAll('\r\n', '\n'));
+  return /^\s*\{/.test(text) ? openJson(name, text) : trie(name, text); // what tries begin with are digits
+}
+
+/** A vocabulary as JSON. @throws RwkvError as `openVocabulary` */
+export async function openJson(name: string, text: string): Promise<Vocabulary> {
+  try {
+    const json = parse(text);
+    return isWorldJson(json) ? await trie(name, worldLines(json)) : await openTokenizerJson(name, json);
+  } catch (error) {
+    const code = error instanceof RwkvError ? error.code : 'bad-vocabulary';
+    throw new RwkvError(code, `${name}: ${sentence(error)}`);
+  }
+}
+
+async function trie(name: string, lines: string): Promise<Vocabulary> {
+  const bytes = new TextEncoder().encode(lines.replaceAll('\r\n', '\n'));
   const kind = (await sha256(bytes)) === world.sha256 ? 'world' : 'trie';
   return { core: { kind, name, bytes } };
 }
