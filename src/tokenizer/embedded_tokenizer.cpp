@@ -11,8 +11,10 @@ Result<std::unique_ptr<Tokenizer>> embedded_tokenizer(const Checkpoint& checkpoi
   const Source& source = *checkpoint.source;
   if (kind.empty()) return std::unique_ptr<Tokenizer>();
   if (kind != "rwkv") {
-    warnings.push_back(source.name() + ": its vocabulary is of kind '" + printable(kind) +
-                       "', which is not known here: loaded without a tokenizer");
+    warnings.push_back(
+        source.name() + ": its vocabulary is of kind '" + printable(kind) +
+        "', which is not known here: loaded without a tokenizer; the option tokenizer takes its "
+        "tokenizer.json");
     return std::unique_ptr<Tokenizer>();
   }
   const auto bad = [&](const std::string& what) {
