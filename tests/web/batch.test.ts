@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { linesOf } from '../../dist/cli/batch-input.js';
+import { countOfOurs, linesOf } from '../../dist/cli/batch-input.js';
 import { Output } from '../../dist/cli/batch-output.js';
 import { RWKV } from '../../dist/node.js';
 import { ended, folder, run, start, startAt } from './command.js';
@@ -102,7 +102,7 @@ describe('each line', () => {
     const bytes = Buffer.concat([Buffer.from(`\ufeff${lines.join('\n')}\n`), Buffer.of(0x22, 0xff, 0x22)]);
     writeFileSync(input, bytes);
     const { code, stderr } = await batch('--preset', 'chat');
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/^13 lines done, 11 with an error/)]);
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/^13 lines done, 11 with an error/)]);
     const answers = read();
     expect(answers.map(({ line }) => line)).toEqual(Array.from({ length: 13 }, (_, i) => i + 1));
     const told = answers.map(({ id, error, text }) => [id, error ?? typeof text]);
@@ -340,12 +340,54 @@ describe('what no batch wrote is left as it is:', () => {
   });
 });
 
+test('lines with an error are done again with --retry-errors, and with that alone', async () => {
+  write({ prompt: 'x', maxTokens: 1 }, { prompt: 'y', topP: 3 }, { id: 5, prompt: 'z', maxTokens: 1 });
+  expect((await batch()).code).toBe(3);
+  const first = read();
+  write(
+    { prompt: 'x', maxTokens: 1 },
+    { prompt: 'y', topP: 1, maxTokens: 1 },
+    { id: 5, prompt: 'z', maxTokens: 1 },
+  );
+  const again = await batch();
+  expect([again.code, again.stderr]).toEqual([
+    3,
+    expect.stringMatching(/1 in the output have an error: --retry-errors/),
+  ]);
+  expect(read()).toEqual(first);
+  const { code, stdout, stderr } = await batch('--retry-errors', '--json');
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining('--retry-errors')]);
+  expect(JSON.parse(stdout)).toMatchObject({ done: 1, errors: 0, skipped: 2, total: 3 });
+  expect(read()).toEqual([
+    first[0],
+    expect.objectContaining({ line: 2, text: expect.any(String) }),
+    first[2],
+  ]);
+});
+
+test('--retry-errors leaves a file alone that no batch wrote', async () => {
+  write({ prompt: 'x' });
+  writeFileSync(output, '{"line":1,"error":{}}\n{"name":"mine","error":1}\n');
+  expect((await batch('--retry-errors')).code).toBe(1);
+  expect(readFileSync(output, 'utf8')).toContain('mine');
+});
+
+test.each([
+  [10, { index: 1, count: 1 }, 10],
+  [10, { index: 1, count: 3 }, 4],
+  [10, { index: 2, count: 3 }, 3],
+  [1, { index: 2, count: 3 }, 0],
+  [0, { index: 1, count: 1 }, 0],
+])('of %i lines shard %j has %i', (lines, shard, expected) => {
+  expect(countOfOurs(lines, shard)).toBe(expected);
+});
+
 test.each([
   [['--shard', '0/2'], 2, /'0\/2' is invalid.* the first is 1/],
   [['--shard', '3/2'], 2, /'3\/2' is invalid/],
   [['--shard', '1'], 2, /'1' is invalid/],
   [['--parallel', '65'], 2, /--parallel: expected an integer from 1 to 64; found 65/],
-  [['--temperature', '101'], 2, /option temperature/],
+  [['--temperature', '101'], 2, /--temperature: /],
   [['--model', 'no/such.pth'], 1, /no\/such\.pth/],
 ])('%j exits with %i and leaves no answers', async (args, expected, reason) => {
   write({ prompt: 'x' });

@@ -4,7 +4,7 @@ import { checkGenerateOptions } from '../page/options.js';
 import { RwkvError, sentence, unexpected } from '../shared/errors.js';
 import { decodeText } from '../shared/text-file.js';
 
-const newline = 0x0a;
+export const newline = 0x0a;
 /** Of one line: a file without line breaks is not to fill the memory. */
 const mostBytes = 16 * 2 ** 20;
 
@@ -65,6 +65,11 @@ export async function* linesOf(
     take(chunk.subarray(from));
   }
   if (length > 0) yield line(false);
+}
+
+/** How many of so many lines belong to a shard. */
+export function countOfOurs(lines: number, { index, count }: Shard): number {
+  return Math.floor((lines - index) / count) + 1;
 }
 
 /** Whether a line belongs to a shard. */

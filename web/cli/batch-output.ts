@@ -5,6 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { CompletionResult } from '../api.js';
 import { RwkvError } from '../shared/errors.js';
 import { isOurs, type Line, linesOf, objectOf, type Shard } from './batch-input.js';
+import { writeWhole } from './files.js';
 
 /** What each line begins with: by it a line that was cut off is known from a file of somebody else. */
 const beginning = '{"line":';
@@ -26,6 +27,7 @@ export class Output {
   /** Of each line that is done, in the order of the shard: a hash of its id; 0 where it is not done. */
   #hashes = new Uint32Array(1024);
   #size = 0;
+  #errors = 0;
   readonly #waiting: string[] = [];
   #writing: Promise<void> | undefined;
 
@@ -37,22 +39,31 @@ export class Output {
 
   /**
    * Opens a file, made if it is not there, reads which lines are done, and cuts off a last line that was not finished.
+   * `retriesErrors` takes the lines with an error out of it: they are not done.
    *
    * @throws RwkvError `bad-file` where it holds what no batch wrote, `invalid-argument` where it belongs to another shard;
    * both leave it as it is. The system's errors.
    */
-  static async open(path: string, shard: Shard): Promise<Output> {
+  static async open(path: string, shard: Shard, retriesErrors = false): Promise<Output> {
     const file = await open(path, 'a+');
     try {
       if (!(await file.stat()).isFile())
         throw new RwkvError('invalid-argument', `${path}: expected a file that can be read again`);
       const output = new Output(path, file, shard);
       await output.#readDone();
-      return output;
+      if (!retriesErrors || output.#errors === 0) return output;
+      await file.close();
+      await writeWhole(path, linesWithoutError(path));
+      return Output.open(path, shard);
     } catch (error) {
       await file.close();
       throw error;
     }
+  }
+
+  /** Lines of the file that tell an error. */
+  get errors(): number {
+    return this.#errors;
   }
 
   isDone(line: number): boolean {
@@ -70,6 +81,7 @@ export class Output {
    * @throws RwkvError `invalid-argument` where another process writes to the file. The system's errors.
    */
   append(answer: Answer): Promise<void> {
+    if (answer.error) this.#errors++;
     this.#waiting.push(`${JSON.stringify(answer)}\n`);
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined;
@@ -100,7 +112,8 @@ export class Output {
   async #readDone(): Promise<void> {
     for await (const line of linesOf(createReadStream(this.#path), Infinity)) {
       if (!line.isWhole) return this.#cut(line);
-      const { line: number, id } = this.#read(line);
+      const { line: number, id, error } = this.#read(line);
+      if (error !== undefined) this.#errors++;
       const place = this.#place(number);
       if (place >= this.#hashes.length) this.#grow(place);
       this.#hashes[place] = hashOf(id);
@@ -108,8 +121,8 @@ export class Output {
     }
   }
 
-  #read(line: Line): { line: number; id: unknown } {
-    const { line: number, id } = this.#objectOf(line);
+  #read(line: Line): { line: number; id: unknown; error: unknown } {
+    const { line: number, id, error } = this.#objectOf(line);
     const where = `${this.#path}: line ${line.number}`;
     if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 1)
       throw new RwkvError('bad-file', `${where} was not written by a batch: it has no "line"`);
@@ -122,7 +135,7 @@ export class Output {
       );
     if (this.isDone(number))
       throw new RwkvError('bad-file', `${where} answers line ${number} of the input a second time`);
-    return { line: number, id };
+    return { line: number, id, error };
   }
 
   #objectOf(line: Line): Readonly<Record<string, unknown>> {
@@ -151,6 +164,13 @@ export class Output {
 
   #place(line: number): number {
     return Math.floor((line - 1) / this.#shard.count);
+  }
+}
+
+async function* linesWithoutError(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const line of linesOf(createReadStream(path), Infinity)) {
+    const { error } = objectOf(line);
+    if (error === undefined) yield Buffer.concat([line.bytes ?? Buffer.of(), Buffer.from('\n')]);
   }
 }
 

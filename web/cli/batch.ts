@@ -7,8 +7,18 @@ import type { GenerateOptions, Model } from '../api.js';
 import { checkGenerateOptions } from '../page/options.js';
 import { withRecommended } from '../page/sampling.js';
 import { RwkvError, type RwkvErrorCode } from '../shared/errors.js';
-import { isOurs, type Job, jobOf, type Line, linesOf, objectOf, type Shard } from './batch-input.js';
+import {
+  countOfOurs,
+  isOurs,
+  type Job,
+  jobOf,
+  type Line,
+  linesOf,
+  objectOf,
+  type Shard,
+} from './batch-input.js';
 import { type Answer, Output } from './batch-output.js';
+import { countLines, shareOf, summary, type Tally } from './batch-tally.js';
 import { asUtf8 } from './files.js';
 import {
   addModelFlags,
@@ -25,17 +35,12 @@ import { interruptCode, interruptSignal, statusLine } from './terminal.js';
 interface Flags extends ModelFlags, SamplingFlags {
   readonly shard: Shard;
   readonly parallel: number;
+  readonly retryErrors: boolean;
   readonly json: boolean;
 }
 
-/** What a run came to. */
-interface Tally {
-  done: number;
-  errors: number;
-  /** Done by an earlier run. */
-  skipped: number;
-  tokens: number;
-}
+/** The exit code of a run that did all lines, some of which came to an error. */
+const exitWithErrors = 3;
 
 /** Errors that are not of one line: the model is gone, or would refuse each. */
 const endsTheRun: readonly RwkvErrorCode[] = ['worker-crashed', 'disposed', 'out-of-memory', 'no-tokenizer'];
@@ -44,12 +49,12 @@ const details = `
 Each line of the input is a JSON object: {"id": ..., "prompt": "...", "maxTokens": 100, ...} with any option of
 session.complete; the flags above stand for what a line does not say. Each gives one line of the output, in any order:
 {"line", "id", "text", "finishReason", "usage", "seed"}, or {"line", "id", "error": {"code", "message"}} where the line is no
-JSON or an option is wrong; that is a result, not a failure of the run. "line" is the line's number in the input, from 1.
+JSON or an option is wrong; the others go on, and the exit code is 3 at the end. "line" is the line's number in the input, from 1.
 
 Without a "seed", line k is generated with seed --seed + k: the same text in every run, however many shards there are.
 
 The output only grows. A run that was stopped, killed or cut off is begun again with the same command: lines that are
-done are not done again, half a last line is cut off. '%i' in the output's name becomes the shard's number, from 1.
+done are not done again, half a last line is cut off. Lines with an error are done again with --retry-errors. '%i' in the output's name becomes the shard's number, from 1.
 
 Examples:
   rwkv-wasm batch prompts.jsonl texts.jsonl --max-tokens 100
@@ -71,13 +76,14 @@ export function batchCommand(program: Command): void {
       8,
     );
   addModelFlags(addSamplingFlags(command))
+    .option('--retry-errors', 'do lines again whose answer in the output is an error', false)
     .option('--json', 'print the summary as one JSON object on standard output', false)
     .addHelpText('after', details)
     .action(batch);
 }
 
 async function batch(input: string, out: string, flags: Flags): Promise<void> {
-  const { shard, parallel, seed = 0, json } = flags;
+  const { shard, parallel, seed = 0, retryErrors, json } = flags;
   const signal = interruptSignal();
   const defaults = samplingOptions(flags);
   checkGenerateOptions(defaults);
@@ -93,8 +99,12 @@ async function batch(input: string, out: string, flags: Flags): Promise<void> {
     if (source.dev === target?.dev && source.ino === target.ino)
       throw new RwkvError('invalid-argument', `${input}: the input and the output are the same file`);
   }
-  const output = await Output.open(path, shard);
-  const tally: Tally = { done: 0, errors: 0, skipped: 0, tokens: 0 };
+  const output = await Output.open(path, shard, retryErrors);
+  const tally: Tally = { done: 0, errors: 0, skipped: 0, total: undefined, tokens: 0 };
+  const count = async () => {
+    if (input !== '-') tally.total = countOfOurs(await countLines(input, signal), shard);
+  };
+  const counting = count().catch(() => {}); // who reads the lines hears of it
   const start = performance.now();
   const status = statusLine();
   let loading: Promise<Model> | undefined; // by the first line that needs it
@@ -122,7 +132,7 @@ async function batch(input: string, out: string, flags: Flags): Promise<void> {
       tally.done++;
       if (answer.error) tally.errors++;
       tally.tokens += answer.usage?.completionTokens ?? 0;
-      status.show(() => summary(tally, start));
+      status.show(() => `${shareOf(tally, start)}${summary(tally, start)}`);
     }
   };
   try {
@@ -131,12 +141,16 @@ async function batch(input: string, out: string, flags: Flags): Promise<void> {
     if (!signal.aborted) throw error;
   } finally {
     status.clear();
+    await counting;
     stream.destroy();
     await loading?.then((model) => model.dispose()).catch(() => {}); // a load that failed was told above
     await output.close();
   }
   if (signal.aborted) process.exitCode = interruptCode();
-  process.stderr.write(`${summary(tally, start)}${signal.aborted ? '; the same command goes on' : ''}\n`);
+  else if (output.errors > 0) process.exitCode = exitWithErrors;
+  const errors =
+    output.errors > 0 ? `; ${output.errors} in the output have an error: --retry-errors does them again` : '';
+  process.stderr.write(`${summary(tally, start)}${signal.aborted ? '; the same command goes on' : errors}\n`);
   if (!json) return;
   const seconds = (performance.now() - start) / 1000;
   process.stdout.write(`${JSON.stringify({ ...tally, seconds, isComplete: !signal.aborted })}\n`);
@@ -192,13 +206,6 @@ function idOf(line: Line): unknown {
   } catch {
     return null;
   }
-}
-
-function summary({ done, errors, skipped, tokens }: Tally, start: number): string {
-  const seconds = (performance.now() - start) / 1000;
-  const before = skipped > 0 ? `, ${skipped} were done before` : '';
-  const pace = `${tokens} tokens, ${(tokens / seconds).toFixed(1)} tok/s`;
-  return `${done} lines done, ${errors} with an error${before}; ${pace}`;
 }
 
 function toShard(text: string): Shard {

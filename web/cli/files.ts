@@ -45,7 +45,7 @@ export async function* asUtf8(
 const utf8Mark = Uint8Array.of(0xef, 0xbb, 0xbf);
 
 /** Writes a file, or leaves what was there: at no moment is there a part of it. Throws the system's error. */
-export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+export async function writeWhole(file: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
   const partial = `${file}.${process.pid}.part`;
   try {
     await writeFile(partial, bytes, { flag: 'wx' });

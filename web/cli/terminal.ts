@@ -3,10 +3,11 @@ import { setMaxListeners } from 'node:events';
 import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { decodeText } from '../shared/text-file.js';
-import type { LoadProgress } from '../shared/types.js';
+import type { LoadProgress, ReadProgress } from '../shared/types.js';
 
 const patience = 300; // ms before progress is worth showing
 const interval = 100; // ms between two looks of it
+const barWidth = 20;
 
 /** SGR codes of a terminal: what begins a style and what ends it. */
 const styles = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], cyan: [36, 39] } as const;
@@ -28,7 +29,8 @@ export function statusLine(stream: NodeJS.WriteStream = process.stderr) {
       if (!stream.isTTY || now - last < interval) return;
       last = now;
       shown = true;
-      stream.write(`\r\x1b[K${status()}`);
+      // A line that wraps could not be written over.
+      stream.write(`\r\x1b[K${status().slice(0, (stream.columns || 80) - 1)}`);
     },
     clear(): void {
       if (shown) stream.write('\r\x1b[K');
@@ -51,6 +53,35 @@ export function progressLine(stream?: NodeJS.WriteStream) {
     },
     clear: line.clear,
   };
+}
+
+/** The status line of a text that is read. */
+export function readingLine(stream?: NodeJS.WriteStream) {
+  const line = statusLine(stream);
+  const start = performance.now();
+  return {
+    show({ tokens, total }: ReadProgress): void {
+      line.show(() => {
+        const left = timeLeft(tokens, total, performance.now() - start);
+        return `${bar(tokens / total)} ${Math.floor((100 * tokens) / total)} %, ${tokens} of ${total} tokens${left}`;
+      });
+    },
+    clear: line.clear,
+  };
+}
+
+/** "[######--------------]" */
+function bar(share: number): string {
+  return `[${'#'.repeat(Math.floor(share * barWidth)).padEnd(barWidth, '-')}]`;
+}
+
+/** ", 12 s left" where `done` of `total` took `ms`; nothing where nothing is done yet. */
+export function timeLeft(done: number, total: number, ms: number): string {
+  if (done === 0) return '';
+  const seconds = Math.ceil((ms * (total - done)) / done / 1000);
+  if (seconds < 120) return `, ${seconds} s left`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 120 ? `, ${minutes} min left` : `, ${Math.ceil(minutes / 60)} h left`;
 }
 
 let interruptedWith: number | undefined;
