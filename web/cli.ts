@@ -7,12 +7,13 @@ import { benchCommand } from './cli/bench.js';
 import { chatCommand } from './cli/chat.js';
 import { completeCommand } from './cli/complete.js';
 import { convertCommand } from './cli/convert.js';
+import { failureOf } from './cli/failures.js';
 import { inspectCommand } from './cli/inspect.js';
 import { modelsCommand } from './cli/models.js';
 import { perplexityCommand } from './cli/perplexity.js';
 import { serveCommand } from './cli/serve.js';
 import { interruptCode, paint } from './cli/terminal.js';
-import { RwkvError, sentence } from './shared/errors.js';
+import { RwkvError } from './shared/errors.js';
 
 const exitFailed = 1;
 const exitUsage = 2;
@@ -22,6 +23,7 @@ Exit codes:
   0    done
   1    something failed: stderr says what
   2    the command line or an option was wrong
+  3    batch: done, but for lines with an error
   130  ended by Ctrl-C (143: by SIGTERM)
 
 Colours only go to terminals; NO_COLOR=1 turns them off.`;
@@ -64,7 +66,7 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitUsage;
   else if (interruptCode() !== undefined) process.exitCode = interruptCode();
   else {
-    process.stderr.write(`${name(process.stderr)}${sentence(error)}\n`);
+    process.stderr.write(`${name(process.stderr)}${failureOf(error, program, process.argv)}\n`);
     process.exitCode =
       error instanceof RwkvError && error.code === 'invalid-argument' ? exitUsage : exitFailed;
   }

@@ -1,11 +1,14 @@
 // rwkv-wasm chat and bench, with lines from a pipe and at a terminal.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
+import { Wrapping } from '../../dist/cli/wrapping.js';
 import { presets, RWKV } from '../../dist/node.js';
 import { cli, ended, folder, oracle, run, start } from './command.js';
+import { fakePackage } from './fake/package.js';
 import { textOf } from './streams.js';
 
 const { path, remove } = folder();
@@ -83,7 +86,7 @@ describe('lines from a pipe', () => {
     expect(code).toBe(1);
     expect(stderr.split('\n')).toEqual([
       expect.stringMatching(/^rwkv-wasm: \/nope: no such command/),
-      expect.stringMatching(/^rwkv-wasm: \/save: no such command, or its FILE is missing/),
+      expect.stringMatching(/^rwkv-wasm: \/save: expected a FILE/),
       'rwkv-wasm: /rewind: there is nothing to take back',
       'rwkv-wasm: /save: nothing was said yet',
       expect.stringMatching(/^rwkv-wasm: .*file/),
@@ -126,8 +129,13 @@ const unset = ['COLORTERM', 'CI', 'TMUX', 'NO_COLOR', 'FORCE_COLOR', 'CLICOLOR_F
 const terminal = { TERM: 'xterm-256color', ...Object.fromEntries(unset.map((name) => [name, undefined])) };
 
 /** What the command says at a terminal of `script`, and its exit code. Input is typed when what it waits for has come. */
-async function atTerminal(args: string[], typing: [RegExp, string][], env: NodeJS.ProcessEnv = {}) {
-  const command = [process.execPath, cli, ...args].map((arg) => `'${arg}'`).join(' ');
+async function atTerminal(
+  args: string[],
+  typing: [RegExp, string][],
+  env: NodeJS.ProcessEnv = {},
+  program = cli,
+) {
+  const command = `stty cols 40; ${[process.execPath, program, ...args].map((arg) => `'${arg}'`).join(' ')}`;
   const child = spawn('script', ['-qefc', command, '/dev/null'], {
     stdio: 'pipe',
     env: { ...process.env, ...terminal, ...env },
@@ -160,6 +168,50 @@ describe('at a terminal', () => {
     expect(output).toContain('/help tells more');
   });
 
+  // The model says what it was told, but for a first letter, with | for line breaks.
+  test('what was pasted, or goes on behind a backslash, is one message; arrows bring it back', async () => {
+    const fake = await fakePackage();
+    const model = path('echoes.pth');
+    writeFileSync(model, 'fake echoes');
+    const { output } = await atTerminal(
+      ['chat', '--model', model, '--tokenizer', 'bytes', '--template', 'none'],
+      [
+        [/> $/, '\x1b[200~one\rtwo\x1b[201~ three\r'],
+        [/\sone\|two three\s+> $/, 'four \\\r'],
+        [/\. $/, 'five\r'],
+        [/ \|five\s+> $/, 'six\r'],
+        [/six\s+ix\s+> $/, '\x1b[A\r'],
+        [/> > six\s+ix\s+> $/, '/save\r'],
+        [/expected a FILE[^>]*> $/, '/exit\r'],
+      ],
+      { NO_COLOR: '1' },
+      join(fake.folder, 'dist/cli.js'),
+    );
+    fake.remove();
+    const shown = stripVTControlCharacters(output);
+    expect(shown).toContain('echoes.pth knows no conversations and continues what you write');
+    expect(shown).toContain('/save: expected a FILE behind it');
+    expect(output).toContain('\x1b[?2004h');
+    expect(output.trimEnd().endsWith('\x1b[?2004l')).toBe(true);
+  });
+
+  test('a status line never exceeds the width', async () => {
+    const text = path('long.txt');
+    writeFileSync(text, 'Once upon a time there was a fox. '.repeat(3000));
+    const { code, output } = await atTerminal(
+      ['perplexity', text, '--model', oracle, '--tokenizer', 'bytes'],
+      [],
+    );
+    expect(code).toBe(0);
+    const lines = output
+      .split(/\r|\n/)
+      .map(stripVTControlCharacters)
+      .filter((line) => line.startsWith('['));
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.every((line) => line.length < 40)).toBe(true);
+    expect(lines.at(-1)).toMatch(/^\[#+-*\] \d+ %/);
+  });
+
   test('colours are there, but not where NO_COLOR is set or where the output goes elsewhere', async () => {
     for (const args of [['--help'], ['no-such-command']]) {
       const { output } = await atTerminal(args, []);
@@ -172,12 +224,30 @@ describe('at a terminal', () => {
   });
 });
 
+describe('words wrap at the edge,', () => {
+  const wrapped = (pieces: readonly string[], columns: number) => {
+    const wrapping = new Wrapping(() => columns);
+    return pieces.map((piece) => wrapping.push(piece)).join('') + wrapping.rest();
+  };
+  test.each([
+    ['between words', 'one two three', 8, 'one two\nthree'],
+    ['not at all where they fit', 'one two', 7, 'one two'],
+    ['where the text breaks its lines too', 'one\n\n two', 4, 'one\n\n two'],
+    ['not within a word that is too long', 'a abcdefgh b', 4, 'a\nabcdefgh\nb'],
+    ['anywhere in scripts without blanks', '\u4e00\u4e8c\u4e09\u56db', 4, '\u4e00\u4e8c\n\u4e09\u56db'],
+    ['with the blanks at the end kept', 'one  ', 8, 'one  '],
+  ])('%s, in whatever pieces they come', (_, text, columns, expected) => {
+    expect(wrapped([text], columns)).toBe(expected);
+    expect(wrapped([...text], columns)).toBe(expected);
+  });
+});
+
 test.each([
   [['--template', 'chatml'], /choices are world, g1, none/],
   [['--think', 'on'], /--system and --think need --template/],
   [['--system', 'x', '--template', 'none'], /--system and --think need --template/],
   [['--think', 'short', '--template', 'world'], /option think/],
-  [['--top-p', '7'], /option topP: .*found 7/],
+  [['--top-p', '7'], /--top-p: .*found 7/],
 ])('chat %j exits with 2 and says why', async (args, reason) => {
   const { code, stderr } = await chat([], ...args);
   expect([code, stderr]).toEqual([2, expect.stringMatching(reason)]);

@@ -1,4 +1,5 @@
 // The command line as a person at a terminal meets it.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -86,7 +87,15 @@ test('a reader that leaves early is no error', async () => {
 
 test.each([
   [['complete', '--no-such-option'], 2, /unknown option '--no-such-option'/],
-  [['complete', 'x', '--top-p', '7'], 2, /^rwkv-wasm: option topP: .*found 7\n$/],
+  [['complete', 'x', '--top-p', '7'], 2, /^rwkv-wasm: --top-p: .*found 7\n$/],
+  [['complete', 'x', '-n', '-5'], 2, /^rwkv-wasm: -n: .*found -5\n$/],
+  [['complete', 'x', '--max-tokens', '-5'], 2, /^rwkv-wasm: --max-tokens: .*found -5\n$/],
+  [['chat', '-t500'], 2, /^rwkv-wasm: -t: .*found 500\n$/],
+  [['batch', 'missing.jsonl', 'out.jsonl'], 1, /^rwkv-wasm: missing.jsonl: no such file or directory\n$/],
+  [['perplexity', 'missing.txt'], 1, /^rwkv-wasm: missing.txt: no such file or directory\n$/],
+  [['perplexity', '/dev/null'], 2, /^rwkv-wasm: \/dev\/null: expected a text; it is empty\n$/],
+  [['inspect', 'missing.pth'], 1, /^rwkv-wasm: [^\n]*missing.pth: no such file or directory\n$/],
+  [['convert', 'missing.pth', 'out'], 1, /^rwkv-wasm: [^\n]*missing.pth: no such file or directory\n$/],
   [['complete', 'x', '--max-tokens', 'ten'], 2, /'ten' is invalid/],
   [['no-such-command'], 2, /no-such-command/],
   [['complete', 'x', '--model', 'no/such/file.pth'], 1, /^rwkv-wasm: .*file\.pth.*\n$/],
@@ -167,7 +176,7 @@ test('a conversion that fails leaves what was there', async () => {
 test('inspect and convert refuse wrong command lines with exit code 2', async () => {
   expect((await ended(start('inspect'))).code).toBe(2);
   const { code, stderr } = await ended(start('convert', oracle, '/nowhere/x', '-q', 'q3'));
-  expect([code, stderr]).toEqual([2, expect.stringMatching(/option quantization: expected 'f32' or/)]);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/-q: expected 'f32' or/)]);
 });
 
 describe('a state', () => {
@@ -240,7 +249,7 @@ test('what is interrupted before it has a result exits with 130 and says nothing
 
 test('every command has examples, and misspelt ones a hint', async () => {
   const { stdout } = await run('--help');
-  expect(stdout).toMatch(/Exit codes:\n +0 +done\n +1 .*\n +2 .*\n +130 /);
+  expect(stdout).toMatch(/Exit codes:\n +0 +done\n +1 .*\n +2 .*\n +3 .*\n +130 /);
   const names = [...stdout.matchAll(/^ {2}(\w+) (?:\[options\]|<)/gm)].map(([, name = '']) => name);
   expect(names).toEqual(expect.arrayContaining(['complete', 'chat', 'batch', 'inspect', 'convert', 'bench']));
   for (const name of names)
@@ -256,4 +265,18 @@ test('convert --json tells what was written', async () => {
   const { code, stdout, stderr } = await run('convert', oracle, out, '--json');
   expect([code, stderr]).toEqual([0, '']);
   expect(JSON.parse(stdout)).toEqual({ file: oracle, out, bytes: readFileSync(out).length });
+});
+
+test.each([
+  ['that is made', join(place, 'made/here')],
+  ['that cannot be made', '/dev/null/folder'],
+])('a store that holds nothing in a folder %s is told as empty', async (_, cache) => {
+  const models = (...args: string[]) => {
+    const env = { ...process.env, RWKV_WASM_CACHE: cache };
+    return ended(spawn(process.execPath, [cli, 'models', ...args], { stdio: 'pipe', env }));
+  };
+  expect(await models('list')).toEqual({ code: 0, stdout: '', stderr: 'nothing is stored\n' });
+  expect(await models('list', '--json')).toMatchObject({ code: 0, stdout: '[]\n' });
+  const usage = expect.stringMatching(/^0\.0 MB of [\d.]+ MB\n$/);
+  expect(await models('usage')).toEqual({ code: 0, stderr: '', stdout: usage });
 });

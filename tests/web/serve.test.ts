@@ -361,6 +361,23 @@ describe('asked to end', () => {
   });
 });
 
+test('--log writes a line for each request', async () => {
+  const server = await start(['--log']);
+  await (await fetch(`${server.url}/health`)).text();
+  await fetch(`${server.url}/v1/nothing?key=secret`);
+  await server.client.completions.create({ model: 'x', prompt: 'The', max_tokens: 1 });
+  await stop(server);
+  const lines = server.out.stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.slice(line.indexOf(' ') + 1));
+  expect(lines).toEqual([
+    expect.stringMatching(/^GET \/health 200 \d+ ms$/),
+    expect.stringMatching(/^GET \/v1\/nothing 404 \d+ ms$/),
+    expect.stringMatching(/^POST \/v1\/completions 200 \d+ ms$/),
+  ]);
+});
+
 test('a port that is in use and flags that are wrong are told', async () => {
   const { port } = new URL(there().url);
   const second = run(['--port', port]);
@@ -372,7 +389,7 @@ test('a port that is in use and flags that are wrong are told', async () => {
   for (const [flags, reason] of [
     [['--port', '65536'], /--port: expected an integer from 0 to 65535; found 65536/],
     [['--port', 'http'], /'http' is invalid/],
-    [['--top-p', '7'], /option topP/],
+    [['--top-p', '7'], /--top-p/],
     [['--api-key', ''], /--api-key: expected/],
     [['--chat-template', 'x'], /Allowed choices are world, g1/],
   ] as const) {

@@ -55,7 +55,10 @@ export async function start(
         throw new Error(`the server ended with ${code}: ${command.out.stderr}`);
       }),
     ]);
-  const [, url = ''] = /^rwkv-wasm: listening on (http:\/\/\S+)\n$/.exec(command.out.stdout) ?? [];
+  const [, url = ''] =
+    /^rwkv-wasm: listening on (http:\/\/\S+) \(\S.*, .* of the CPU, \w+ build\)\n$/.exec(
+      command.out.stdout,
+    ) ?? [];
   return { ...command, url, client: clientOf(url) };
 }
 

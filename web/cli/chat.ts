@@ -6,10 +6,12 @@ import { formOf, type Template, templateFor } from '../page/chat/template.js';
 import { checkGenerateOptions } from '../page/options.js';
 import { fileName } from '../page/places.js';
 import { withRecommended } from '../page/sampling.js';
-import { RwkvError, sentence } from '../shared/errors.js';
+import { RwkvError } from '../shared/errors.js';
 import { storyteller } from '../storyteller.js';
 import { linesOf, textOfLine } from './batch-input.js';
+import { messagesOf } from './composing.js';
 import { Conversation } from './conversation.js';
+import { plainly } from './failures.js';
 import { asUtf8 } from './files.js';
 import {
   addModelFlags,
@@ -22,6 +24,7 @@ import {
   thinking,
 } from './flags.js';
 import { interruptSignal, paint } from './terminal.js';
+import { Wrapping } from './wrapping.js';
 
 interface Flags extends ModelFlags, SamplingFlags {
   readonly system?: string;
@@ -36,6 +39,7 @@ const commands = `/help          this list
 /save FILE     keep the conversation
 /load FILE     go on with a kept one
 /exit          end, as Ctrl-D does
+A line that ends with \\ goes on in the next; pasted lines are one message. Arrow keys bring back what was typed.
 Ctrl-C stops a reply, a second one ends. A line that begins with // is said with one slash.
 `;
 
@@ -87,13 +91,9 @@ async function chat(flags: Flags): Promise<void> {
   const conversation = await Conversation.begin(model, manner, flags.state);
 
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const prompt = paint('green', '> ', process.stdout);
   const terminal = isTerminal
-    ? createInterface({
-        input: process.stdin,
-        output: process.stdout,
-        terminal: true,
-        prompt: paint('green', '> ', process.stdout),
-      })
+    ? createInterface({ input: process.stdin, output: process.stdout, terminal: true, prompt })
     : undefined;
   let reply: AbortController | undefined; // under way
   let wasInterrupted = false; // since the last line
@@ -120,17 +120,19 @@ async function chat(flags: Flags): Promise<void> {
 
   const answer = async (text: string) => {
     reply = new AbortController();
+    const wrapping = isTerminal ? new Wrapping(() => process.stdout.columns || 80) : undefined;
     try {
-      for await (const piece of conversation.say(text, reply.signal)) process.stdout.write(piece);
+      for await (const piece of conversation.say(text, reply.signal))
+        process.stdout.write(wrapping?.push(piece) ?? piece);
     } catch (error) {
       if (!reply.signal.aborted) throw error;
     } finally {
-      process.stdout.write('\n');
+      process.stdout.write(`${wrapping?.rest() ?? ''}\n`);
       reply = undefined;
     }
   };
   const handle = async (line: string) => {
-    const [, name, file] = /^(\/\w*)(?:\s+(.*?))?\s*$/.exec(line) ?? [];
+    const [, name, file] = line.includes('\n') ? [] : (/^(\/\w*)(?:\s+(.*?))?\s*$/.exec(line) ?? []);
     if (name === undefined) {
       const text = line.replace(/^\/\//, '/');
       if (text.trim() !== '' || !format) await answer(text);
@@ -140,25 +142,27 @@ async function chat(flags: Flags): Promise<void> {
     else if (name === '/rewind') await conversation.rewind();
     else if (name === '/save' && file) await conversation.save(file);
     else if (name === '/load' && file) await conversation.load(file);
-    else
-      throw new RwkvError(
-        'invalid-argument',
-        `${name}: no such command, or its FILE is missing; /help tells more`,
-      );
+    else if (name === '/save' || name === '/load')
+      throw new RwkvError('invalid-argument', `${name}: expected a FILE behind it: ${name} talk.state`);
+    else throw new RwkvError('invalid-argument', `${name}: no such command; /help tells more`);
   };
 
   if (terminal) {
-    process.stdout.write(paint('dim', `${model.info.name}: /help tells more, /exit ends\n`, process.stdout));
+    const manner = format ? '' : ' knows no conversations and continues what you write';
+    const hint = `${model.info.name}${manner}: /help tells more, /exit ends\n`;
+    process.stdout.write(paint('dim', hint, process.stdout));
     terminal.prompt();
   }
   try {
-    for await (const line of terminal ?? linesOf(asUtf8(process.stdin))) {
+    for await (const line of terminal
+      ? messagesOf(terminal, prompt, paint('green', '. ', process.stdout))
+      : linesOf(asUtf8(process.stdin))) {
       wasInterrupted = false;
       try {
         if (!hasEnded) await handle(typeof line === 'string' ? line : textOfLine(line));
       } catch (error) {
         if (error instanceof RwkvError && error.code === 'worker-crashed') throw error;
-        process.stderr.write(`${paint('red', 'rwkv-wasm:', process.stderr)} ${sentence(error)}\n`);
+        process.stderr.write(`${paint('red', 'rwkv-wasm:', process.stderr)} ${plainly(error)}\n`);
         if (!isTerminal) process.exitCode = 1;
       }
       if (hasEnded) break;

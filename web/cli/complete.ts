@@ -14,7 +14,7 @@ import {
   type SamplingFlags,
   samplingOptions,
 } from './flags.js';
-import { interruptCode, interruptSignal, readStdin } from './terminal.js';
+import { interruptCode, interruptSignal, readingLine, readStdin } from './terminal.js';
 
 interface Flags extends ModelFlags, SamplingFlags {
   readonly state?: string;
@@ -64,7 +64,9 @@ async function complete(argument: string, flags: Flags): Promise<void> {
     const model = await loadModel(flags, signal);
     info = model.info;
     const session = await model.createSession({ seed, state });
-    await session.append(prompt, { signal }); // what cannot be read is not written
+    const reading = readingLine();
+    // What cannot be read is not written.
+    await session.append(prompt, { signal, onProgress: reading.show }).finally(reading.clear);
     if (flags.echo) write(prompt);
     const completion = session.complete('', withRecommended(recommendedBy(model, flags), options));
     try {

@@ -69,6 +69,7 @@ function known({ json }: Json): void {
 async function list({ json }: Json): Promise<void> {
   const files = await store.list();
   process.stdout.write(json ? `${JSON.stringify(files)}\n` : files.map(line).join(''));
+  if (files.length === 0) process.stderr.write('nothing is stored\n');
 }
 
 interface DownloadFlags extends Json {

@@ -1,8 +1,9 @@
 // rwkv-wasm perplexity: how well a model predicts a text.
 import type { Command } from 'commander';
+import { RwkvError } from '../shared/errors.js';
 import { readText } from './files.js';
 import { addModelFlags, loadModel, type ModelFlags } from './flags.js';
-import { interruptSignal, readStdin } from './terminal.js';
+import { interruptSignal, readingLine, readStdin } from './terminal.js';
 
 interface Flags extends ModelFlags {
   readonly json: boolean;
@@ -28,9 +29,12 @@ export function perplexityCommand(program: Command): void {
 async function perplexity(file: string, flags: Flags): Promise<void> {
   const signal = interruptSignal();
   const text = file === '-' ? await readStdin(signal) : readText(file);
+  if (text === '') throw new RwkvError('invalid-argument', `${file}: expected a text; it is empty`);
   const model = await loadModel(flags, signal);
   const session = await model.createSession();
-  const { tokens, ...score } = await session.score(text, { signal });
+  const reading = readingLine();
+  const options = { signal, onProgress: reading.show };
+  const { tokens, ...score } = await session.score(text, options).finally(reading.clear);
   await model.dispose();
   const { bytes, bitsPerByte, bitsPerToken, perplexity } = score;
   process.stdout.write(

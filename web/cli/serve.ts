@@ -2,8 +2,9 @@
 import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { createEndpoints } from '../adapters/openai/endpoints.js';
-import { RWKV } from '../node.js';
+import { type ModelInfo, RWKV } from '../node.js';
 import type { ChatTemplate } from '../page/chat/template.js';
+import type { App } from '../serve/app.js';
 import type { Listening } from '../serve/listen.js';
 import { unexpected } from '../shared/errors.js';
 import {
@@ -25,6 +26,7 @@ interface Flags extends ModelFlags, SamplingFlags {
   readonly bodyLimit: number;
   readonly parallel: number;
   readonly grace: number;
+  readonly log: boolean;
   readonly name?: string;
   readonly chatTemplate?: ChatTemplate;
   readonly think?: keyof typeof thinking;
@@ -58,6 +60,7 @@ export function serveCommand(program: Command): void {
     .option('--body-limit <bytes>', 'how large a request may be', toNumber, 2 ** 20)
     .option('--parallel <n>', 'how many texts are generated at once; more wait', toNumber, 64)
     .option('--grace <seconds>', 'how long replies may still run after SIGTERM or Ctrl-C', toNumber, 10)
+    .option('--log', 'a line on stderr for each request', false)
     .option('--name <name>', "the model's name in answers (default: its file's)");
   addModelFlags(command);
   command
@@ -76,7 +79,7 @@ export function serveCommand(program: Command): void {
 }
 
 async function serve(flags: Flags): Promise<void> {
-  const { port, host, bodyLimit, grace, apiKey } = flags;
+  const { port, host, bodyLimit, grace, apiKey, log } = flags;
   check('--port', port, 0, 65535);
   check('--body-limit', bodyLimit, 1, 2 ** 30);
   check('--grace', grace, 0, 2 ** 20);
@@ -106,24 +109,43 @@ async function serve(flags: Flags): Promise<void> {
   });
 
   // Whoever comes before the model is loaded waits for it.
-  const server = await listen(app.fetch, host, port);
+  const server = await listen(log ? logged(app.fetch) : app.fetch, host, port);
+  let info: ModelInfo;
   try {
-    const { info } = await endpoints.load().finally(progress.clear);
-    for (const warning of info.warnings) process.stderr.write(`rwkv-wasm: ${info.name}: ${warning}\n`);
+    ({ info } = await endpoints.load().finally(progress.clear));
   } catch (error) {
     server.cut();
     await server.close();
     throw error;
   }
+  for (const warning of info.warnings) process.stderr.write(`rwkv-wasm: ${info.name}: ${warning}\n`);
   if (!isLoopback(host) && apiKey === undefined)
     process.stderr.write(`rwkv-wasm: whoever reaches ${host} can use it: --api-key asks for a key\n`);
   const heard = new AbortController();
   const signals = ['SIGTERM', 'SIGINT'].map((name) => once(process, name, { signal: heard.signal }));
-  process.stdout.write(`rwkv-wasm: listening on ${server.url}\n`);
+  process.stdout.write(`rwkv-wasm: listening on ${server.url} (${summary(info)})\n`);
   await Promise.race(signals);
   heard.abort(); // another one ends the process as usual
   await close(server, shutdown, grace);
   await endpoints.dispose();
+}
+
+function summary({ name, quantization, threads, build }: ModelInfo): string {
+  return `${name}, ${quantization}, ${threads === 1 ? '1 thread' : `${threads} threads`} of the CPU, ${build} build`;
+}
+
+// A line for each request when its reply begins; a reply that is streamed goes on behind it.
+function logged(fetch: App['fetch']): App['fetch'] {
+  return async (request, ...rest) => {
+    const start = performance.now();
+    const reply = await fetch(request, ...rest);
+    const ms = Math.round(performance.now() - start);
+    const { pathname } = new URL(request.url);
+    process.stderr.write(
+      `${new Date().toISOString()} ${request.method} ${pathname} ${reply.status} ${ms} ms\n`,
+    );
+    return reply;
+  };
 }
 
 // Replies have some seconds to end; then they are ended, told so, and at last cut off. A second signal ends the process.

@@ -60,7 +60,8 @@ export function errorCode(text: string): RwkvErrorCode {
 /** The sentence of whatever was thrown, with its cause where that says more (as in fetch errors of Node). */
 export function sentence(thrown: unknown): string {
   if (!isError(thrown)) return String(thrown);
-  return isError(thrown.cause) ? `${thrown.message}: ${thrown.cause.message}` : thrown.message;
+  const { message, cause } = thrown;
+  return isError(cause) && !message.includes(cause.message) ? `${message}: ${cause.message}` : message;
 }
 
 /** The error for a value that is not what was expected. */
