@@ -156,7 +156,7 @@ describe('a token', () => {
     [401, token, /the token is wrong or no longer counts$/],
     [403, undefined, /asks for access to a gated model, and HF_TOKEN/],
     [403, token, /the token may not read it: on its page one asks for access/],
-    [404, undefined, /expected the names of the owner, the repository, the file and its @revision/],
+    [404, undefined, /owner, repository, file and @revision have to be/],
   ])('missing or wrong: the answer %i with the token %s says what to do', async (status, said, message) => {
     server.files.set(path, { body: model, status });
     const error = await failure(load(name, { hub: { endpoint: server.site, token: said } }));

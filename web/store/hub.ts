@@ -99,7 +99,6 @@ export function adviceFor(status: number, { token }: NonNullable<Address['hub']>
   }
   if (status === 403)
     return token === null ? `; ${gated}, and ${howToSay}` : `; the token may not read it: ${gated}`;
-  if (status === 404)
-    return '; expected the names of the owner, the repository, the file and its @revision as the hub has them';
+  if (status === 404) return '; owner, repository, file and @revision have to be those of the hub';
   return '';
 }

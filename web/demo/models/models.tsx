@@ -1,12 +1,13 @@
 // The tab of models: the one that writes, those one can have, those that are kept.
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { KnownModel } from 'rwkv-wasm';
 import { bytes, duration } from '../format.js';
-import { catalogue, type KnownModel, moreModels } from './catalogue.js';
+import { demands, moreModels, offered, pagesOf } from './catalogue.js';
 import { load, loading, pause } from './loaded.js';
 import { Opened } from './opened.js';
 import { inspect, take, vocabulary } from './opening.js';
-import { refreshStored } from './stored.js';
+import { refreshStored, usage } from './stored.js';
 import { StoredFiles } from './stored-files.js';
 
 export function Models() {
@@ -41,8 +42,8 @@ export function Models() {
       <section aria-labelledby="known-heading">
         <h2 id="known-heading">Known models</h2>
         <p class="lead">
-          They lie on other sites, which are asked only when you press Get. A file that was fetched by hand
-          can be dropped here as well.
+          They lie on other sites, which are asked only when you press Get; what comes is checked by its
+          SHA-256. A file that was fetched by hand can be dropped here as well.
         </p>
         <ul class="rows">
           <li>
@@ -60,8 +61,8 @@ export function Models() {
               </button>
             </div>
           </li>
-          {catalogue.map((known) => (
-            <Known key={known.url} known={known} />
+          {offered.map((known) => (
+            <Known key={known.file} known={known} />
           ))}
         </ul>
         <p class="hint">
@@ -81,24 +82,33 @@ export function Models() {
 }
 
 function Known({ known }: { known: KnownModel }) {
-  const { name, tells, page, licence, url } = known;
-  const get = () => {
-    if (known.vocabulary) vocabulary.value = { name: 'RWKV World', source: known.vocabulary };
-    void inspect(name, url);
-  };
+  const { name, licence } = known;
+  const { quota, bytes: used = 0 } = usage.value ?? {};
+  const { memory, problem } = demands(known, quota === undefined ? undefined : quota - used);
   return (
     <li>
       <div>
         <strong>{name}</strong>
         <small>
-          {tells} {bytes(known.bytes)} · {licence} ·{' '}
-          <a href={page} rel="noreferrer external" target="_blank">
-            {new URL(page).hostname}
-          </a>
+          {bytes(known.bytes)} to fetch, from {bytes(memory)} of memory · {known.date} · {licence}
+          {pagesOf(known).map((page) => (
+            <>
+              {' · '}
+              <a href={page.href} rel="noreferrer external" target="_blank">
+                {page.hostname}
+              </a>
+            </>
+          ))}
+          {problem && <em> · {problem}</em>}
         </small>
       </div>
       <div class="row-actions">
-        <button type="button" disabled={loading.value !== undefined} onClick={get} aria-label={`Get ${name}`}>
+        <button
+          type="button"
+          disabled={loading.value !== undefined}
+          onClick={() => void inspect(name, name)}
+          aria-label={`Get ${name}`}
+        >
           Get
         </button>
       </div>
@@ -121,7 +131,7 @@ function ByAddress() {
         type="text"
         inputMode="url"
         aria-label="Address of a model file"
-        placeholder="https://… or hf:owner/repository/file"
+        placeholder="https://…, hf:owner/repository/file or a name"
         value={address.value}
         onInput={({ currentTarget }) => {
           address.value = currentTarget.value;

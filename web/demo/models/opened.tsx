@@ -2,7 +2,7 @@
 import type { Quantization } from 'rwkv-wasm';
 import { bytes, count } from '../format.js';
 import { loading, notice } from './loaded.js';
-import { lacksVocabulary, loadOpening, type Opening, opening, vocabulary } from './opening.js';
+import { isWorld, lacksVocabulary, loadOpening, type Opening, opening, vocabulary } from './opening.js';
 
 const quantizations: Readonly<Record<Quantization, string>> = {
   q4: 'smallest, nearly as good',
@@ -82,11 +82,12 @@ function VocabularyLine({ chosen }: { chosen: Opening }) {
   if (!file) return null;
   if (file.tokenizer !== null) return <p>It brings its vocabulary.</p>;
   if (vocabulary.value) return <p>Vocabulary: {vocabulary.value.name}</p>;
+  if (isWorld(file)) return <p>Vocabulary: that of RWKV World, 1.1 MB, which comes along.</p>;
   if (file.vocabulary === 256) return <p>Its tokens are bytes: it needs no vocabulary.</p>;
   return (
     <p class="hint">
       {lacksVocabulary(chosen) &&
-        'It brings no vocabulary. Choose or drop one beside it (rwkv_vocab_v20230424.txt for World models); without it the model cannot read text.'}
+        'It brings no vocabulary. Choose or drop one beside it; without it the model cannot read text.'}
     </p>
   );
 }

@@ -63,7 +63,12 @@ export async function inspect(name: string, source: File | string): Promise<void
 
 /** What the file of an opening still lacks. */
 export function lacksVocabulary({ file }: Opening): boolean {
-  return file !== undefined && file.tokenizer === null && vocabulary.value === undefined;
+  return file !== undefined && file.tokenizer === null && !isWorld(file) && vocabulary.value === undefined;
+}
+
+/** Whether the vocabulary that comes by itself is that of the file's tokens. */
+export function isWorld({ vocabulary: tokens }: ModelFile): boolean {
+  return tokens === 65536;
 }
 
 /** Loads what was opened. */
