@@ -6,6 +6,7 @@ import { type ModelInfo, RWKV } from '../node.js';
 import type { ChatTemplate } from '../page/chat/template.js';
 import type { App } from '../serve/app.js';
 import type { Listening } from '../serve/listen.js';
+import { isLoopback, originsOf } from '../serve/origins.js';
 import { unexpected } from '../shared/errors.js';
 import {
   addModelFlags,
@@ -22,7 +23,7 @@ interface Flags extends ModelFlags, SamplingFlags {
   readonly port: number;
   readonly host: string;
   readonly apiKey?: string;
-  readonly cors?: string | true;
+  readonly cors?: readonly string[] | true;
   readonly bodyLimit: number;
   readonly parallel: number;
   readonly grace: number;
@@ -35,7 +36,8 @@ interface Flags extends ModelFlags, SamplingFlags {
 const examples = `
 Sampling flags are what requests start from; their own parameters go before. Requests may name any model: there is one.
 
-Routes: POST /v1/chat/completions, POST /v1/completions, GET /v1/models, GET /v1/models/NAME, GET /health
+Routes: POST /v1/chat/completions, POST /v1/completions, POST /v1/embeddings, GET /v1/models, GET /v1/models/NAME,
+GET /health; also without /v1
 
 Examples:
   rwkv-wasm serve --port 8080
@@ -56,7 +58,11 @@ export function serveCommand(program: Command): void {
         'RWKV_WASM_API_KEY',
       ),
     )
-    .option('--cors [origin]', 'let pages of this origin ask (of any, without one)')
+    .option(
+      '--cors [origin]',
+      'let pages of this origin ask (of any, without one); more than once, or behind commas',
+      several,
+    )
     .option('--body-limit <bytes>', 'how large a request may be', toNumber, 2 ** 20)
     .option('--parallel <n>', 'how many texts are generated at once; more wait', toNumber, 64)
     .option('--grace <seconds>', 'how long replies may still run after SIGTERM or Ctrl-C', toNumber, 10)
@@ -104,7 +110,8 @@ async function serve(flags: Flags): Promise<void> {
   const shutdown = new AbortController();
   const app = createApp({
     ...{ endpoints, apiKey, bodyLimit, shutdown: shutdown.signal },
-    cors: flags.cors === true ? '*' : flags.cors,
+    origins: originsOf(flags.cors === true ? [true] : (flags.cors ?? [])),
+    host,
     log: (line) => process.stderr.write(`rwkv-wasm: ${line}\n`),
   });
 
@@ -158,8 +165,8 @@ async function close(server: Listening, shutdown: AbortController, grace: number
   clearTimeout(cut);
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+function several(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
 }
 
 function check(flag: string, value: number, least: number, most: number): void {

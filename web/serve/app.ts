@@ -3,11 +3,14 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Context, type Handler, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
-import type { Endpoints } from '../adapters/openai/endpoints.js';
+import type { Endpoints, RequestOptions } from '../adapters/openai/endpoints.js';
 import { invalidRequest, OpenAIError, toOpenAIError } from '../adapters/openai/errors.js';
 import { OpenAIStream } from '../adapters/openai/stream.js';
 import { sentence } from '../shared/errors.js';
 import { decodeText } from '../shared/text-file.js';
+import { ignoredHeader, ignoredNames } from './ignored.js';
+import { doorkeeper, type Origins } from './origins.js';
+import { canonicalPath, routes } from './paths.js';
 import { eventStream } from './stream.js';
 
 export interface AppOptions {
@@ -16,23 +19,15 @@ export interface AppOptions {
   readonly apiKey: string | undefined;
   /** Bytes that a body may have. */
   readonly bodyLimit: number;
-  /** The origin whose pages may ask, or `'*'`. */
-  readonly cors: string | undefined;
+  /** The origins whose pages may ask. */
+  readonly origins: Origins;
+  /** The address that the server listens at. */
+  readonly host: string;
   /** Ends all replies that still run. */
   readonly shutdown: AbortSignal;
   /** Hears of failures that are the server's own. */
   log(line: string): void;
 }
-
-/** The paths and the method of each. */
-const routes = {
-  '/health': 'GET',
-  '/v1/models': 'GET',
-  '/v1/models/:name': 'GET',
-  '/v1/chat/completions': 'POST',
-  '/v1/completions': 'POST',
-  '/v1/responses': 'POST',
-} as const;
 
 /** The server as a function of requests. */
 export interface App {
@@ -40,15 +35,29 @@ export interface App {
 }
 
 export function createApp(options: AppOptions): App {
-  const { endpoints, apiKey, shutdown } = options;
-  const app = new Hono();
-  if (options.cors !== undefined)
-    app.use(cors({ origin: options.cors, allowMethods: ['GET', 'POST'], maxAge: 600 }));
+  const { endpoints, apiKey, origins, shutdown } = options;
+  const app = new Hono({ getPath: ({ url }) => canonicalPath(new URL(url).pathname) });
+  const refusal = doorkeeper(options.host, origins);
+  app.use(async (c, next) => {
+    const message = refusal(c.req.header('host') ?? '', c.req.header('origin'));
+    if (message === undefined) return next();
+    return failed(c, invalidRequest(message, null, 'forbidden', 403));
+  });
+  if (origins.length > 0) {
+    app.use(async (c, next) => {
+      await next();
+      const asksForPrivate = c.req.header('access-control-request-private-network') === 'true';
+      if (asksForPrivate && c.req.method === 'OPTIONS' && origins !== '*')
+        c.header('Access-Control-Allow-Private-Network', 'true');
+    });
+    const origin = origins === '*' ? origins : [...origins];
+    app.use(cors({ origin, allowMethods: ['GET', 'POST'], exposeHeaders: [ignoredHeader], maxAge: 600 }));
+  }
   if (apiKey !== undefined) {
     const isRight = secretCheck(apiKey);
     app.use('/v1/*', async (c, next) => {
       const [, given] = /^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
-      if (given !== undefined && isRight(given)) return next();
+      if (c.req.method === 'OPTIONS' || (given !== undefined && isRight(given))) return next();
       c.header('WWW-Authenticate', 'Bearer');
       const message =
         given === undefined ? 'an API key is needed: Authorization: Bearer KEY' : 'wrong API key';
@@ -63,7 +72,7 @@ export function createApp(options: AppOptions): App {
   });
   app.get('/health', (c) => c.json({ status: 'ok' }));
   app.get('/v1/models', async (c) => c.json(await endpoints.list({ signal: c.req.raw.signal })));
-  app.get('/v1/models/:name', async (c) =>
+  app.get('/v1/models/:name{.+}', async (c) =>
     c.json(await endpoints.retrieve(c.req.param('name'), { signal: c.req.raw.signal })),
   );
 
@@ -82,32 +91,49 @@ export function createApp(options: AppOptions): App {
     },
   });
   const answer =
-    (ask: Ask): Handler =>
+    (ask: (body: unknown, options: RequestOptions) => Promise<object>): Handler =>
     async (c) => {
       const controller = new AbortController();
-      c.req.raw.signal.addEventListener('abort', () => controller.abort(c.req.raw.signal.reason));
+      const { signal } = c.req.raw;
+      const left = () => controller.abort(signal.reason);
+      signal.addEventListener('abort', left);
       underWay.add(controller);
-      const ended = () => underWay.delete(controller);
-      const reply = await replyTo(ask, c, controller.signal).catch((error: unknown) => {
-        ended();
-        throw error;
-      });
+      const ended = () => {
+        underWay.delete(controller);
+        signal.removeEventListener('abort', left);
+      };
+      const told = {
+        signal: controller.signal,
+        onIgnored: (names: readonly string[]) => c.header(ignoredHeader, ignoredNames(names)),
+      };
+      const reply = await bodyOf(c)
+        .then((body) => ask(body, told))
+        .catch((error: unknown) => {
+          ended();
+          throw error;
+        });
       if (!(reply instanceof OpenAIStream)) {
         ended();
         return c.json(reply);
       }
       const failure = (error: unknown) => toBody(options, error);
-      return new Response(eventStream(reply, { shutdown, failure, ended }), {
-        headers: { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache' },
+      return c.body(eventStream(reply, { shutdown, failure, ended }), {
+        headers: {
+          'Content-Type': 'text/event-stream; charset=utf-8',
+          'Cache-Control': 'no-cache',
+          'X-Accel-Buffering': 'no', // nginx would keep events back
+        },
       });
     };
   app.post('/v1/chat/completions', isJson, isShort, answer(endpoints.chat));
   app.post('/v1/completions', isJson, isShort, answer(endpoints.completions));
   app.post('/v1/responses', isJson, isShort, answer(endpoints.responses));
+  app.post('/v1/embeddings', isJson, isShort, answer(endpoints.embeddings));
 
   for (const [path, method] of Object.entries(routes)) {
     app.all(path, (c) => {
-      c.header('Allow', method);
+      c.header('Allow', method === 'GET' ? 'GET, HEAD, OPTIONS' : `${method}, OPTIONS`);
+      if (c.req.method === 'OPTIONS') return c.body(null, 204);
       return failed(
         c,
         invalidRequest(`expected ${method}; found ${c.req.method}`, null, 'wrong_method', 405),
@@ -115,7 +141,8 @@ export function createApp(options: AppOptions): App {
     });
   }
   app.notFound((c) => {
-    const message = `there is nothing at ${c.req.path}: expected ${Object.keys(routes).join(', ')}`;
+    const expected = Object.keys(routes).map((path) => path.replace(':name{.+}', 'NAME'));
+    const message = `there is nothing at ${c.req.path}: expected ${expected.join(', ')}`;
     return failed(c, invalidRequest(message, null, 'unknown_url', 404));
   });
   app.onError((error, c) => {
@@ -123,12 +150,6 @@ export function createApp(options: AppOptions): App {
     return failed(c, shutdown.aborted ? shuttingDown() : logged(options, error));
   });
   return app;
-}
-
-type Ask = Endpoints['chat' | 'completions' | 'responses'];
-
-async function replyTo(ask: Ask, c: Context, signal: AbortSignal) {
-  return ask(await bodyOf(c), { signal });
 }
 
 async function bodyOf(c: Context): Promise<unknown> {

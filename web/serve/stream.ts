@@ -7,6 +7,8 @@ export interface EventOptions {
   failure(error: unknown): object;
   /** Hears that nothing more comes. */
   ended(): void;
+  /** While nothing comes, a comment says every so many ms that the connection is alive. Default 10 s. */
+  readonly heartbeat?: number;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface EventOptions {
  */
 export function eventStream(
   stream: OpenAIStream<unknown>,
-  { shutdown, failure, ended }: EventOptions,
+  { shutdown, failure, ended, heartbeat = 10_000 }: EventOptions,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const event = (data: string) => encoder.encode(`data: ${data}\n\n`);
@@ -29,10 +31,13 @@ export function eventStream(
       : event(JSON.stringify(value));
   };
   const chunks = stream[Symbol.asyncIterator]();
+  const comment = encoder.encode(': the text is on its way\n\n');
+  let timer: ReturnType<typeof setInterval> | undefined;
   let isLeft = false;
   return new ReadableStream(
     {
       async pull(controller) {
+        timer = setInterval(() => controller.enqueue(comment), heartbeat);
         try {
           const { done, value } = await chunks.next();
           if (isLeft) return;
@@ -42,12 +47,15 @@ export function eventStream(
         } catch (error) {
           if (isLeft) return;
           controller.enqueue(event(JSON.stringify(failure(error))));
+        } finally {
+          clearInterval(timer);
         }
         ended();
         controller.close();
       },
       cancel() {
         isLeft = true;
+        clearInterval(timer);
         ended();
         stream.controller.abort();
       },
