@@ -1,7 +1,9 @@
 // The AI SDK itself on the storyteller.
 import {
   callCompletionApi,
+  cosineSimilarity,
   DefaultChatTransport,
+  embedMany,
   generateObject,
   generateText,
   jsonSchema,
@@ -12,7 +14,7 @@ import {
   type UIMessage,
   type UIMessageChunk,
 } from 'ai';
-import { rwkv, rwkvFetch, rwkvTransport } from 'rwkv-wasm/ai-sdk';
+import { rwkv, rwkvEmbedding, rwkvFetch, rwkvTransport } from 'rwkv-wasm/ai-sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CompletionResult, type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
 import { renderChat } from '../../dist/page/chat/transcript.js';
@@ -35,6 +37,22 @@ async function completed(prompt: string, options: GenerateOptions): Promise<Comp
   await session.dispose();
   return result;
 }
+
+test('embedMany gives vectors of length 1, like ones for like texts', async () => {
+  const values = [
+    'The king had a daughter.',
+    'The king had a son.',
+    'Boil the milk, then stir in the flour.',
+  ];
+  const { embeddings, usage } = await embedMany({ model: rwkvEmbedding(model), values });
+  const [king = [], son = [], milk = []] = embeddings;
+  expect(king).toHaveLength(model.info.channels);
+  expect(Math.hypot(...king)).toBeCloseTo(1, 5);
+  expect(cosineSimilarity(king, son)).toBeGreaterThan(cosineSimilarity(king, milk));
+  expect(usage.tokens).toBe((await model.tokenize(values.join(''))).length);
+  const empty = embedMany({ model: rwkvEmbedding(model), values: [''], maxRetries: 0 });
+  expect(await failure(empty)).toMatchObject({ code: 'invalid-argument' });
+});
 
 describe('streamText', () => {
   test('streams what the session says with that seed, and counts', async () => {

@@ -4,10 +4,11 @@
  * @packageDocumentation
  */
 import { RWKV } from '../index.js';
-import { rwkvMaker } from './ai-sdk/maker.js';
+import { rwkvEmbeddingMaker, rwkvMaker } from './ai-sdk/maker.js';
 
 export type { ChatTemplate, ThinkMode } from '../page/chat/template.js';
-export type { RwkvMaker, RwkvSettings } from './ai-sdk/maker.js';
+export type { RwkvEmbeddingModel } from './ai-sdk/embedding-model.js';
+export type { RwkvEmbeddingMaker, RwkvMaker, RwkvSettings } from './ai-sdk/maker.js';
 export type { RwkvLanguageModel } from './ai-sdk/model.js';
 export * from './ai-sdk/transport.js';
 export type { ModelOrSource } from './shared/lazy-model.js';
@@ -28,3 +29,11 @@ export type { ModelOrSource } from './shared/lazy-model.js';
  * @throws RwkvError `invalid-argument`
  */
 export const rwkv = rwkvMaker(RWKV.load);
+
+/**
+ * An embedding model for `embed` and `embedMany`: vectors of `model.embed`, of length 1.
+ *
+ * @param model - as for `rwkv`
+ * @throws RwkvError `invalid-argument`
+ */
+export const rwkvEmbedding = rwkvEmbeddingMaker(RWKV.load);

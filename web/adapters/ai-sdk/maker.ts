@@ -1,4 +1,4 @@
-// Makes language models of the AI SDK.
+// Makes models of the AI SDK.
 
 import { checkFormat, type TranscriptFormat } from '../../page/chat/template.js';
 import type { RWKV } from '../../page/load.js';
@@ -8,6 +8,7 @@ import { unexpected } from '../../shared/errors.js';
 import { isUrl } from '../../shared/realms.js';
 import { storyteller } from '../../storyteller.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
+import { RwkvEmbeddingModel } from './embedding-model.js';
 import { RwkvLanguageModel } from './model.js';
 
 /** Options of `rwkv`; those of `RWKV.load` are for a model that it loads. */
@@ -23,6 +24,19 @@ export interface RwkvSettings extends LoadOptions, TranscriptFormat {
 /** `rwkv` of a host. */
 export type RwkvMaker = (model?: ModelOrSource, settings?: RwkvSettings) => RwkvLanguageModel;
 
+/** `rwkvEmbedding` of a host. */
+export type RwkvEmbeddingMaker = (
+  model?: ModelOrSource,
+  settings?: LoadOptions & Pick<RwkvSettings, 'name'>,
+) => RwkvEmbeddingModel;
+
+export function rwkvEmbeddingMaker(load: RWKV['load']): RwkvEmbeddingMaker {
+  return (model, { name, ...loadOptions } = {}) => {
+    checkName(name);
+    return new RwkvEmbeddingModel(name ?? nameOf(model), new LazyModel(load, model, loadOptions));
+  };
+}
+
 export function rwkvMaker(load: RWKV['load']): RwkvMaker {
   return (model, settings = {}) => makeModel(load, model, settings);
 }
@@ -32,8 +46,7 @@ function makeModel(load: RWKV['load'], model: ModelOrSource, settings: RwkvSetti
   const format: TranscriptFormat = { template, think };
   const defaults: GenerateOptions = { maxTokens: 1024, ...given };
   checkGenerateOptions(defaults);
-  if (name !== undefined && (typeof name !== 'string' || name === ''))
-    throw unexpected('option name', 'a text that is not empty', name);
+  checkName(name);
   checkFormat(format);
   return new RwkvLanguageModel(
     name ?? nameOf(model),
@@ -41,6 +54,11 @@ function makeModel(load: RWKV['load'], model: ModelOrSource, settings: RwkvSetti
     format,
     defaults,
   );
+}
+
+function checkName(name: unknown): void {
+  if (name !== undefined && (typeof name !== 'string' || name === ''))
+    throw unexpected('option name', 'a text that is not empty', name);
 }
 
 function nameOf(model: ModelOrSource): string {

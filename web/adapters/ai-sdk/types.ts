@@ -1,9 +1,14 @@
-// The types of a language model of the AI SDK, taken from `ai` alone: whoever has that has them.
-import type { LanguageModel } from 'ai';
+// The types of models of the AI SDK, taken from `ai` alone: whoever has that has them.
+import type { EmbeddingModel, LanguageModel } from 'ai';
 
 /** A model of the specification that `ai` 7 has. */
 export type LanguageModelV4 = Extract<LanguageModel, { readonly specificationVersion: 'v4' }>;
 
+/** The same of embedding models. */
+export type EmbeddingModelV4 = Extract<EmbeddingModel, { readonly specificationVersion: 'v4' }>;
+
+export type EmbedOptions = Parameters<EmbeddingModelV4['doEmbed']>[0];
+export type EmbedResult = Awaited<ReturnType<EmbeddingModelV4['doEmbed']>>;
 export type CallOptions = Parameters<LanguageModelV4['doStream']>[0];
 export type GenerateResult = Awaited<ReturnType<LanguageModelV4['doGenerate']>>;
 export type StreamResult = Awaited<ReturnType<LanguageModelV4['doStream']>>;

@@ -1,10 +1,9 @@
 // Texts as vectors: what `model.embed` gives, of length 1.
 import type { Model } from '../../page/model.js';
-import { checkTokens } from '../../page/options.js';
 import { integer, oneOf } from '../../page/rules.js';
+import { embeddingOf } from '../shared/embedding.js';
 import { invalidRequest } from './errors.js';
 import { anyText, either, Fields, listOf, someText } from './fields.js';
-import { idsOf } from './run.js';
 import type { EmbeddingList } from './types.js';
 
 /** A checked request. */
@@ -41,7 +40,7 @@ export async function embed(
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<EmbeddingList> {
-  const { channels, vocabulary } = model.info;
+  const { channels } = model.info;
   if (dimensions !== undefined && dimensions !== channels)
     throw invalidRequest(
       `'dimensions': expected ${channels}; found ${dimensions}`,
@@ -49,21 +48,13 @@ export async function embed(
       'invalid_value',
     );
   const data: EmbeddingList['data'] = [];
-  let tokens = 0;
+  let total = 0;
   for (const [index, input] of inputs.entries()) {
-    const isText = typeof input === 'string';
-    const ids = isText ? await idsOf(model, input) : checkTokens('input', input, vocabulary);
-    const vector = unit(await model.embed(ids, { signal }));
+    const { vector, tokens } = await embeddingOf(model, input, signal);
     data.push({ object: 'embedding', index, embedding: isBase64 ? base64(vector) : [...vector] });
-    tokens += ids.length;
+    total += tokens;
   }
-  return { object: 'list', data, model: name, usage: { prompt_tokens: tokens, total_tokens: tokens } };
-}
-
-// The same direction, of length 1; a vector of zeros stays one.
-function unit(vector: Float32Array): Float32Array {
-  const length = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0)) || 1;
-  return vector.map((x) => x / length);
+  return { object: 'list', data, model: name, usage: { prompt_tokens: total, total_tokens: total } };
 }
 
 // Of the numbers as 32-bit floats, little-endian.

@@ -135,8 +135,7 @@ export async function* run(
   }
 }
 
-/** The ids of a text. */
-export async function idsOf(model: Model, text: string): Promise<readonly number[]> {
+async function idsOf(model: Model, text: string): Promise<readonly number[]> {
   return text === '' ? [] : model.tokenize(text);
 }
 
