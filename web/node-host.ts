@@ -12,18 +12,19 @@ import { RwkvError, sentence } from './shared/errors.js';
 import type { Place } from './shared/protocol.js';
 import { nodeStore } from './store/node/host.js';
 
+const help = 'options assetBase and workerUrl say where it is';
 const spooled = new Set<string>(); // paths of Blobs that became files
 
 export const nodeHost: Host = {
   workerFile: 'worker-node.js',
   spawn(events, workerUrl) {
-    // The worker is plain JavaScript: flags of the caller, such as --input-type, are not for it.
-    const script = workerUrl ?? new URL('./worker-node.js', import.meta.url);
-    const worker = new Worker(script, { execArgv: [] });
+    const worker = startWorker(workerUrl);
     worker.unref(); // a script that forgets to dispose still ends
     worker.on('message', events.message);
     worker.on('messageerror', (error) => events.crash(error.message));
-    worker.on('error', (error) => events.crash(error.message));
+    worker.on('error', (error) =>
+      events.crash(isMissing(error) ? `${error.message}; ${help}` : error.message),
+    );
     worker.on('exit', (code) => events.crash(`it ended with code ${code}`));
     return {
       postMessage: (message, transfer) => worker.postMessage(message, transfer),
@@ -69,6 +70,22 @@ export const nodeHost: Host = {
   },
   store: nodeStore,
 };
+
+// Bundlers want to see the URL of a worker in its place. It is plain JavaScript: flags of the caller, such as --input-type, are
+// not for it.
+function startWorker(workerUrl: URL | undefined): Worker {
+  try {
+    if (workerUrl) return new Worker(workerUrl, { execArgv: [] });
+    return new Worker(new URL('./worker-node.js', import.meta.url), { execArgv: [] });
+  } catch (cause) {
+    const why = sentence(cause);
+    throw new RwkvError('unsupported', `the worker could not be started: ${why}; ${help}`, { cause });
+  }
+}
+
+function isMissing(error: Error): boolean {
+  return 'code' in error && /MODULE_NOT_FOUND$/.test(String(error.code));
+}
 
 // Not its stream: Blobs of jsdom have none.
 async function* piecesOf(blob: Blob): AsyncGenerator<Uint8Array, void, undefined> {

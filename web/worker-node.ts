@@ -17,8 +17,8 @@ const threads: ThreadHost = {
   cores: availableParallelism(),
   start: (thread) =>
     new Promise((resolve, reject) => {
-      const url = new URL('./thread-node.js', import.meta.url);
-      const worker = new Worker(url, { workerData: thread, execArgv: [] });
+      const options = { workerData: thread, execArgv: [] };
+      const worker = new Worker(new URL('./thread-node.js', import.meta.url), options);
       worker.unref();
       worker.on('message', () => resolve());
       worker.on('error', reject);

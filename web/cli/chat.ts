@@ -175,7 +175,7 @@ async function chat(flags: Flags): Promise<void> {
   await model.dispose();
 }
 
-function formatOf({ template, think, model = storyteller.model.href }: Flags) {
+function formatOf({ template, think, model = storyteller.name }: Flags) {
   const chosen = template ?? templateFor({ name: fileName(model) });
   if (chosen === 'none') return undefined;
   return { template: chosen, think: think && thinking[think] } satisfies ChatFormat;

@@ -142,10 +142,10 @@ function summary({ name, quantization, threads, build }: ModelInfo): string {
 }
 
 // A line for each request when its reply begins; a reply that is streamed goes on behind it.
-function logged(fetch: App['fetch']): App['fetch'] {
-  return async (request, ...rest) => {
+function logged(answer: App['fetch']): App['fetch'] {
+  return async (request) => {
     const start = performance.now();
-    const reply = await fetch(request, ...rest);
+    const reply = await answer(request);
     const ms = Math.round(performance.now() - start);
     const { pathname } = new URL(request.url);
     process.stderr.write(

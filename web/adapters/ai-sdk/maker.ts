@@ -62,7 +62,7 @@ function checkName(name: unknown): void {
 }
 
 function nameOf(model: ModelOrSource): string {
-  if (model === undefined) return fileName(storyteller.model.href);
+  if (model === undefined) return storyteller.name;
   if (typeof model === 'string' || isUrl(model))
     return /^data:/i.test(String(model)) ? 'data' : fileName(String(model));
   if ('info' in model) return model.info.name;

@@ -4,7 +4,6 @@ import { unexpected } from '../../shared/errors.js';
 import type { ModelShape } from '../../shared/types.js';
 import { storyteller } from '../../storyteller.js';
 import type { GenerateOptions } from '../options.js';
-import { fileName } from '../places.js';
 import { oneOf, type Rule } from '../rules.js';
 
 /**
@@ -122,7 +121,7 @@ const g1Word = /(^|[^a-z0-9])g[01]([a-z]\d?)?(?![a-z0-9])/i;
 
 /** The template of a model, told by its name alone: no file says it otherwise. */
 export function templateFor({ name }: Pick<ModelShape, 'name'>): Template {
-  if (name === fileName(storyteller.model.href)) return 'none';
+  if (name === storyteller.name) return 'none';
   return g1Word.test(name) ? 'g1' : 'world';
 }
 
