@@ -23,7 +23,8 @@ constexpr Foreign kForeign[] = {
     {"<!doctype", ErrorKind::kBadFile, "an HTML page, not a model file"},
     {"<html", ErrorKind::kBadFile, "an HTML page, not a model file"},
     {"version https://git-lfs", ErrorKind::kBadFile, "a Git LFS pointer, not the model file itself"},
-    {"{", ErrorKind::kBadFile, "JSON, the index or the config of a model, not the model file itself"},
+    {"{", ErrorKind::kBadFile,
+     "JSON and not the model file itself; an index (.index.json) is loaded by its path or URL"},
 };
 
 bool starts_with_any_case(std::string_view text, std::string_view start) {
@@ -60,6 +61,19 @@ Result<Checkpoint> with_authors_names(Result<Checkpoint> file) {
 const Tensor* Checkpoint::find(std::string_view name) const {
   const auto found = tensors.find(name);
   return found == tensors.end() ? nullptr : &found->second;
+}
+
+std::string Checkpoint::why_not(std::string_view name) const {
+  for (const auto& [in_file, what] : foreign)
+    if (in_file.ends_with(name)) return "holds " + what.name + ", expected F32, F16 or BF16";
+  return "missing";
+}
+
+void Checkpoint::set_aside(const std::string& name, std::string what) {
+  constexpr size_t kMost = 1024;
+  Tensor nothing;
+  nothing.name = std::move(what);
+  if (foreign.size() < kMost) foreign.try_emplace(name, std::move(nothing));
 }
 
 Result<std::span<const std::byte>> Checkpoint::read(const Tensor& tensor, Buffer& buffer) const {

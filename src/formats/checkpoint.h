@@ -25,6 +25,8 @@ struct EmbeddedVocabulary {
 struct Checkpoint {
   const Source* source = nullptr;
   std::map<std::string, Tensor, std::less<>> tensors = {};
+  // What cannot be read, by its name in the file: what it is, "torch.LongStorage", as the name of an empty tensor.
+  std::map<std::string, Tensor, std::less<>> foreign = {};
   const char* format = "";        // "pth", "safetensors", "GGUF", "rwkv.cpp", "rwkv-wasm"
   float group_norm_eps = 64e-5f;  // of versions 5 to 7; a property of the dialect
   EmbeddedVocabulary vocabulary = {};
@@ -33,6 +35,10 @@ struct Checkpoint {
 
   // nullptr where there is none.
   const Tensor* find(std::string_view name) const;
+  // Why not: "missing", or what is there instead.
+  std::string why_not(std::string_view name) const;
+  // Enters what cannot be read, as long as there are not too many.
+  void set_aside(const std::string& name, std::string what);
   // The tensor's bytes, read into `buffer`, which grows as needed. Errors: kReadFailed, kOutOfMemory.
   Result<std::span<const std::byte>> read(const Tensor& tensor, Buffer& buffer) const;
 };

@@ -154,7 +154,7 @@ class Reader {
   Status check_metadata() {
     if (files_ > 1)
       return unsupported(source_, "one of the " + std::to_string(files_) +
-                                      " files of a split model; join them with llama-gguf-split --merge");
+                                      " files of a split model; give all of them, or the path of one");
     if (model_.version == 0) return bad_file(source_, "general.architecture: missing");
     if (alignment_ == 0 || (alignment_ & (alignment_ - 1)) != 0 || alignment_ > 1 << 20)
       return bad_key("general.alignment", "expected a power of two, file has " + std::to_string(alignment_));

@@ -122,15 +122,18 @@ Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint) {
     vocabulary.offset = found->second.offset, vocabulary.bytes = found->second.bytes;
     checkpoint.tensors.erase(found);
   }
-  for (auto& [name, tensor] : checkpoint.tensors) {
+  for (auto next = checkpoint.tensors.begin(); next != checkpoint.tensors.end();) {
+    const auto found = next++;
+    auto& [name, tensor] = *found;
     if (tensor.dtype != DType::kU8) continue;
     const std::string_view text = find(name);
-    if (text.empty())
-      return unsupported(source,
-                         printable(name) + ": dtype U8 without a description, expected F32, F16 or BF16");
-    if (!describe(text, tensor))
+    if (text.empty()) {
+      checkpoint.set_aside(name, "U8");
+      checkpoint.tensors.erase(found);
+    } else if (!describe(text, tensor)) {
       return bad_file(source, printable(name) + ": " + std::to_string(tensor.bytes) + " bytes are not " +
                                   printable(text));
+    }
   }
   return Done{};
 }

@@ -1,6 +1,7 @@
 // .pth: what torch.save writes since 1.6, a zip of stored entries under one directory:
 //
-//   NAME/data.pkl    a pickled dict, name -> _rebuild_tensor_v2(storage, offset, shape, strides, ...)
+//   NAME/data.pkl    a pickled dict, name -> _rebuild_tensor_v2(storage, offset, shape, strides, ...), or dicts of
+//                    such dicts, or a module: an object with _parameters and _modules
 //   NAME/data/KEY    the bytes of a storage; its persistent id is ('storage', torch.HalfStorage, KEY, device,
 //                    elements)
 //   NAME/byteorder   "little" or "big"; absent before 2.1
@@ -21,45 +22,30 @@ namespace {
 
 constexpr uint64_t kMaxPickleBytes = 16 << 20;
 constexpr size_t kMaxKeyBytes = 64;  // keys are small decimal numbers
+constexpr size_t kMaxNameBytes = 512;
+constexpr int kMaxDepth = 32;  // a layer's weight lies some 12 dicts deep in a pickled module
 
-// The names that a pickle may refer to.
-enum class Role { kTensor, kTensorOfType, kParameter, kStorage, kType, kIgnored };
+// The names that tensors are made of. All others are left alone.
+enum class Role { kTensor, kTensorOfType, kSubclass, kParameter, kStorage, kType, kIgnored };
 struct Global {
   std::string_view name;
   Role role;
-  uint64_t element_bytes = 0;  // 0: a type that no model of ours holds
+  uint64_t element_bytes = 0;
   DType dtype = DType::kF32;
 };
 constexpr Global kGlobals[] = {
     {"collections.OrderedDict", Role::kIgnored},
-    {"torch.Size", Role::kIgnored},
-    {"torch.device", Role::kIgnored},
     {"torch._utils._rebuild_tensor_v2", Role::kTensor},
     {"torch._utils._rebuild_tensor_v3", Role::kTensorOfType},  // untyped storage, and a type as argument 6
+    {"torch._tensor._rebuild_from_type_v2", Role::kSubclass},  // maker, class, its arguments
     {"torch._utils._rebuild_parameter", Role::kParameter},     // wraps a tensor
     {"torch._utils._rebuild_parameter_with_state", Role::kParameter},
     {"torch.FloatStorage", Role::kStorage, 4, DType::kF32},
     {"torch.HalfStorage", Role::kStorage, 2, DType::kF16},
     {"torch.BFloat16Storage", Role::kStorage, 2, DType::kBF16},
-    {"torch.DoubleStorage", Role::kStorage},
-    {"torch.LongStorage", Role::kStorage},
-    {"torch.IntStorage", Role::kStorage},
-    {"torch.ShortStorage", Role::kStorage},
-    {"torch.CharStorage", Role::kStorage},
-    {"torch.ByteStorage", Role::kStorage},
-    {"torch.BoolStorage", Role::kStorage},
-    {"torch.storage.UntypedStorage", Role::kStorage, 1},
     {"torch.float32", Role::kType, 4, DType::kF32},
     {"torch.float16", Role::kType, 2, DType::kF16},
     {"torch.bfloat16", Role::kType, 2, DType::kBF16},
-    {"torch.float64", Role::kType},
-    {"torch.int64", Role::kType},
-    {"torch.int32", Role::kType},
-    {"torch.int8", Role::kType},
-    {"torch.uint8", Role::kType},
-    {"torch.bool", Role::kType},
-    {"torch.float8_e4m3fn", Role::kType},
-    {"torch.float8_e5m2", Role::kType},
 };
 constexpr auto kGlobalNames = [] {
   std::array<std::string_view, std::size(kGlobals)> names;
@@ -95,48 +81,62 @@ uint64_t extent_of(const Shape& shape, const Shape& strides) {
 class Reader {
  public:
   Reader(const Source& source, const ZipDirectory& zip, std::string_view folder, const Pickle& pickle)
-      : source_(source), zip_(zip), storages_(std::string(folder) + "data/"), pickle_(pickle) {
+      : source_(source),
+        zip_(zip),
+        storages_(std::string(folder) + "data/"),
+        pickle_(pickle),
+        seen_(pickle.size(), '\0') {
     checkpoint_.source = &source;
     checkpoint_.format = "pth";
   }
 
   Result<Checkpoint> read() {
-    std::optional<Error> error;
-    pickle_.each_item(pickle_.root(), [&](PickleRef key, PickleRef value) {
-      if (Status status = add(key, value); !status) error = status.error();
-      return !error;
-    });
-    if (error) return *std::move(error);
-    if (checkpoint_.tensors.empty()) return no_tensors();
+    if (Status added = add_items(pickle_.root(), "", 0); !added) return added.error();
+    if (!has_tensors_) return no_tensors();
     return std::move(checkpoint_);
   }
 
  private:
-  // An entry of the dict; what is no tensor is passed over.
-  Status add(PickleRef key, PickleRef value) {
-    const Global* maker = global(pickle_.callee(value));
-    if (maker && maker->role == Role::kParameter && !pickle_.arguments(value).empty()) {
-      value = pickle_.arguments(value)[0];
-      maker = global(pickle_.callee(value));
-    }
-    if (!maker || (maker->role != Role::kTensor && maker->role != Role::kTensorOfType)) return Done{};
-    const std::optional<std::string_view> name = pickle_.string(key);
-    if (!name) return bad_file(source_, "a tensor whose name is not a string");
-
-    Result<Tensor> tensor = read_tensor(std::string(*name), *maker, pickle_.arguments(value));
-    if (!tensor) return tensor.error();
-    total_bytes_ += tensor->bytes;
-    if (total_bytes_ / 2 > source_.size())
-      return bad_file(source_,
-                      "its tensors share storages so often that they are twice as large as the file");
-    if (!checkpoint_.tensors.try_emplace(std::string(*name), std::move(*tensor)).second) {
-      return bad_file(source_, printable(*name) + ": twice in the file");
-    }
+  // The tensors of a dict and of all dicts in it, named by the way there: "state_dict.emb.weight".
+  Status add_items(PickleRef dict, const std::string& way, int depth) {
+    if (std::exchange(seen_[dict], '\1')) return Done{};
+    std::optional<Error> error;
+    pickle_.each_item(dict, [&](PickleRef key, PickleRef value) {
+      const std::optional<std::string_view> name = pickle_.string(key);
+      if (!name || way.size() + name->size() > kMaxNameBytes) return true;
+      if (Status added = add(way + std::string(*name), value, depth); !added) error = added.error();
+      return !error;
+    });
+    if (error) return *std::move(error);
     return Done{};
   }
 
+  Status add(std::string name, PickleRef value, int depth) {
+    std::span<const PickleRef> arguments = pickle_.arguments(value);
+    const Global* maker = global(pickle_.callee(value));
+    if (depth == kMaxDepth) return Done{};
+    if (maker && maker->role == Role::kParameter && !arguments.empty())
+      return add(std::move(name), arguments[0], depth + 1);
+    if (maker && maker->role == Role::kSubclass && arguments.size() >= 3) {
+      maker = global(pickle_.global(arguments[0]));
+      arguments = pickle_.tuple(arguments[2]);
+    }
+    if (name == "_strategy")
+      return unsupported(source_, "converted by the pip package rwkv for the strategy '" +
+                                      printable(pickle_.string(value).value_or("")) +
+                                      "'; use the file that it was made of");
+    if (maker && (maker->role == Role::kTensor || maker->role == Role::kTensorOfType))
+      return add_tensor(name, *maker, arguments);
+    const size_t before = checkpoint_.tensors.size();
+    Status status = add_items(value, name + '.', depth + 1);
+    if (std::string what = pickle_.foreign(value); checkpoint_.tensors.size() == before && !what.empty())
+      checkpoint_.set_aside(name, std::move(what));
+    return status;
+  }
+
   // arguments: storage, offset in elements, shape, strides, requires_grad, hooks[, type]
-  Result<Tensor> read_tensor(std::string name, const Global& maker, std::span<const PickleRef> arguments) {
+  Status add_tensor(const std::string& name, const Global& maker, std::span<const PickleRef> arguments) {
+    has_tensors_ = true;
     const std::string shown = printable(name) + ": ";
     const auto bad = [&](const std::string& why) { return bad_file(source_, shown + why); };
     const bool typed = maker.role == Role::kTensorOfType;
@@ -144,19 +144,19 @@ class Reader {
 
     const std::span<const PickleRef> storage = pickle_.persistent(arguments[0]);
     if (storage.size() < 5 || pickle_.string(storage[0]) != "storage") return bad("has no storage");
-    const Global* storage_type = global(pickle_.global(storage[1]));
-    const Global* type = typed ? global(pickle_.global(arguments[6])) : storage_type;
+    const PickleRef type_name = typed ? arguments[6] : storage[1];
+    const Global* type = global(pickle_.global(type_name));
+    if (!type || type->role != (typed ? Role::kType : Role::kStorage)) {
+      const std::string what = type ? std::string(type->name) : pickle_.foreign(type_name);
+      return what.empty() ? bad("has no type") : (checkpoint_.set_aside(name, what), Status(Done{}));
+    }
     const std::optional<std::string_view> key = pickle_.string(storage[2]);
     const std::optional<int64_t> storage_elements = pickle_.integer(storage[4]),
                                  offset = pickle_.integer(arguments[1]);
     Shape shape, strides;
-    if (!storage_type || storage_type->role != Role::kStorage || !type || !key || !storage_elements ||
-        !offset || !read_integers(arguments[2], shape) || !read_integers(arguments[3], strides)) {
+    if (!key || !storage_elements || !offset || !read_integers(arguments[2], shape) ||
+        !read_integers(arguments[3], strides)) {
       return bad("expected a storage, an offset, a shape and strides");
-    }
-    if (type->role != (typed ? Role::kType : Role::kStorage) || type->element_bytes < 2) {
-      return unsupported(source_,
-                         shown + "holds " + std::string(type->name) + ", expected float, half or bfloat16");
     }
     if (strides.size() != shape.size() ||
         std::any_of(shape.begin(), shape.end(), [](int64_t n) { return n < 0; })) {
@@ -166,10 +166,9 @@ class Reader {
     if (!count) return bad("impossible shape " + to_string(shape));
     const bool is_plain = *count == 0 || contiguous(shape, strides);
     const uint64_t extent = is_plain ? *count : extent_of(shape, strides);
-    if (extent < *count) {
-      return unsupported(source_, shown + "strides " + to_string(strides) + " of shape " + to_string(shape) +
-                                      ", expected a view that repeats no element");
-    }
+    if (extent < *count)
+      return checkpoint_.set_aside(name, "a view that repeats elements, strides " + to_string(strides)),
+             Done{};
     if (is_plain) strides.clear();
     for (size_t i = 0; i < strides.size(); ++i)
       if (shape[i] == 1) strides[i] = 1;  // it tells nothing and may be anything
@@ -190,12 +189,19 @@ class Reader {
     }
     Result<uint64_t> data = zip_.data_offset(*entry);
     if (!data) return data.error();
-    return Tensor{std::move(name),
+    const uint64_t bytes = extent * type->element_bytes;
+    total_bytes_ += bytes + name.size();
+    if (total_bytes_ / 2 > source_.size())
+      return bad_file(source_,
+                      "its tensors share storages so often that they are twice as large as the file");
+    Tensor tensor{name,
                   type->dtype,
                   std::move(shape),
                   *data + static_cast<uint64_t>(*offset) * type->element_bytes,
-                  extent * type->element_bytes,
+                  bytes,
                   std::move(strides)};
+    if (!checkpoint_.tensors.try_emplace(name, std::move(tensor)).second) return bad("twice in the file");
+    return Done{};
   }
 
   bool read_integers(PickleRef tuple, Shape& values) const {
@@ -209,29 +215,27 @@ class Reader {
     return true;
   }
 
-  // A training checkpoint keeps its weights one dict deeper: say under which names it keeps what.
   Error no_tensors() const {
+    if (const std::string module = pickle_.foreign(pickle_.root()); !module.empty())
+      return unsupported(
+          source_, "a whole module was saved (" + module + "), not its weights; torch.save its state_dict()");
     if (!pickle_.has_items(pickle_.root())) return bad_file(source_, "data.pkl is not a dict of tensors");
     std::string keys;
-    bool nested = false;
     size_t shown = 0;
-    pickle_.each_item(pickle_.root(), [&](PickleRef key, PickleRef value) {
-      pickle_.each_item(value, [&](PickleRef, PickleRef) { return nested = true, false; });
-      if (const auto name = pickle_.string(key); name && shown++ < 8)
-        keys += (keys.empty() ? "" : ", ") + printable(*name);
-      return true;
+    pickle_.each_item(pickle_.root(), [&](PickleRef key, PickleRef) {
+      if (const auto name = pickle_.string(key)) keys += (shown == 0 ? "; found " : ", ") + printable(*name);
+      return ++shown < 8;
     });
-    if (keys.empty() && !nested) return bad_file(source_, "holds no tensors");
-    if (!nested) return bad_file(source_, "holds no tensors; found " + keys);
-    return unsupported(source_,
-                       "holds no tensors at its top, only " + keys + "; save the dict of weights itself");
+    return bad_file(source_, "holds no tensors" + keys);
   }
 
   const Source& source_;
   const ZipDirectory& zip_;
   const std::string storages_;
   const Pickle& pickle_;
-  uint64_t total_bytes_ = 0;
+  std::string seen_;  // a flag for each value: dicts may be in each other, and in themselves
+  bool has_tensors_ = false;
+  uint64_t total_bytes_ = 0;  // of the tensors and their names
   Checkpoint checkpoint_;
 };
 

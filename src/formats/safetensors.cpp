@@ -81,7 +81,8 @@ class Reader {
     checkpoint_.source = &source_;
     checkpoint_.format = "safetensors";
     if (Status status = apply_packed_metadata(metadata_, checkpoint_); !status) return status.error();
-    if (checkpoint_.tensors.empty()) return bad_file(source_, "holds no tensors");
+    if (checkpoint_.tensors.empty() && checkpoint_.foreign.empty())
+      return bad_file(source_, "holds no tensors");
     return std::move(checkpoint_);
   }
 
@@ -110,8 +111,8 @@ class Reader {
     const DType* dtype = std::find_if(std::begin(kElements), std::end(kElements),
                                       [&](DType known) { return entry.dtype == dtype_name(known); });
     if (dtype == std::end(kElements)) {
-      return unsupported(
-          source_, printable(name) + ": dtype " + printable(entry.dtype) + ", expected F32, F16 or BF16");
+      checkpoint_.set_aside(name, printable(entry.dtype));
+      return Done{};
     }
     if (entry.begin > entry.end || entry.end > data_bytes_) {
       return bad_tensor(name, "data_offsets [" + std::to_string(entry.begin) + ", " +

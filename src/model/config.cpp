@@ -79,7 +79,7 @@ Result<Config> detect_config(const Checkpoint& checkpoint) {
   const auto has = [&](const char* name) { return checkpoint.find(name) != nullptr; };
   const auto missing = [&](const char* name) {
     return fail(checkpoint, ErrorKind::kBadModel,
-                std::string(name) + ": missing, so this is not an RWKV model");
+                std::string(name) + ": " + checkpoint.why_not(name) + ", so this is not an RWKV model");
   };
   const Tensor* emb = checkpoint.find("emb.weight");
   const Tensor* ffn_key = checkpoint.find("blocks.0.ffn.key.weight");

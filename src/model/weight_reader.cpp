@@ -44,7 +44,8 @@ std::optional<Tensor> WeightReader::expect(std::string_view name, const Shape& s
   const Tensor* tensor = find(name);
   const std::string full_name = prefix_ + std::string(name);
   if (!tensor) {
-    fail(ErrorKind::kBadModel, full_name + ": missing, expected " + to_string(shape));
+    fail(ErrorKind::kBadModel,
+         full_name + ": " + checkpoint_.why_not(full_name) + ", expected " + to_string(shape));
     return std::nullopt;
   }
   // Blocks and packed matrices go by rows: there every dimension counts.
@@ -69,7 +70,8 @@ std::optional<Tensor> WeightReader::expect(std::string_view name, const Shape& s
 
 int WeightReader::size_of(std::string_view name, size_t dimension) {
   const Tensor* tensor = find(name);
-  if (!tensor) fail(ErrorKind::kBadModel, prefix_ + std::string(name) + ": missing");
+  const std::string full_name = prefix_ + std::string(name);
+  if (!tensor) fail(ErrorKind::kBadModel, full_name + ": " + checkpoint_.why_not(full_name));
   else if (dimension >= tensor->shape.size() || tensor->shape[dimension] > (1 << 20))
     fail(ErrorKind::kBadModel, tensor->name + ": unexpected shape " + to_string(tensor->shape));
   return error_ ? 0 : int(tensor->shape[dimension]);

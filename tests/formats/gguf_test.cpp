@@ -160,7 +160,7 @@ TEST_CASE("one file of a split GGUF model is refused, and told how to join them"
   Bytes pair = gguf_key("split.count", 2);
   put_le(pair, uint16_t{3});
   CHECK(refusal_of_pair(pair, ErrorKind::kUnsupported) ==
-        "tales: one of the 3 files of a split model; join them with llama-gguf-split --merge");
+        "tales: one of the 3 files of a split model; give all of them, or the path of one");
   // The later ones do not even tell the architecture.
   CHECK_THAT(refusal(GgufFile{.pairs = {pair}, .tensors = small().tensors}, ErrorKind::kUnsupported),
              ContainsSubstring("one of the 3 files"));

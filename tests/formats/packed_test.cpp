@@ -43,12 +43,13 @@ TEST_CASE("the transpose of a packed matrix has the authors' shape") {
 TEST_CASE("a description that does not fit is refused with both") {
   for (const char* text :
        {"q8 8 63", "q8 16 64", "q8 8", "q8 8 8 8", "q8", "q9 8 64", "q8  8 64", "q8 8 -64", "q8 0 64",
-        "q8 8 99999999999999999999", "Q8_0.T 8 64", "Q4_0 1 992", "F32 144", "U8 576", ""}) {
+        "q8 8 99999999999999999999", "Q8_0.T 8 64", "Q4_0 1 992", "F32 144", "U8 576"}) {
     INFO(text);
     const auto result = describe(text, 576);
     REQUIRE_FALSE(result.ok());
     CHECK_THAT(result.error().message, ContainsSubstring("tales: w: "));
   }
+  CHECK(describe("", 576)->why_not("w") == "holds U8, expected F32, F16 or BF16");
   CHECK_THAT(describe("q8 9 64", 576).error().message, ContainsSubstring("w: 576 bytes are not q8 9 64"));
 }
 

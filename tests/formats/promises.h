@@ -67,7 +67,7 @@ inline std::string broken_promise(const Error& error, const Source& source) {
 inline std::string broken_promise(const Result<Checkpoint>& file, const Source& source) {
   if (!file) return broken_promise(file.error(), source);
   if (file->source != &source) return "a checkpoint of another source";
-  if (file->tensors.empty()) return "a checkpoint without tensors";
+  if (file->tensors.empty() && file->foreign.empty()) return "a checkpoint without tensors";
   const EmbeddedVocabulary& vocabulary = file->vocabulary;
   if (vocabulary.offset > source.size() || vocabulary.bytes > source.size() - vocabulary.offset)
     return "a vocabulary outside the file";

@@ -43,8 +43,15 @@ std::span<const PickleRef> Pickle::persistent(PickleRef value) const {
   return v.kind == Kind::kPersistent ? tuple(v.a) : std::span<const PickleRef>();
 }
 
+std::string Pickle::foreign(PickleRef value) const {
+  const Value& v = values_[value];
+  if (v.kind != Kind::kForeign && v.kind != Kind::kObject) return {};
+  return printable(*string(refs_[v.a])) + '.' + printable(*string(refs_[v.a + 1]));
+}
+
 bool Pickle::has_items(PickleRef value) const {
-  return values_[value].kind == Kind::kDict || values_[value].kind == Kind::kCall;
+  const Kind kind = values_[value].kind;
+  return kind == Kind::kDict || kind == Kind::kCall || kind == Kind::kObject;
 }
 
 // Python's stack machine. A step takes bytes from the pickle and values from the stack above the last mark,
@@ -94,21 +101,32 @@ class PickleMachine {
     at_ += sizeof value;
     return true;
   }
-  template <class Length>
-  bool take_string() {
-    Length length = 0;
-    if (!take(length)) return false;
-    if (length > bytes_.size() - at_) return broken("the pickle is cut off");
-    const size_t offset = std::exchange(at_, at_ + static_cast<size_t>(length));
-    if (!valid_utf8(pickle_.text_.substr(offset, at_ - offset))) return broken("invalid UTF-8");
-    return push({Kind::kString, static_cast<uint32_t>(offset), static_cast<uint32_t>(length)});
+  // Passes over as many bytes as a length of `width` bytes says.
+  bool take_lengthy(size_t width, uint64_t& length) {
+    length = 0;
+    if (!skip(width)) return false;
+    std::memcpy(&length, bytes_.data() + at_ - width, width);
+    return skip(length);
   }
-  bool take_line(std::string_view& line) {
-    const size_t end = pickle_.text_.find('\n', at_);
+  bool take_bytes(size_t width) {
+    uint64_t length = 0;
+    return take_lengthy(width, length) && push({});
+  }
+  bool take_string(size_t width) {
+    uint64_t length = 0;
+    if (!take_lengthy(width, length)) return false;
+    const size_t offset = at_ - static_cast<size_t>(length);
+    if (!valid_utf8(pickle_.text_.substr(offset, at_ - offset))) return broken("invalid UTF-8");
+    return push_string(offset, at_);
+  }
+  bool take_line() {
+    const size_t begin = at_, end = pickle_.text_.find('\n', at_);
     if (end == std::string_view::npos) return broken("the pickle is cut off");
-    line = pickle_.text_.substr(at_, end - at_);
     at_ = end + 1;
-    return true;
+    return push_string(begin, end);
+  }
+  bool push_string(size_t begin, size_t end) {
+    return push({Kind::kString, static_cast<uint32_t>(begin), static_cast<uint32_t>(end - begin)});
   }
 
   // Values.
@@ -147,20 +165,14 @@ class PickleMachine {
     size_t count = 0;
     return pop_mark(count) && push(gather(Kind::kTuple, count));
   }
-  bool append(size_t count) {
-    if (!need(count + 1)) return false;
-    stack_.resize(stack_.size() - count);
-    return pickle_.at(stack_.back()).kind == Kind::kList || broken("appends to something not a list");
-  }
-  bool marked_append() {
-    size_t count = 0;
-    return pop_mark(count) && append(count);
-  }
+  // The items of a list are of no use; those of other objects neither.
+  bool marked_append() { return pop_marked() && need(1); }
   bool set_items(size_t count) {
     if (!need(count + 1)) return false;
     if (count % 2 != 0) return broken("a key without a value");
     Value batch = gather(Kind::kBatch, count);
     const PickleRef target = stack_.back();
+    if (pickle_.at(target).kind == Kind::kOpaque) return true;
     if (!pickle_.has_items(target)) return broken("sets items of something not a dict");
     batch.c = pickle_.values_[target].c;
     if (count > 0) pickle_.values_[target].c = make(batch);
@@ -170,38 +182,47 @@ class PickleMachine {
     size_t count = 0;
     return pop_mark(count) && set_items(count);
   }
-  bool set_state() {  // attributes of an object: an OrderedDict's _metadata, of no use here
-    return need(2) && (pop(), true);
+  bool set_state() {
+    if (!need(2)) return false;
+    const Value& state = pickle_.at(pop());
+    Value& object = pickle_.values_[stack_.back()];
+    // What others get, such as the _metadata of an OrderedDict, is of no use here.
+    if (object.kind == Kind::kObject && object.c == 0 && state.kind == Kind::kDict) object.c = state.c;
+    return true;
   }
   bool call() {
     if (!need(2)) return false;
     const PickleRef arguments = pop();
     const Value callee = pickle_.at(pop());
-    if (callee.kind != Kind::kGlobal) return broken("calls something not a name");
     if (pickle_.at(arguments).kind != Kind::kTuple) return broken("calls without a tuple of arguments");
-    return push({Kind::kCall, callee.a, arguments});
+    if (callee.kind == Kind::kGlobal) return push({Kind::kCall, callee.a, arguments});
+    return push({callee.kind == Kind::kForeign ? Kind::kObject : Kind::kOpaque, callee.a});
+  }
+  bool pop_any() {
+    if (available() > 0) return pop(), true;
+    size_t nothing = 0;
+    return pop_mark(nothing);
+  }
+  bool pop_marked() {
+    size_t count = 0;
+    return pop_mark(count) && (stack_.resize(stack_.size() - count), true);
   }
   bool persistent() { return need(1) && push({Kind::kPersistent, pop()}); }
 
-  bool global(std::string_view module, std::string_view name) {
+  // Of the two strings on top.
+  bool global() {
+    if (!need(2)) return false;
+    const auto name = pickle_.string(stack_.back()), module = pickle_.string(stack_[stack_.size() - 2]);
+    if (!module || !name) return broken("a global whose name is not a string");
     for (size_t i = 0; i < globals_.size(); ++i) {
       const std::string_view known = globals_[i];
-      if (known.size() == module.size() + 1 + name.size() && known.starts_with(module) &&
-          known[module.size()] == '.' && known.ends_with(name)) {
+      if (known.size() == module->size() + 1 + name->size() && known.starts_with(*module) &&
+          known[module->size()] == '.' && known.ends_with(*name)) {
+        stack_.resize(stack_.size() - 2);
         return push({Kind::kGlobal, static_cast<uint32_t>(i)});
       }
     }
-    return fail(ErrorKind::kUnsupported,
-                printable(module) + "." + printable(name) + ": not something a model file needs");
-  }
-  bool global_from_lines() {
-    std::string_view module, name;
-    return take_line(module) && take_line(name) && global(module, name);
-  }
-  bool global_from_stack() {
-    if (!need(2)) return false;
-    const auto name = pickle_.string(pop()), module = pickle_.string(pop());
-    return module && name ? global(*module, *name) : broken("a global whose name is not a string");
+    return push(gather(Kind::kForeign, 2));
   }
 
   // Memo slots are handed out in order, so a slot beyond the next is no pickler's work (and would cost
@@ -233,20 +254,18 @@ class PickleMachine {
     return take(value) && push_integer(value);
   }
   bool take_long() {  // two's complement of as many bytes as it takes
-    uint8_t length = 0;
-    if (!take(length)) return false;
-    if (length > bytes_.size() - at_) return broken("the pickle is cut off");
-    const std::byte* digits = bytes_.data() + at_;
-    at_ += length;
+    uint64_t length = 0;
+    if (!take_lengthy(1, length)) return false;
+    const std::byte* digits = bytes_.data() + at_ - length;
     if (length > sizeof(int64_t)) return push({});
     const bool negative = length > 0 && (digits[length - 1] & std::byte{0x80}) != std::byte{0};
     uint64_t value = negative ? UINT64_MAX : 0;
     std::memcpy(&value, digits, length);
     return push_integer(static_cast<int64_t>(value));
   }
-  bool skip(size_t count) {
+  bool skip(uint64_t count) {
     if (count > bytes_.size() - at_) return broken("the pickle is cut off");
-    return at_ += count, true;
+    return at_ += static_cast<size_t>(count), true;
   }
   bool protocol() {
     uint8_t version = 0;
@@ -278,12 +297,22 @@ class PickleMachine {
         return take_integer<uint16_t>();
       case 0x8a:
         return take_long();
+      case 'C':
+      case 'U':
+        return take_bytes(1);
+      case 'B':
+      case 'T':
+      case 0x8b:  // a long integer, longer than any of use
+        return take_bytes(4);
+      case 0x8e:
+      case 0x96:
+        return take_bytes(8);
       case 'X':
-        return take_string<uint32_t>();
+        return take_string(4);
       case 0x8c:
-        return take_string<uint8_t>();
+        return take_string(1);
       case 0x8d:
-        return take_string<uint64_t>();
+        return take_string(8);
 
       case ')':
         return tuple(0);
@@ -296,10 +325,14 @@ class PickleMachine {
       case 't':
         return marked_tuple();
       case ']':
+      case 0x8f:
         return push({Kind::kList});
+      case 0x91:
+        return pop_marked() && push({Kind::kList});
       case 'a':
-        return append(1);
+        return need(2) && (pop(), true);
       case 'e':
+      case 0x90:
         return marked_append();
       case '}':
         return push({Kind::kDict});
@@ -319,13 +352,28 @@ class PickleMachine {
       case 'j':
         return take_get<uint32_t>();
 
+      case '0':
+        return pop_any();
+      case '1':
+        return pop_marked();
+      case '2':
+        return need(1) && (stack_.push_back(stack_.back()), true);
+
       case 'c':
-        return global_from_lines();
+        return take_line() && take_line() && global();
       case 0x93:
-        return global_from_stack();
+        return global();
+      case 0x82:  // an extension: a name that a register of the writer's has under a number
+        return skip(1) && push({});
+      case 0x83:
+        return skip(2) && push({});
+      case 0x84:
+        return skip(4) && push({});
       case 'R':
       case 0x81:
         return call();  // REDUCE, NEWOBJ
+      case 0x92:
+        return need(3) && (pop(), call());  // with arguments by name
       case 'b':
         return set_state();
       case 'Q':

@@ -1,4 +1,5 @@
-// The data in a Python pickle (protocols 2 to 5). Nothing is executed: a call is recorded with its arguments.
+// The data in a Python pickle (protocols 2 to 5). Nothing is executed: a call is recorded with its arguments, or,
+// where its reader does not know the name, as an object of that name with what it was given as attributes.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +23,14 @@ class Pickle {
   // hundredth.
   static constexpr uint32_t kMaxOpcodes = 1 << 20;
 
-  // Reads up to STOP what torch.save writes. `globals` are the names a file may refer to, as "module.name";
+  // Reads up to STOP what torch.save writes. `globals` are the names that the reader knows, as "module.name";
   // strings point into `bytes`, which must outlive the pickle. `where` begins the messages. Errors: kBadFile
-  // (truncated, not a pickle, an opcode that model files do not have), kUnsupported (any other global name,
-  // too many opcodes).
+  // (truncated, not a pickle, an opcode of other protocols), kUnsupported (too many opcodes).
   static Result<Pickle> read(std::span<const std::byte> bytes, std::span<const std::string_view> globals,
                              std::string where);
 
   PickleRef root() const { return root_; }
+  size_t size() const { return values_.size(); }  // every ref is below
 
   // What a value is; empty where it is something else.
   std::optional<int64_t> integer(PickleRef value) const;
@@ -41,7 +42,11 @@ class Pickle {
   std::span<const PickleRef> persistent(
       PickleRef value) const;  // the id of an object stored outside the pickle
 
-  // A dict, or a recorded call that got items as a dict does (OrderedDict).
+  // "argparse.Namespace": the name, or the maker of an object, that is none of `globals`; "" where it is neither.
+  std::string foreign(PickleRef value) const;
+
+  // A dict, a recorded call that got items as a dict does (OrderedDict), or an object, whose attributes are its
+  // items.
   bool has_items(PickleRef value) const;
   // visit(key, value) for each item, later batches first, until it returns false.
   template <class Visit>
@@ -57,15 +62,17 @@ class Pickle {
 
  private:
   enum class Kind : uint32_t {
-    kOpaque,      // None, booleans, floats, long integers: present but of no use to a reader
+    kOpaque,      // None, booleans, floats, bytes: present but of no use to a reader
     kInt,         // low 32 bits, high 32 bits
     kString,      // offset in the pickle, bytes
     kTuple,       // first ref, count
-    kList,        // items are not kept
+    kList,        // or a set; items are not kept
     kDict,        // -, -, last batch of items
     kBatch,       // first ref, count, previous batch; 0 is none
     kGlobal,      // index of the name
     kCall,        // index of the name, arguments, last batch of items
+    kForeign,     // a name that is none of `globals`: the first of two refs, module and name
+    kObject,      // that of its maker, -, last batch of items
     kPersistent,  // id
   };
   struct Value {

@@ -9,8 +9,10 @@
 namespace rwkv {
 namespace {
 
-// What names tell of their file.
+// What names tell of their file. All names here are plain ones: ".blocks.0.ln1.weight".
 enum Mark {
+  kEmbeddings,
+  kBlocks,
   kAuthors,
   kHuggingFace,
   kFla,
@@ -30,12 +32,14 @@ struct Sign {
   Mark mark;
 };
 constexpr Sign kSigns[] = {
-    {"blocks.", At::kStart, kAuthors},
-    {"emb.", At::kStart, kAuthors},
-    {"ln_out.", At::kStart, kAuthors},
-    {"rwkv.", At::kStart, kHuggingFace},
-    {"model.", At::kStart, kFla},
-    {"lm_head.", At::kStart, kFla},
+    {".embeddings.", At::kStart, kEmbeddings},
+    {".blocks.", At::kStart, kBlocks},
+    {".emb.", At::kStart, kAuthors},
+    {".att.", At::kAnywhere, kAuthors},
+    {".attention.", At::kAnywhere, kHuggingFace},
+    {".feed_forward.", At::kAnywhere, kHuggingFace},
+    {".layers.", At::kStart, kFla},
+    {".lm_head.", At::kStart, kFla},
     {".time_maa_", At::kAnywhere, kMaa},
     {".time_mix_", At::kAnywhere, kMix},
     {".att.time_mix_x", At::kEnd, kWebRwkv6},
@@ -49,7 +53,7 @@ constexpr Sign kSigns[] = {
     {".disha", At::kEnd, kAdapter},
 };
 constexpr Mark kNeverTogether[][2] = {
-    {kAuthors, kHuggingFace}, {kAuthors, kFla}, {kHuggingFace, kFla}, {kMaa, kMix}, {kBonus, kLogBonus},
+    {kBlocks, kFla}, {kAuthors, kHuggingFace}, {kAuthors, kFla}, {kMaa, kMix}, {kBonus, kLogBonus},
 };
 
 struct Renaming {
@@ -57,9 +61,8 @@ struct Renaming {
   std::string_view from, to;
 };
 constexpr Renaming kRenamings[] = {
+    {kEmbeddings, ".embeddings.", ".emb."},
     {kWebRwkv6, ".time_mix_", ".time_maa_"},
-    {kHuggingFace, "rwkv.embeddings.", "emb."},
-    {kHuggingFace, "rwkv.", ""},
     {kHuggingFace, ".pre_ln.", ".ln0."},
     {kHuggingFace, ".attention.", ".att."},
     {kHuggingFace, ".feed_forward.", ".ffn."},
@@ -67,10 +70,9 @@ constexpr Renaming kRenamings[] = {
     {kHuggingFace, ".time_mix_value", ".time_mix_v"},
     {kHuggingFace, ".time_mix_receptance", ".time_mix_r"},
     {kHuggingFace, ".time_mix_gate", ".time_mix_g"},
-    {kFla, "model.embeddings.", "emb."},
-    {kFla, "model.layers.", "blocks."},
-    {kFla, "model.norm.", "ln_out."},
-    {kFla, "lm_head.", "head."},
+    {kFla, ".layers.", ".blocks."},
+    {kFla, ".norm.", ".ln_out."},
+    {kFla, ".lm_head.", ".head."},
     {kFla, ".pre_norm.", ".ln0."},
     {kFla, ".attn_norm.", ".ln1."},
     {kFla, ".ffn_norm.", ".ln2."},
@@ -90,16 +92,57 @@ constexpr std::string_view kJoined = "rwkvag";
 
 constexpr int64_t kMaxHeadSize = 1 << 16;  // no model comes near it
 
+constexpr size_t kMaxName = 512;  // bytes
+
+// The embedding, which only models have, whatever the style.
+constexpr std::string_view kEmbedding[] = {".emb.weight", ".embeddings.weight"};
+
+// Names the tensors as they are called behind a dot and without what stands before the names of the model: modules
+// and dicts that it was put into, ".module.model.", of which heads may have fewer words. Wrappers are left out
+// everywhere, such as "_forward_module" and "_orig_mod": no weight has a name that begins with an underscore. ""
+// is a tensor that is none of the model's.
+Status use_plain_names(Checkpoint& file) {
+  std::string prefix = ".";
+  const std::string* found = nullptr;
+  for (auto& [name, tensor] : file.tensors) {
+    std::string& plain = tensor.name.insert(0, 1, '.');
+    for (size_t at; plain.size() <= kMaxName && (at = plain.find("._")) != std::string::npos;)
+      plain.erase(at, plain.find('.', at + 1) - at);
+    if (plain.empty()) plain = '.';
+    size_t start = std::string::npos;
+    for (const std::string_view end : kEmbedding)
+      if (plain.ends_with(end)) start = plain.size() - end.size();
+    if (plain.ends_with(".att.time_state")) start = plain.find(".blocks.");  // or a tuned state tells
+    if (start == std::string::npos) continue;
+    std::string before = plain.substr(0, start + 1);
+    if (found && before != prefix)
+      return bad_file(*file.source,
+                      "holds more than one model: " + printable(*found) + " and " + printable(name));
+    prefix = std::move(before), found = &name;
+  }
+  for (auto& [name, tensor] : file.tensors) {
+    std::string& plain = tensor.name;
+    size_t shared = 0, dot = 0;
+    for (; shared < prefix.size() && prefix[shared] == plain[shared]; ++shared)  // plain ends in '\0'
+      if (plain[shared] == '.') dot = shared;
+    plain.erase(0, dot);
+    const bool is_head = plain.starts_with(".head.") || plain.starts_with(".lm_head.");
+    if (shared < prefix.size() && !is_head) plain.clear();
+  }
+  return Done{};
+}
+
 using Marks = std::array<std::string, kMarks>;  // the first name that bears each; "" where none does
 
 Marks find_marks(const Checkpoint& file) {
   Marks marks;
   for (const auto& [name, tensor] : file.tensors) {
+    const std::string& plain = tensor.name;
     for (const Sign& sign : kSigns) {
       if (!marks[sign.mark].empty()) continue;
-      const bool bears = sign.at == At::kStart ? name.starts_with(sign.text)
-                         : sign.at == At::kEnd ? name.ends_with(sign.text)
-                                               : name.find(sign.text) != std::string::npos;
+      const bool bears = sign.at == At::kStart ? plain.starts_with(sign.text)
+                         : sign.at == At::kEnd ? plain.ends_with(sign.text)
+                                               : plain.find(sign.text) != std::string::npos;
       if (bears) marks[sign.mark] = name;
     }
   }
@@ -117,9 +160,10 @@ std::string authors_name(const Tensor& tensor, const Marks& marks) {
   constexpr std::string_view kFirst = ".att.time_first";
   if (name.ends_with(kFirst) && tensor.shape.size() == 2 && tensor.shape[1] > 1)
     name.replace(name.size() - kFirst.size(), kFirst.size(), ".att.time_faaaa");
-  return name;
+  return name.erase(0, 1);
 }
 
+// REQUIRES: tensors have plain names.
 Status rename(Checkpoint& file, const Marks& marks) {
   Checkpoint renamed;
   const auto add = [&](const std::string& old, std::string name, Tensor tensor) -> Status {
@@ -128,6 +172,7 @@ Status rename(Checkpoint& file, const Marks& marks) {
     return bad_file(*file.source, printable(old) + ": a second tensor for " + printable(name));
   };
   for (auto& [old, tensor] : file.tensors) {
+    if (tensor.name.empty()) continue;
     std::string name = authors_name(tensor, marks);
     if (marks[kFla].empty() || !name.ends_with(".att.x_x")) {
       if (Status added = add(old, std::move(name), std::move(tensor)); !added) return added;
@@ -174,6 +219,7 @@ void turn_low_rank(Checkpoint& file, bool turned) {
 }  // namespace
 
 Status use_authors_names(Checkpoint& file) {
+  if (Status named = use_plain_names(file); !named) return named;
   const Marks marks = find_marks(file);
   const auto refuse = [&](const std::string& what) { return unsupported(*file.source, "holds " + what); };
   for (const auto& [one, other] : kNeverTogether) {
@@ -188,9 +234,11 @@ Status use_authors_names(Checkpoint& file) {
 
   if (Status renamed = rename(file, marks); !renamed) return renamed;
   const bool is_fla = !marks[kFla].empty();
-  if ((is_fla || !marks[kHuggingFace].empty()) && file.find("emb.weight") && !file.find("head.weight"))
-    return refuse(std::string("an embedding but no ") + (is_fla ? "lm_head" : "head") +
-                  ".weight: tied to the embedding, or in another file, neither of which is supported");
+  if (!marks[kEmbeddings].empty() && file.find("emb.weight") && !file.find("head.weight"))
+    return refuse(
+        "an embedding but no head.weight or lm_head.weight: tied to the embedding, or in another file, "
+        "neither "
+        "of which is supported");
   turn_low_rank(file, is_fla || !marks[kWebRwkv6].empty());
   const Tensor* r_k = file.find("blocks.0.att.r_k");
   const int64_t N = is_fla && r_k && !r_k->shape.empty() ? r_k->shape.back() : 0;

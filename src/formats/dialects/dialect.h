@@ -9,11 +9,14 @@ namespace rwkv {
 //
 //   the authors'   blocks.0.att.time_maa_x, blocks.0.att.time_faaaa, blocks.0.att.w1 (C, rank)
 //   web-rwkv       time_mix_x in version 6, time_first in 5 and 6; low-rank matrices turned: w1 (rank, C)
-//   Hugging Face   rwkv.blocks.0.attention.time_mix_key, versions 4 to 6
-//   fla            model.layers.0.attn.w_lora.lora.0.weight (rank, C), version 7; group norm of eps N 1e-5
+//   Hugging Face   blocks.0.attention.time_mix_key, versions 4 to 6
+//   fla            layers.0.attn.w_lora.lora.0.weight (rank, C), version 7; group norm of eps N 1e-5
 //
-// Errors: kBadFile (two styles in one file, one tensor under two names), kUnsupported (LoRA adapters, an
-// output tied to the embedding, fla's version 6).
+// All of them behind whatever modules and dicts the model was put into: rwkv., module.model., state_dict.; what
+// lies outside of these is left out.
+//
+// Errors: kBadFile (two models or two styles in one file, one tensor under two names), kUnsupported (LoRA
+// adapters, an output tied to the embedding, fla's version 6).
 Status use_authors_names(Checkpoint& file);
 
 }  // namespace rwkv

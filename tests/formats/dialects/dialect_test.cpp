@@ -97,6 +97,87 @@ TEST_CASE("files of every style have the authors' names and shapes") {
   }
 }
 
+std::vector<FileTensor> behind(const std::string& prefix, std::vector<FileTensor> tensors) {
+  for (FileTensor& tensor : tensors) tensor.name = prefix + tensor.name;
+  return tensors;
+}
+
+TEST_CASE("whatever modules a model was put into, its tensors have the authors' names") {
+  for (const std::string name : {"v4-bf16", "v6-bf16", "v7-bf16"}) {
+    const std::vector<FileTensor> tensors = oracle_tensors(name);
+    for (const char* prefix : {"module.", "model.", "_forward_module.", "_orig_mod.", "module.model.",
+                               "model._orig_mod.", "base_model.model.", "rwkv.", "a.b.c.d."}) {
+      INFO(name << " " << prefix);
+      check_authors_names(tensors, Opened(write_safetensors(behind(prefix, tensors))));
+      check_authors_names(tensors, Opened(write_pth(behind(prefix, in_web_rwkv_style(tensors)))));
+      check_authors_names(tensors, Opened(write_safetensors(behind(prefix, in_hugging_face_style(tensors)))));
+      if (!name.starts_with("v7")) continue;
+      check_authors_names(tensors, Opened(write_safetensors(behind(prefix, in_fla_style(tensors)))));
+    }
+  }
+}
+
+TEST_CASE("models of other projects saved from their base have the authors' names") {
+  const auto without = [](std::string_view prefix, std::vector<FileTensor> tensors) {
+    for (FileTensor& tensor : tensors)
+      if (tensor.name.starts_with(prefix)) tensor.name.erase(0, prefix.size());
+    return tensors;
+  };
+  for (const std::string name : kOracleNames) {
+    INFO(name);
+    const std::vector<FileTensor> tensors = oracle_tensors(name);
+    check_authors_names(tensors, Opened(write_safetensors(without("rwkv.", in_hugging_face_style(tensors)))));
+    if (name.starts_with("v7"))
+      check_authors_names(tensors, Opened(write_safetensors(without("model.", in_fla_style(tensors)))));
+  }
+}
+
+TEST_CASE("wrappers stand anywhere in a name") {
+  const Opened opened(
+      counting({{"module.emb.weight", {2, 4}},
+                {"module.blocks.0._fsdp_wrapped_module.att._checkpoint_wrapped_module.x_r", {4}},
+                {"module.head._orig_mod.weight", {2, 4}}}));
+  CHECK(opened["blocks.0.att.x_r"].shape == Shape{4});
+  CHECK(opened["head.weight"].shape == Shape{2, 4});
+  CHECK(opened.file->tensors.size() == 3);
+}
+
+TEST_CASE("tuned states are read behind any prefix") {
+  for (const char* prefix : {"", "model.", "module.model.", "_forward_module."}) {
+    const std::string start = prefix;
+    const Opened opened(counting(
+        {{start + "blocks.0.att.time_state", {1, 4, 4}}, {start + "blocks.1.att.time_state", {1, 4, 4}}}));
+    CHECK(opened["blocks.1.att.time_state"].shape == Shape{1, 4, 4});
+    CHECK(opened.file->tensors.size() == 2);
+  }
+}
+
+TEST_CASE("what lies beside a model is left out, and two models are refused with a name of each") {
+  const Opened opened(counting({{"rwkv.emb.weight", {2, 4}},
+                                {"rwkv.head.weight", {2, 4}},
+                                {"vit.embeddings.patch.weight", {4}},
+                                {"vit.layers.0.attn.x_proj.weight", {4}},
+                                {"proj.weight", {4}}}));
+  CHECK(opened.file->tensors.size() == 2);
+  CHECK(refusal({{"model.emb.weight", {2, 4}}, {"ema.emb.weight", {2, 4}}}) ==
+        "tales: holds more than one model: ema.emb.weight and model.emb.weight");
+  CHECK(refusal({{"emb.weight", {2, 4}}, {"ema.embeddings.weight", {2, 4}}}) ==
+        "tales: holds more than one model: ema.embeddings.weight and emb.weight");
+}
+
+TEST_CASE("tensors of foreign types are told under the authors' names, and mind nobody") {
+  std::vector<FileTensor> tensors =
+      counting({{"module.emb.weight", {2, 4}}, {"module.blocks.0.att.x_r", {4}}});
+  Bytes bytes = write_safetensors(tensors);
+  std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  text.replace(text.find("F16", text.find("x_r")), 3, "I16");
+  const Opened opened(to_bytes(text));
+  REQUIRE(opened.file);
+  CHECK(opened.file->tensors.size() == 1);
+  CHECK(opened.file->why_not("blocks.0.att.x_r") == "holds I16, expected F32, F16 or BF16");
+  CHECK(opened.file->why_not("blocks.0.att.x_w") == "missing");
+}
+
 TEST_CASE("readers say their format") {
   const std::vector<FileTensor> tensors = counting({{"w", {2}}});
   CHECK(std::string_view(Opened(write_safetensors(tensors)).file->format) == "safetensors");
@@ -167,14 +248,14 @@ TEST_CASE("fla's group norm has an eps that goes with the head size") {
   const auto eps = [](const char* r_k, const Shape& shape) {
     return Opened(counting({{r_k, shape}})).file->group_norm_eps;
   };
-  CHECK(eps("model.layers.0.attn.r_k", {2, 64}) == 64e-5f);
-  CHECK(eps("model.layers.0.attn.r_k", {1, 128}) == 128e-5f);
+  CHECK(eps("layers.0.attn.r_k", {2, 64}) == 64e-5f);
+  CHECK(eps("layers.0.attn.r_k", {1, 128}) == 128e-5f);
   CHECK(eps("blocks.0.att.r_k", {1, 128}) == 64e-5f);
 }
 
 TEST_CASE("mus that fla joined come apart in its order") {
   for (const Shape& shape : {Shape{6, 2}, Shape{6, 1, 1, 2}}) {
-    const Opened opened(counting({{"model.layers.3.attn.x_x", shape}}));
+    const Opened opened(counting({{"layers.3.attn.x_x", shape}}));
     float value = 0;
     for (const char* name : {"x_r", "x_w", "x_k", "x_v", "x_a", "x_g"}) {
       INFO(name);
@@ -185,21 +266,20 @@ TEST_CASE("mus that fla joined come apart in its order") {
     CHECK(keeps_promises(open_checkpoint, opened.bytes));
   }
   for (const Shape& shape : {Shape{}, Shape{2}, Shape{5, 2}, Shape{0, 6}}) {
-    CHECK(refusal({{"model.layers.3.attn.x_x", shape}}) ==
-          "tales: model.layers.3.attn.x_x: expected six rows, file has " + to_string(shape));
+    CHECK(refusal({{"layers.3.attn.x_x", shape}}) ==
+          "tales: layers.3.attn.x_x: expected six rows, file has " + to_string(shape));
   }
-  const Opened view(write_pth(counting({{"model.layers.3.attn.x_x", {6, 2}}}), {.turned_views = true}));
+  const Opened view(write_pth(counting({{"layers.3.attn.x_x", {6, 2}}}), {.turned_views = true}));
   CHECK_FALSE(view.file);
 }
 
 TEST_CASE("a file in two styles is refused with a name of each") {
   const std::pair<const char*, const char*> pairs[] = {
-      {"blocks.0.ln1.weight", "model.layers.0.attn_norm.weight"},
-      {"blocks.0.ln1.weight", "rwkv.blocks.1.ln1.weight"},
-      {"emb.weight", "model.layers.0.attn_norm.weight"},
+      {"blocks.0.ln1.weight", "layers.0.attn_norm.weight"},
+      {"blocks.0.att.key.weight", "blocks.1.attention.key.weight"},
+      {"blocks.0.att.key.weight", "blocks.1.feed_forward.key.weight"},
+      {"emb.weight", "layers.0.attn_norm.weight"},
       {"emb.weight", "lm_head.weight"},
-      {"ln_out.bias", "rwkv.embeddings.weight"},
-      {"model.norm.weight", "rwkv.ln_out.weight"},
       {"blocks.0.att.time_maa_k", "blocks.1.att.time_mix_x"},
       {"blocks.0.ffn.time_maa_k", "blocks.1.ffn.time_mix_k"},
       {"blocks.0.att.time_faaaa", "blocks.1.att.time_first"},
@@ -213,13 +293,12 @@ TEST_CASE("a file in two styles is refused with a name of each") {
 }
 
 TEST_CASE("a tensor under two names is refused") {
-  CHECK(refusal({{"model.layers.0.attn.x_x", {6, 4}}, {"model.layers.0.attn.x_k", {4}}}) ==
-        "tales: model.layers.0.attn.x_x: a second tensor for blocks.0.att.x_k");
-  CHECK(
-      refusal({{"model.layers.0.attn.k_proj.weight", {4, 4}}, {"model.layers.0.attn.key.weight", {4, 4}}}) ==
-      "tales: model.layers.0.attn.key.weight: a second tensor for blocks.0.att.key.weight");
-  CHECK(refusal({{"rwkv.blocks.0.att.key.weight", {4}}, {"rwkv.blocks.0.attention.key.weight", {4}}}) ==
-        "tales: rwkv.blocks.0.attention.key.weight: a second tensor for blocks.0.att.key.weight");
+  CHECK(refusal({{"layers.0.attn.x_x", {6, 4}}, {"layers.0.attn.x_k", {4}}}) ==
+        "tales: layers.0.attn.x_x: a second tensor for blocks.0.att.x_k");
+  CHECK(refusal({{"layers.0.attn.k_proj.weight", {4, 4}}, {"layers.0.attn.key.weight", {4, 4}}}) ==
+        "tales: layers.0.attn.key.weight: a second tensor for blocks.0.att.key.weight");
+  CHECK(refusal({{"blocks.0.ln1.weight", {4}}, {"blocks.0._orig_mod.ln1.weight", {4}}}) ==
+        "tales: blocks.0.ln1.weight: a second tensor for blocks.0.ln1.weight");
 }
 
 TEST_CASE("LoRA adapters are refused by the name that shows them") {
@@ -233,14 +312,13 @@ TEST_CASE("LoRA adapters are refused by the name that shows them") {
 }
 
 TEST_CASE("what only looks like RWKV-7 of fla is refused with the reason") {
-  CHECK(refusal({{"model.layers.0.attn.x_proj.0.mu", {4}}}, ErrorKind::kUnsupported) ==
-        "tales: holds RWKV-6 as fla joins it (model.layers.0.attn.x_proj.0.mu), which is not supported");
-  CHECK(refusal({{"model.embeddings.weight", {2, 4}}}, ErrorKind::kUnsupported) ==
-        "tales: holds an embedding but no lm_head.weight: tied to the embedding, or in another file, neither "
-        "of "
-        "which is supported");
-  CHECK_THAT(refusal({{"rwkv.embeddings.weight", {2, 4}}}, ErrorKind::kUnsupported),
-             ContainsSubstring("no head.weight"));
+  CHECK(refusal({{"layers.0.attn.x_proj.0.mu", {4}}}, ErrorKind::kUnsupported) ==
+        "tales: holds RWKV-6 as fla joins it (layers.0.attn.x_proj.0.mu), which is not supported");
+  for (const char* name : {"model.embeddings.weight", "rwkv.embeddings.weight", "embeddings.weight"})
+    CHECK(refusal({{name, {2, 4}}}, ErrorKind::kUnsupported) ==
+          "tales: holds an embedding but no head.weight or lm_head.weight: tied to the embedding, or in "
+          "another "
+          "file, neither of which is supported");
 }
 
 TEST_CASE("names of no style stay as they are") {
