@@ -1,4 +1,5 @@
 // Files as JavaScript sees them (web/worker/module.ts has the types): inspecting, converting and loading.
+#include <cstdlib>
 #include <map>
 #include <optional>
 
@@ -78,6 +79,20 @@ val start_loading(val js_source, val vocabulary, val quantization, val kernels, 
   return succeed(val(std::move(js)));
 }
 
+// The memory that the weights will take.
+val bytes_needed(const JsLoading& js, val quantization) {
+  const auto plan = plan_model(js.checkpoint, chosen(quantization, js.checkpoint));
+  return plan ? succeed(val(double(plan->bytes))) : fail(plan.error());
+}
+
+// Whether so many bytes are there, which then stay with the module.
+bool has_room(double bytes) {
+  void* volatile room =
+      bytes < double(SIZE_MAX) ? std::malloc(size_t(bytes)) : nullptr;  // or it would be left out
+  std::free(room);
+  return room;
+}
+
 // Reads the next part; the model after the last, `null` before.
 val next_part(JsLoading& js) {
   const auto more = js.loading->next();
@@ -147,12 +162,13 @@ val next_piece(JsConversion& js) {
 }  // namespace
 
 EMSCRIPTEN_BINDINGS(rwkv_files) {
-  emscripten::class_<JsLoading>("Loading").function("next", &next_part);
+  emscripten::class_<JsLoading>("Loading").function("bytes", &bytes_needed).function("next", &next_part);
   emscripten::class_<JsConversion>("Conversion")
       .function("bytes", emscripten::optional_override(
                              [](const JsConversion& js) { return double(js.conversion->bytes()); }))
       .function("next", &next_piece);
   emscripten::function("startLoading", &start_loading);
+  emscripten::function("hasRoom", &has_room);
   emscripten::function("inspect", &inspect);
   emscripten::function("startConversion", &start_conversion);
 }

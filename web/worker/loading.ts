@@ -1,16 +1,28 @@
 // From a request to a model that is ready.
+import { RwkvError } from '../shared/errors.js';
+import { quantizations } from '../shared/number-formats.js';
 import type { Request, Told } from '../shared/protocol.js';
-import type { LoadProgress, ModelInfo } from '../shared/types.js';
+import type { LoadProgress, ModelInfo, Quantization } from '../shared/types.js';
 import { world } from '../shared/world.js';
 import type { ByteSource } from '../store/shelf.js';
 import { type Engine, startEngine } from './engine.js';
 import { openSource, type WorkerHost } from './host.js';
-import { reader, unwrap, type WasmLoading, type WasmModel, type WasmSession } from './module.js';
+import {
+  reader,
+  unwrap,
+  type WasmLoading,
+  type WasmModel,
+  type WasmModule,
+  type WasmSession,
+} from './module.js';
 import { PrefixCache } from './prefix-cache.js';
 import type { Loaded } from './text.js';
 import { Turns } from './turns.js';
 import type { Vocabulary } from './vocabulary/types.js';
 import { openVocabulary } from './vocabulary/vocabulary.js';
+
+/** With what a few sessions, a pass over the weights and reading the file take: some 2 % in models of 100 MB and more. */
+const withSpare = (bytes: number) => 1.03 * bytes + 8 * 2 ** 20;
 
 /** Weights that lie in caches: with 5 MB two threads decode no faster than one, and read a prompt at 0.7 to 1.5 times its speed. */
 const smallBytes = 16 * 2 ** 20;
@@ -65,6 +77,7 @@ export async function load(
         (loaded, total) => report({ stage: 'load', loaded, total }),
       ),
     );
+    requireRoom(source.name, loading, engine.module, request.quantization);
     const model = await finish(loading, breathe);
     loading.delete();
     const info = model.info();
@@ -92,6 +105,31 @@ export async function load(
   } finally {
     source.close();
   }
+}
+
+// Takes the memory at once, so that what cannot fit is refused before a weight is read.
+function requireRoom(
+  name: string,
+  loading: WasmLoading,
+  module: WasmModule,
+  asked: Quantization | null,
+): void {
+  const bytes = unwrap(loading.bytes(asked));
+  const fits = (needed: number) => module.hasRoom(withSpare(needed));
+  if (fits(bytes)) return;
+  const fitting = quantizations
+    .map((quantization) => ({ quantization, needed: unwrap(loading.bytes(quantization)) }))
+    .filter(({ needed }) => fits(needed))
+    .map(({ quantization, needed }) => `'${quantization}' takes ${gigabytes(needed)}`);
+  const advice = fitting.length > 0 ? `quantization ${fitting.join(', ')}` : 'no quantization fits';
+  throw new RwkvError(
+    'out-of-memory',
+    `${name}: ${asked ?? 'the model'} takes ${gigabytes(bytes)}, more than WebAssembly has room for here (4 GB at most); ${advice}`,
+  );
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 // Between two parts browsers collect what reading the last one has left: in one go they would let it pile up.

@@ -94,6 +94,8 @@ export interface WasmReading {
 
 /** A model in the making. */
 export interface WasmLoading {
+  /** The memory that the weights will take; `null`: as a packed file has them, else in q8. */
+  bytes(quantization: Quantization | null): Result<number>;
   /** Reads the next part of the file; the model after the last, `null` before. */
   next(): Result<WasmModel | null>;
   delete(): void;
@@ -118,6 +120,8 @@ export interface WasmModule {
     kernels: string | null,
     onProgress: (loaded: number, total: number) => void,
   ): Result<WasmLoading>;
+  /** Whether there is memory for so many bytes more. It grows by them at once. */
+  hasRoom(bytes: number): boolean;
   inspect(source: WasmSource): Result<Told<ModelFile>>;
   /** Keeps hold of `source` until it is deleted. */
   startConversion(

@@ -139,8 +139,9 @@ export default async function create({ instantiateWasm }) {
         },
       };
       const answers = [{ value: null }, model]; // two parts
-      return { value: { next: () => answers.shift(), delete() {} } };
+      return { value: { bytes: () => ({ value: source.size }), next: () => answers.shift(), delete() {} } };
     },
+    hasRoom: () => true,
     advance(sessions, most) {
       if (delay > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delay);
       passes++;
