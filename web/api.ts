@@ -19,7 +19,7 @@ export type {
   SessionOptions,
   StoreOptions,
 } from './page/options.js';
-export type { FileHandle, ModelSource } from './page/places.js';
+export type { FileHandle, FileSource, ModelSource } from './page/places.js';
 export { type Preset, presets } from './page/presets.js';
 export type { Score, ScoredToken } from './page/score.js';
 export type { Session } from './page/session.js';

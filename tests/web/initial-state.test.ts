@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Model, type ModelSource, RWKV, RwkvError } from '../../dist/node.js';
+import { type FileSource, type Model, RWKV, RwkvError } from '../../dist/node.js';
 import { type FloatTensor, safetensors, withTensors } from './safetensors.js';
 import { failure, packed } from './streams.js';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/oracle/${name}`, import.meta.url));
-const load = (source: ModelSource) => RWKV.load(source, { tokenizer: false, quantization: 'f32' });
+const load = (source: FileSource) => RWKV.load(source, { tokenizer: false, quantization: 'f32' });
 
 type Shape = Pick<Model['info'], 'layers' | 'heads' | 'headSize'>;
 
@@ -23,7 +23,7 @@ function state({ layers, heads, headSize }: Shape, scale: number): Record<string
   );
 }
 
-async function logits(model: Model, source?: ModelSource): Promise<Float32Array> {
+async function logits(model: Model, source?: FileSource): Promise<Float32Array> {
   const session = await model.createSession({ state: source });
   await session.append([5, 6, 7]);
   const found = await session.logits();
@@ -121,7 +121,7 @@ describe('a state', () => {
     ],
   ])('is refused that is %s, and the model goes on', async (_, source, code, message) => {
     const before = await logits(model);
-    const error = await failure(model.createSession({ state: source() as ModelSource }));
+    const error = await failure(model.createSession({ state: source() as FileSource }));
     expect(error).toBeInstanceOf(RwkvError);
     expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);
     expect(await logits(model)).toEqual(before);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoadOptions, LoadProgress, ModelSource } from '../../dist/node.js';
+import type { FileSource, LoadOptions, LoadProgress } from '../../dist/node.js';
 import { type FakePackage, fakeModel, fakePackage } from './fake/package.js';
 import { failure, textOf } from './streams.js';
 
@@ -58,7 +58,7 @@ afterAll(() => {
 });
 
 /** The name under which a source loads and works. */
-async function works(source: ModelSource | undefined, options: LoadOptions = {}): Promise<string> {
+async function works(source: FileSource | undefined, options: LoadOptions = {}): Promise<string> {
   const model = await fake.RWKV.load(source, { tokenizer: 'bytes', ...options });
   try {
     const session = await model.createSession();
@@ -69,11 +69,11 @@ async function works(source: ModelSource | undefined, options: LoadOptions = {})
   }
 }
 
-const loadFailure = (source: ModelSource, options?: LoadOptions) => failure(fake.RWKV.load(source, options));
+const loadFailure = (source: FileSource, options?: LoadOptions) => failure(fake.RWKV.load(source, options));
 
 describe('a state comes from', () => {
   /** The number that the session of a state begins with. */
-  async function stateOf(state: ModelSource): Promise<number | undefined> {
+  async function stateOf(state: FileSource): Promise<number | undefined> {
     const model = await fake.RWKV.load(fakeModel(), { tokenizer: 'bytes' });
     try {
       const session = await model.createSession({ state });
@@ -233,7 +233,7 @@ describe('an abort', () => {
 });
 
 describe('an error names the place and the cause', () => {
-  const cases: [string, () => ModelSource, string, RegExp][] = [
+  const cases: [string, () => FileSource, string, RegExp][] = [
     ['no such path', () => join(fake.folder, 'nothing'), 'read-failed', /nothing: ENOENT/],
     ['a folder', () => fake.folder, 'read-failed', /fake-package.*: not a file/],
     ['no such page', () => `${site}/nothing`, 'read-failed', /\/nothing: the server answered 404 Not Found/],

@@ -44,7 +44,7 @@ export function addModelFlags(command: Command): Command {
   return command
     .option(
       '-m, --model <file>',
-      "path, URL or name of a model, as 'models known' lists them (default: the embedded storyteller)",
+      "path, URL or name ('models known' lists them) of a model; its index or any of its numbered files for all (default: the embedded storyteller)",
     )
     .option(
       '--tokenizer <file>',

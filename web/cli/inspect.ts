@@ -14,7 +14,10 @@ export function inspectCommand(program: Command): void {
   program
     .command('inspect')
     .description('tell what a model file holds and how much memory it would take')
-    .argument('<file>', 'path or URL of a model: .pth, .safetensors, .gguf, or .bin of rwkv.cpp')
+    .argument(
+      '<file>',
+      'path or URL of a model: .pth, .safetensors, .gguf, .bin of rwkv.cpp, or an index (.index.json)',
+    )
     .option('--hub-endpoint <url>', hubEndpointHelp)
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', examples)

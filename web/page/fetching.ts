@@ -1,4 +1,5 @@
 // The files of a call: where they are, and those of the network brought into the store by its workers.
+import { RwkvError } from '../shared/errors.js';
 import type { Asked, Place } from '../shared/protocol.js';
 import { type Hub, hubOf } from '../store/hub.js';
 import { type Kept, keep, type Wish } from '../store/keeping.js';
@@ -7,7 +8,8 @@ import type { Assets } from './assets.js';
 import { type CallOptions, Client } from './client.js';
 import type { Host } from './host.js';
 import type { InspectOptions } from './options.js';
-import { type ModelSource, placeOf, type Use } from './places.js';
+import { partsOf } from './parts.js';
+import { buffers, type ModelSource, placeOf, release, type Use } from './places.js';
 import { type Spawned, storeWorker } from './store-worker.js';
 
 /** What is wished for all files of a call. */
@@ -54,7 +56,7 @@ export class Fetching {
     try {
       return await use(place);
     } finally {
-      await this.#host.release?.(place);
+      await release(this.#host, place);
     }
   }
 
@@ -64,5 +66,20 @@ export class Fetching {
     const wish = { ...wishes, sha256: null, ...own };
     const worker = storeWorker(client, this.#spawned, { signal: wish.signal, onProgress });
     return keep(place, wish, this.#host.store, worker, note);
+  }
+
+  /** The same of a model, which may lie in several files. @throws RwkvError as `partsOf` */
+  async keepModel(client: Client, place: Place, note: (kept: Kept) => void, own: Own): Promise<Place> {
+    const { signal, onProgress } = this.#wishes;
+    const model = await partsOf(place, async (place) => {
+      const index = await this.keep(client, place, note);
+      return client.call('readIndex', { index }, { signal, transfer: buffers(index), onProgress });
+    });
+    if (!model) return this.keep(client, place, note, own);
+    const { name } = model;
+    if (own.sha256) throw new RwkvError('invalid-argument', `option sha256: ${name} has more than one file`);
+    const parts: Place[] = [];
+    for (const part of model.parts) parts.push(await this.keep(client, part, note));
+    return { kind: 'parts', name, parts };
   }
 }

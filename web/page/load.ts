@@ -17,7 +17,15 @@ import {
   type InspectOptions,
   type LoadOptions,
 } from './options.js';
-import { buffers, knownOf, knownPlace, type ModelSource, type Use } from './places.js';
+import {
+  buffers,
+  type FileSource,
+  knownOf,
+  knownPlace,
+  type ModelSource,
+  release,
+  type Use,
+} from './places.js';
 import { readSampling, writeSampling } from './sampling.js';
 
 /** The door of the package. */
@@ -27,7 +35,8 @@ export interface RWKV {
    *
    * @param source - nothing: the embedded storyteller model, there at once. A string or URL: relative ones start from
    * the page; in Node, paths and `file:` URLs too. A Blob, File or file handle is read piece by piece. Bytes are copied
-   * once; the caller's buffer stays usable. What comes from the network is kept in the store (option `cache`).
+   * once; the caller's buffer stays usable. What comes from the network is kept in the store (option `cache`). Several
+   * files that are one model are given by their index, by one of them where they are numbered, or all in a list.
    * @throws RwkvError `invalid-argument`, `bad-file`, `bad-model`, `bad-vocabulary`, `unsupported`, `read-failed`,
    * `not-stored`, `hash-mismatch`, `quota-exceeded`, `in-use`, `out-of-memory`, `worker-crashed`; the reason of `signal`
    * when it aborts. Nothing is left of a load that failed but what was downloaded.
@@ -63,7 +72,7 @@ export function createRWKV(host: Host): RWKV {
         files.with('model', source, async (place) => {
           const client = files.spawn();
           try {
-            const model = await files.keep(client, place, note, { sha256 });
+            const model = await files.keepModel(client, place, note, { sha256 });
             const call = { signal, transfer: buffers(model), onProgress };
             const file = await client.call('inspect', { model, build, wasmUrl }, call);
             return { ...file, sampling: readSampling(file.sampling) };
@@ -85,10 +94,10 @@ export function createRWKV(host: Host): RWKV {
         const client = files.spawn();
         const close = async () => {
           await client.close();
-          await host.release?.(place);
+          await release(host, place);
         };
         try {
-          const model = await files.keep(client, place, note, { sha256 });
+          const model = await files.keepModel(client, place, note, { sha256 });
           const request = { model, quantization, sampling: writeSampling(sampling), build, wasmUrl };
           const call = { signal, transfer: buffers(model), onProgress };
           return { client, close, total: await client.call('convert', request, call) };
@@ -133,7 +142,7 @@ export function createRWKV(host: Host): RWKV {
           const isWorld = choice === 'embedded' && known?.vocabulary === 'world';
           const vocabulary = isFile ? await keepVocabulary(choice) : isWorld ? await keepWorld() : choice;
           const own = { sha256, keepPacked, quantization, ...(isEmbedded && { cache: false as const }) };
-          const model = await files.keep(client, place, note, own);
+          const model = await files.keepModel(client, place, note, own);
           const call = (of: Pick<Request<'load'>, 'model' | 'vocabulary'>) => {
             const request = { ...of, quantization, build, threads, kernels, prefixCache, wasmUrl };
             const transfer = [of.model, of.vocabulary].flatMap(buffers);
@@ -150,7 +159,7 @@ export function createRWKV(host: Host): RWKV {
           throw error;
         }
       };
-      const keptState = (state: ModelSource, use: Use<number>) =>
+      const keptState = (state: FileSource, use: Use<number>) =>
         files.mending((note) =>
           files.with('state', state, async (place) => {
             if (!isRemote(place)) return use(place);

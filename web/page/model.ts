@@ -13,11 +13,11 @@ import {
   randomSeed,
   type SessionOptions,
 } from './options.js';
-import { buffers, type ModelSource, type Use } from './places.js';
+import { buffers, type FileSource, type Use } from './places.js';
 import { requireTokenizer, Session } from './session.js';
 import { type Vocabulary, vocabularyOf } from './vocabulary.js';
 
-type WithPlace = (state: ModelSource, use: Use<number>) => Promise<number>;
+type WithPlace = (state: FileSource, use: Use<number>) => Promise<number>;
 
 /** A model, loaded into a worker of its own. Nothing here computes on the calling thread. */
 export class Model implements AsyncDisposable {

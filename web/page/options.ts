@@ -14,7 +14,7 @@ import type {
 import { wellFormed } from '../shared/well-formed.js';
 import type { HubOptions } from '../store/hub.js';
 import type { AssetOptions } from './assets.js';
-import type { ModelSource } from './places.js';
+import type { FileSource } from './places.js';
 import {
   abortSignal,
   above,
@@ -52,7 +52,7 @@ export interface StoreOptions {
    * kept where that is possible. Files that are not of http or https are never kept.
    */
   cache?: 'auto' | boolean | undefined;
-  /** The SHA-256 of the model's file in hexadecimal: error `hash-mismatch` for other bytes, wherever they come from. */
+  /** The SHA-256 of the model's file in hexadecimal, if it is one file: error `hash-mismatch` for other bytes, wherever they come from. */
   sha256?: string | undefined;
   /** Where files named `hf:` come from, and who asks for them. */
   hub?: HubOptions | undefined;
@@ -64,7 +64,8 @@ export interface StoreOptions {
 export interface LoadOptions extends StoreOptions, AssetOptions {
   /**
    * The store keeps the model packed, as `RWKV.convert` makes it for this quantization, instead of the file that was
-   * downloaded: later loads are faster, and need this quantization. Default false.
+   * downloaded: later loads are faster, and need this quantization. Default false. Models of several files are kept as they
+   * are.
    */
   keepPacked?: boolean | undefined;
   /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
@@ -132,7 +133,7 @@ export interface SessionOptions {
    * `blocks.N.att.time_state`) or what `session.save` gave, wherever `RWKV.load` takes a file from, kept in the
    * store as the model is. Default: the state that is merged into the model's file, else zeros.
    */
-  state?: ModelSource | undefined;
+  state?: FileSource | undefined;
 }
 
 /** Options of `session.append`, `session.logits`, `session.score` and `model.embed`. */

@@ -11,7 +11,14 @@ import type { Host } from './host.js';
  * Where a file comes from: a URL (in Node also a path), `hf:owner/repository/file@revision` of Hugging Face (default:
  * revision `main`), the name of a model of `knownModels` (in Node a file of that name goes before; `./name` is always the file), a file that the user chose or that lies in OPFS, or bytes.
  */
-export type ModelSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
+export type FileSource = string | URL | Blob | FileHandle | ArrayBuffer | ArrayBufferView;
+
+/**
+ * Where a model comes from: one file, or all files of a model that was split, in any order, with or without its index. The
+ * path or URL of the index (model.safetensors.index.json), or of any of the files where they are numbered
+ * (model-00001-of-00002.safetensors, .gguf), stands for all.
+ */
+export type ModelSource = FileSource | readonly FileSource[];
 
 /** What is needed of a FileSystemFileHandle, as a picker or OPFS gives it. */
 export interface FileHandle {
@@ -42,14 +49,33 @@ const given: Readonly<Record<Asked, string>> = {
 /** What is done with a place. */
 export type Use<T> = (place: Place) => Promise<T>;
 
+/** Lets go of what lay there for us alone. */
+export async function release(host: Host, place: Place): Promise<void> {
+  for (const file of place.kind === 'parts' ? place.parts : [place]) await host.release?.(file);
+}
+
 /**
  * Where the bytes of a source are. What a handle stands for is read as the Blob that it gives.
  *
  * @throws RwkvError `invalid-argument`, `read-failed`
  */
 export async function placeOf(host: Host, hub: Hub, asked: Asked, source: ModelSource): Promise<Place> {
+  if (!isList(source)) return placeOfFile(host, hub, asked, source);
   const name = given[asked];
-  if (isFileHandle(source)) return placeOf(host, hub, asked, await openHandle(name, source));
+  if (source.length === 0) throw unexpected(name, 'at least one file', source);
+  const parts: Place[] = [];
+  try {
+    for (const file of source) parts.push(await placeOfFile(host, hub, asked, file));
+  } catch (error) {
+    await release(host, { kind: 'parts', name, parts });
+    throw error;
+  }
+  return { kind: 'parts', name, parts };
+}
+
+async function placeOfFile(host: Host, hub: Hub, asked: Asked, source: FileSource): Promise<Place> {
+  const name = given[asked];
+  if (isFileHandle(source)) return placeOfFile(host, hub, asked, await openHandle(name, source));
   if (typeof source === 'string' || isUrl(source)) {
     const known = asked === 'model' || asked === 'any' ? knownOf(host, source) : undefined;
     if (known) return knownPlace(hub, asked, known);
@@ -102,7 +128,11 @@ export function knownPlace(hub: Hub, asked: Asked, known: KnownFile): Place {
   return { kind: 'url', name, url: found.at(-1)?.url ?? '', asked, from, bytes, sha256 };
 }
 
-function isFileHandle(source: ModelSource): source is FileHandle {
+function isList(source: ModelSource): source is readonly FileSource[] {
+  return Array.isArray(source);
+}
+
+function isFileHandle(source: FileSource): source is FileHandle {
   return typeof source === 'object' && source !== null && 'getFile' in source;
 }
 
@@ -116,5 +146,7 @@ async function openHandle(name: string, handle: FileHandle): Promise<Blob> {
 
 /** The memory that goes to the worker with a place, and is ours no more. */
 export function buffers(place: VocabularyChoice | null): ArrayBuffer[] {
-  return typeof place === 'object' && place?.kind === 'bytes' ? [place.bytes.buffer] : [];
+  if (typeof place !== 'object' || place === null) return [];
+  if (place.kind === 'parts') return place.parts.flatMap(buffers);
+  return place.kind === 'bytes' ? [place.bytes.buffer] : [];
 }

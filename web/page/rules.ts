@@ -3,7 +3,7 @@
 import { unexpected } from '../shared/errors.js';
 import { isAbortSignal, isArrayBuffer, isBlob, isMap, isUint8Array, isUrl } from '../shared/realms.js';
 import type { LoadProgress, ReadProgress } from '../shared/types.js';
-import type { ModelSource } from './places.js';
+import type { FileSource } from './places.js';
 
 /** What a value has to be. */
 export interface Rule<T> {
@@ -99,9 +99,9 @@ export const vocabulary: Rule<string | URL | Blob | ArrayBuffer | Uint8Array | f
     isArrayBuffer(value) ||
     isUint8Array(value),
 };
-export const file: Rule<ModelSource> = {
+export const file: Rule<FileSource> = {
   expected: 'a URL, a path, a Blob, a file handle, an ArrayBuffer or a view of one',
-  accepts: (value): value is ModelSource =>
+  accepts: (value): value is FileSource =>
     (typeof value === 'string' && value !== '') ||
     isUrl(value) ||
     isBlob(value) ||

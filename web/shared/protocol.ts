@@ -53,6 +53,7 @@ export type Place = { readonly name: string; readonly sha256?: string } & (
   | { readonly kind: 'blob'; readonly blob: Blob }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
   | StoredPlace
+  | { readonly kind: 'parts'; readonly parts: readonly Place[] } // files that are one model together
 );
 
 /** A vocabulary file, `'bytes'`, what the model's own file holds, or none. */
@@ -111,6 +112,8 @@ export interface Operations {
     request: { readonly model: Place; readonly build: Build | 'auto'; readonly wasmUrl: WasmUrl };
     reply: Told<ModelFile>;
   };
+  /** The names of the files that the index of a model lists. */
+  readIndex: { request: { readonly index: Place }; reply: readonly string[] };
   /** Begins to make a packed file; answers how many bytes it will have. */
   convert: {
     request: {

@@ -2,17 +2,40 @@
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { ByteSource, Sink } from './shelf.js';
 
+/** Bytes that lie somewhere. */
+export interface Piece {
+  readonly length: number;
+  /** Fills `into` with the bytes at `offset`. REQUIRES: offset + into.length <= length. */
+  read(offset: number, into: Uint8Array): void;
+}
+
+export const memoryPiece = (bytes: Uint8Array): Piece => ({
+  length: bytes.length,
+  read: (offset, into) => into.set(bytes.subarray(offset, offset + into.length)),
+});
+
+/** So many bytes of a file from `start` on. */
+export const pieceOf = (source: ByteSource, start: number, length: number): Piece => ({
+  length,
+  read: (offset, into) => source.read(start + offset, into),
+});
+
 /** A file that lies in memory, in pieces as they came. */
 export function memorySource(name: string, chunks: readonly Uint8Array[]): ByteSource {
-  const starts: number[] = []; // of each chunk
+  return joinedSource(name, chunks.map(memoryPiece));
+}
+
+/** One file of pieces that lie one behind the other; `close` lets go of them. */
+export function joinedSource(name: string, pieces: readonly Piece[], close = () => {}): ByteSource {
+  const starts: number[] = []; // of each piece
   let size = 0;
-  for (const chunk of chunks) {
+  for (const piece of pieces) {
     starts.push(size);
-    size += chunk.length;
+    size += piece.length;
   }
-  // The last chunk that starts at or before `offset`.
+  // The last piece that starts at or before `offset`.
   const find = (offset: number) => {
-    let [low, high] = [0, chunks.length - 1];
+    let [low, high] = [0, pieces.length - 1];
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if ((starts[middle] ?? 0) <= offset) low = middle;
@@ -26,14 +49,15 @@ export function memorySource(name: string, chunks: readonly Uint8Array[]): ByteS
     read(offset, into) {
       let done = 0;
       for (let i = find(offset); done < into.length; i++) {
-        const chunk = chunks[i];
-        if (!chunk) throw new RwkvError('read-failed', `${name}: read beyond its end`);
-        const piece = chunk.subarray(offset + done - (starts[i] ?? 0)).subarray(0, into.length - done);
-        into.set(piece, done);
-        done += piece.length;
+        const piece = pieces[i];
+        if (!piece) throw new RwkvError('read-failed', `${name}: read beyond its end`);
+        const at = offset + done - (starts[i] ?? 0);
+        const part = into.subarray(done, done + piece.length - at);
+        piece.read(at, part);
+        done += part.length;
       }
     },
-    close() {},
+    close,
   };
 }
 

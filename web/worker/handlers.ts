@@ -8,6 +8,7 @@ import { openSource, type WorkerHost } from './host.js';
 import { lacksWorld, load, type Opened, open } from './loading.js';
 import { reader, seedWords, unwrap, type WasmConversion, type WasmReading } from './module.js';
 import { pack } from './packing.js';
+import { readModelIndex } from './parts/model-index.js';
 import { type Loaded, Text, tokensOf } from './text.js';
 import { wholeChunk } from './turns.js';
 
@@ -76,6 +77,14 @@ export function createHandlers(
       const source = await openSource(model, host, report);
       try {
         return unwrap(engine.module.inspect(reader(source)));
+      } finally {
+        source.close();
+      }
+    },
+    async readIndex({ index }, report) {
+      const source = await openSource(index, host, report);
+      try {
+        return readModelIndex(source);
       } finally {
         source.close();
       }

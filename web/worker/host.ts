@@ -7,6 +7,7 @@ import { createMeter } from '../store/meter.js';
 import type { ByteSource } from '../store/shelf.js';
 import { noteUse, type Report, type ShelfHost, shelfOf, startSum, sumOf } from '../store/shelf-host.js';
 import { blobSource, memorySink, memorySource } from '../store/sources.js';
+import { joinParts } from './parts/join.js';
 import type { ThreadHost } from './thread.js';
 
 /** What a host (a browser, Node) lends to the worker: its ways to files, storage and threads. */
@@ -30,7 +31,7 @@ export async function openSource(
   report: Report = () => {},
 ): Promise<ByteSource> {
   if (place.kind === 'url') return download(place, host, report);
-  const source = await openThere(place, host);
+  const source = await openThere(place, host, report);
   if (place.sha256 === undefined) return source;
   try {
     const sum = await sumOf(source, host);
@@ -45,7 +46,11 @@ export async function openSource(
   }
 }
 
-async function openThere(place: Exclude<Place, { kind: 'url' }>, host: WorkerHost): Promise<ByteSource> {
+async function openThere(
+  place: Exclude<Place, { kind: 'url' }>,
+  host: WorkerHost,
+  report: Report,
+): Promise<ByteSource> {
   switch (place.kind) {
     case 'bytes':
       return memorySource(place.name, [place.bytes]);
@@ -54,6 +59,16 @@ async function openThere(place: Exclude<Place, { kind: 'url' }>, host: WorkerHos
     case 'path':
       if (host.openPath) return host.openPath(place.path, place.name);
       throw new RwkvError('unsupported', `${place.path}: paths can be read in Node only`);
+    case 'parts': {
+      const parts: ByteSource[] = [];
+      try {
+        for (const part of place.parts) parts.push(await openSource(part, host, report));
+        return joinParts(place.name, parts);
+      } catch (error) {
+        for (const part of parts) part.close();
+        throw error;
+      }
+    }
     case 'stored': {
       const shelf = await shelfOf(place, host);
       const source = await shelf.open(place.key, place.name);

@@ -9,7 +9,7 @@ export type Vocabulary = NonNullable<LoadOptions['tokenizer']>;
 
 export interface Opening {
   readonly name: string;
-  readonly source: File | string;
+  readonly source: File | string | readonly File[];
   /** What is in the file, once that is known, or why it cannot be told. */
   readonly file?: ModelFile;
   readonly problem?: string;
@@ -32,22 +32,26 @@ get<GivenVocabulary>('vocabulary').then(
   () => {}, // a browser that keeps nothing
 );
 
-/** Takes files as they come: a vocabulary, a model, or both. */
+/** Takes files as they come: a vocabulary, a model, of which there may be several files, or both. */
 export async function take(files: readonly File[]): Promise<void> {
   for (const file of files) {
-    if (!/\.(txt|json)$/i.test(file.name)) continue;
+    if (!isVocabulary(file)) continue;
     vocabulary.value = { name: file.name, source: file };
     set('vocabulary', vocabulary.value).catch(() => {});
     tell(`${file.name} will be the vocabulary of the next model that needs one.`);
   }
-  const found = files.find(({ name }) => /\.(pth|safetensors|st|gguf|bin)$/i.test(name));
-  if (found) await inspect(found.name, found);
-  else if (files.length > 0 && !files.some(({ name }) => /\.(txt|json)$/i.test(name)))
+  const found = files.filter(({ name }) => /\.(pth|safetensors|st|gguf|bin|index\.json)$/i.test(name));
+  if (found[0]) await inspect(found[0].name, found.length === 1 ? found[0] : found);
+  else if (files.length > 0 && !files.some(isVocabulary))
     tell('A model is a .pth, .safetensors, .gguf or .bin file; a vocabulary is a .txt or .json file.');
 }
 
-/** Looks into a file. One from another site comes into the store for that. */
-export async function inspect(name: string, source: File | string): Promise<void> {
+function isVocabulary({ name }: File): boolean {
+  return /(?<!\.index)\.json$|\.txt$/i.test(name);
+}
+
+/** Looks into a file, or the files of one model. One from another site comes into the store for that. */
+export async function inspect(name: string, source: Opening['source']): Promise<void> {
   const first: Opening = { name, source, quantization: 'q8' };
   opening.value = first;
   tell('');
