@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { bindMembers } from '../shared/bind.js';
-import { unexpected } from '../shared/errors.js';
+import { RwkvError } from '../shared/errors.js';
 import type { Prompt, Reply, Request, SessionOp } from '../shared/protocol.js';
 import type { ModelInfo, Step } from '../shared/types.js';
 import { wellFormed } from '../shared/well-formed.js';
