@@ -1,5 +1,5 @@
 /**
- * RWKV models for the AI SDK (the package `ai`, version 7).
+ * RWKV models for the AI SDK (the package `ai`, versions 5 to 7).
  *
  * @packageDocumentation
  */
@@ -11,6 +11,7 @@ export type { RwkvEmbeddingModel } from './ai-sdk/embedding-model.js';
 export type { RwkvEmbeddingMaker, RwkvMaker, RwkvSettings } from './ai-sdk/maker.js';
 export type { RwkvLanguageModel } from './ai-sdk/model.js';
 export * from './ai-sdk/transport.js';
+export type { RwkvLanguageModelV2 } from './ai-sdk/version2.js';
 export type { ModelOrSource } from './shared/lazy-model.js';
 
 /**
@@ -21,9 +22,9 @@ export type { ModelOrSource } from './shared/lazy-model.js';
  * for await (const text of textStream) show(text);
  * ```
  *
- * The model is loaded by the first request, once. Options that the SDK does not know go into
- * `providerOptions: { rwkv: { minP: 0.05 } }`. Files are left out with a warning; `reasoning` is for
- * G1 models.
+ * With `ai` 5 or 6 pass `{ specification: 'v2' }`. The model is loaded by the first request, once. Options that the SDK does
+ * not know go into `providerOptions: { rwkv: { minP: 0.05 } }`. Files are left out with a warning; `reasoning` is for G1
+ * models.
  *
  * @param model - a model, or where to load it from as for `RWKV.load`; nothing: the embedded storyteller model
  * @throws RwkvError `invalid-argument`

@@ -10,9 +10,12 @@ import { storyteller } from '../../storyteller.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
 import { RwkvEmbeddingModel } from './embedding-model.js';
 import { RwkvLanguageModel } from './model.js';
+import { type RwkvLanguageModelV2, version2 } from './version2.js';
 
 /** Options of `rwkv`; those of `RWKV.load` are for a model that it loads. */
 export interface RwkvSettings extends LoadOptions, TranscriptFormat {
+  /** The specification that the model speaks: `'v4'` is that of `ai` 7, `'v2'` that of `ai` 5, which 6 knows too. Default: `'v4'`. */
+  specification?: 'v2' | 'v4' | undefined;
   /** The model's name, `modelId`. Default: its file's. */
   name?: string | undefined;
   /** Options of `session.complete` that requests start from. Default: `{ maxTokens: 1024 }`. */
@@ -20,9 +23,6 @@ export interface RwkvSettings extends LoadOptions, TranscriptFormat {
     | Omit<GenerateOptions, 'signal' | 'echo' | 'logprobs' | 'topLogprobs' | 'keepPartial'>
     | undefined;
 }
-
-/** `rwkv` of a host. */
-export type RwkvMaker = (model?: ModelOrSource, settings?: RwkvSettings) => RwkvLanguageModel;
 
 /** `rwkvEmbedding` of a host. */
 export type RwkvEmbeddingMaker = (
@@ -37,11 +37,39 @@ export function rwkvEmbeddingMaker(load: RWKV['load']): RwkvEmbeddingMaker {
   };
 }
 
-export function rwkvMaker(load: RWKV['load']): RwkvMaker {
-  return (model, settings = {}) => makeModel(load, model, settings);
+/** `rwkv` of a host. */
+export interface RwkvMaker {
+  (model: ModelOrSource, settings: RwkvSettings & { readonly specification: 'v2' }): RwkvLanguageModelV2;
+  (
+    model?: ModelOrSource,
+    settings?: RwkvSettings & { readonly specification?: 'v4' | undefined },
+  ): RwkvLanguageModel;
 }
 
-function makeModel(load: RWKV['load'], model: ModelOrSource, settings: RwkvSettings): RwkvLanguageModel {
+export function rwkvMaker(load: RWKV['load']): RwkvMaker {
+  function make(
+    model: ModelOrSource,
+    settings: RwkvSettings & { readonly specification: 'v2' },
+  ): RwkvLanguageModelV2;
+  function make(
+    model?: ModelOrSource,
+    settings?: RwkvSettings & { readonly specification?: 'v4' | undefined },
+  ): RwkvLanguageModel;
+  function make(model?: ModelOrSource, settings: RwkvSettings = {}): RwkvLanguageModel | RwkvLanguageModelV2 {
+    const { specification = 'v4', ...others } = settings;
+    if (specification !== 'v2' && specification !== 'v4')
+      throw unexpected('option specification', "'v2' or 'v4'", specification);
+    const made = makeModel(load, model, others);
+    return specification === 'v2' ? version2(made) : made;
+  }
+  return make;
+}
+
+function makeModel(
+  load: RWKV['load'],
+  model: ModelOrSource,
+  settings: Omit<RwkvSettings, 'specification'>,
+): RwkvLanguageModel {
   const { template, think, name, defaults: given = {}, ...loadOptions } = settings;
   const format: TranscriptFormat = { template, think };
   const defaults: GenerateOptions = { maxTokens: 1024, ...given };

@@ -22,3 +22,11 @@ export type Message = Prompt[number];
 
 /** Hears of what is left out. */
 export type Warn = (feature: string, details: string) => void;
+
+/** A model of the specification that `ai` 5 has, and later ones know. */
+export type LanguageModelV2 = Extract<LanguageModel, { readonly specificationVersion: 'v2' }>;
+
+type StreamV2 = Awaited<ReturnType<LanguageModelV2['doStream']>>['stream'];
+export type StreamPartV2 = StreamV2 extends ReadableStream<infer Part> ? Part : never;
+export type WarningV2 = Awaited<ReturnType<LanguageModelV2['doGenerate']>>['warnings'][number];
+export type MessageV2 = Parameters<LanguageModelV2['doStream']>[0]['prompt'][number];
