@@ -72,7 +72,7 @@ const output = (command, args) => spawnSync(command, args, { cwd: home, encoding
 async function lint() {
   await runPackage('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.');
   for (const project of [
-    ...['tests/web', 'tests/browser', 'tests/package', 'tests/types'],
+    ...['tests/web', 'tests/browser', 'tests/package', 'tests/toolchains', 'tests/types'],
     ...['web/demo', 'web/demo/service-worker'],
   ])
     await runPackage('typescript/bin/tsc', '--project', project);
