@@ -246,7 +246,7 @@ test.each([
   [['--template', 'chatml'], /choices are world, g1, none/],
   [['--think', 'on'], /--system and --think need --template/],
   [['--system', 'x', '--template', 'none'], /--system and --think need --template/],
-  [['--think', 'short', '--template', 'world'], /option think/],
+  [['--think', 'short', '--template', 'world'], /--think/],
   [['--top-p', '7'], /--top-p: .*found 7/],
 ])('chat %j exits with 2 and says why', async (args, reason) => {
   const { code, stderr } = await chat([], ...args);
