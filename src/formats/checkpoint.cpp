@@ -24,7 +24,7 @@ constexpr Foreign kForeign[] = {
     {"<html", ErrorKind::kBadFile, "an HTML page, not a model file"},
     {"version https://git-lfs", ErrorKind::kBadFile, "a Git LFS pointer, not the model file itself"},
     {"{", ErrorKind::kBadFile,
-     "JSON and not the model file itself; an index (.index.json) is loaded by its path or URL"},
+     "JSON, the index or the config of a model; an index loads by its path or URL, or with its files"},
 };
 
 bool starts_with_any_case(std::string_view text, std::string_view start) {

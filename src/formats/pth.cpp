@@ -92,7 +92,7 @@ class Reader {
 
   Result<Checkpoint> read() {
     if (Status added = add_items(pickle_.root(), "", 0); !added) return added.error();
-    if (!has_tensors_) return no_tensors();
+    if (checkpoint_.tensors.empty() && checkpoint_.foreign.empty()) return no_tensors();
     return std::move(checkpoint_);
   }
 
@@ -104,6 +104,7 @@ class Reader {
     pickle_.each_item(dict, [&](PickleRef key, PickleRef value) {
       const std::optional<std::string_view> name = pickle_.string(key);
       if (!name || way.size() + name->size() > kMaxNameBytes) return true;
+      total_bytes_ += way.size();
       if (Status added = add(way + std::string(*name), value, depth); !added) error = added.error();
       return !error;
     });
@@ -136,7 +137,6 @@ class Reader {
 
   // arguments: storage, offset in elements, shape, strides, requires_grad, hooks[, type]
   Status add_tensor(const std::string& name, const Global& maker, std::span<const PickleRef> arguments) {
-    has_tensors_ = true;
     const std::string shown = printable(name) + ": ";
     const auto bad = [&](const std::string& why) { return bad_file(source_, shown + why); };
     const bool typed = maker.role == Role::kTensorOfType;
@@ -190,7 +190,7 @@ class Reader {
     Result<uint64_t> data = zip_.data_offset(*entry);
     if (!data) return data.error();
     const uint64_t bytes = extent * type->element_bytes;
-    total_bytes_ += bytes + name.size();
+    total_bytes_ += bytes;
     if (total_bytes_ / 2 > source_.size())
       return bad_file(source_,
                       "its tensors share storages so often that they are twice as large as the file");
@@ -233,9 +233,8 @@ class Reader {
   const ZipDirectory& zip_;
   const std::string storages_;
   const Pickle& pickle_;
-  std::string seen_;  // a flag for each value: dicts may be in each other, and in themselves
-  bool has_tensors_ = false;
-  uint64_t total_bytes_ = 0;  // of the tensors and their names
+  std::string seen_;          // a flag for each value: dicts may be in each other, and in themselves
+  uint64_t total_bytes_ = 0;  // of the tensors, and of the ways to them
   Checkpoint checkpoint_;
 };
 

@@ -73,12 +73,13 @@ std::vector<Bytes> dict_seeds() {
   untyped.global("torch.storage", "UntypedStorage").string("0").string("cpu").integer(64).raw("tQ");
   untyped.integer(2).integers({5}).integers({1}).raw("\x89N").global("torch", "bfloat16").raw("tRs.");
   pickles.push_back(untyped.bytes());
-  const TensorPickle emb{.name = "emb.weight", .elements = 72, .shape = {2, 8}, .strides = {8, 1}};
+  const TensorPickle tuned{
+      .name = "blocks.0.att.time_state", .elements = 72, .shape = {1, 8, 8}, .strides = {64, 8, 1}};
   PickleWriter nested;
   nested.raw("}(")
       .string("module.model")
       .raw("}")
-      .item(emb)
+      .item(tuned)
       .raw("s")
       .string("optimizer")
       .raw("}")
@@ -91,10 +92,16 @@ std::vector<Bytes> dict_seeds() {
       .raw("\x8f(NN\x90")
       .string("loss")
       .global("numpy", "float64");
-  pickles.push_back(nested.raw("(C\1atR0NN2tu.").bytes());
+  nested.raw("(C\1atR").string("unused").raw("NN0u.");
+  pickles.push_back(nested.bytes());
   PickleWriter module;
-  module.global("mine", "RWKV").raw(")\x81}").string("_modules").raw("}").string("emb").global("mine", "Emb");
-  module.raw(")\x81}").string("_parameters").raw("}").string("weight").tensor(emb).raw("ssbssb.");
+  module.global("mine", "RWKV")
+      .raw(")\x81}")
+      .string("_modules")
+      .raw("}")
+      .string("inner")
+      .global("mine", "State");
+  module.raw(")\x81}").string("_parameters").raw("}").item(tuned).raw("ssbssb.");
   pickles.push_back(module.bytes());
   return pickles;
 }

@@ -56,14 +56,14 @@ describe('a file is refused that', () => {
   test('names a function that no model needs', () =>
     refuses(
       replaced('torch._utils\n_rebuild_tensor_v2', `posix\nsystem${'_'.repeat(19)}`),
-      'unsupported',
-      /^chosen\.bin: .*posix\.system/,
+      'bad-model',
+      /^chosen\.bin: emb\.weight: holds posix\.system/,
     ));
   test('takes a function that models need from another module', () =>
     refuses(
       replaced('torch._utils\n', 'posix.popen_\n'),
-      'unsupported',
-      /posix\.popen_\._rebuild_tensor_v2/,
+      'bad-model',
+      /emb\.weight: holds posix\.popen_\._rebuild_tensor_v2, expected F32/,
     ));
   test('has an unknown pickle opcode', () =>
     refuses(replaced('}q\x00(X', '}q\x00\xffX'), 'bad-file', /^chosen\.bin: .*opcode 0xff at byte 5/));
