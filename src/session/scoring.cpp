@@ -19,8 +19,10 @@ void Scoring::next(Arena& arena) {
   for (int i = 0; i < rows.count; ++i) {
     const std::span<const float> logits{rows.row(i), size_t(rows.width)};
     log_probabilities_.push_back(log_probability(logits, tokens_[++done_]));
-    for (const auto& [token, value] : top_log_probabilities(logits, top_))
-      log_probabilities_.insert(log_probabilities_.end(), {float(token), value});
+    for (const auto& [token, value] : top_log_probabilities(logits, top_)) {
+      log_probabilities_.push_back(float(token));
+      log_probabilities_.push_back(value);
+    }
   }
 }
 

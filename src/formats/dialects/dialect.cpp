@@ -236,9 +236,7 @@ Status use_authors_names(Checkpoint& file) {
   const bool is_fla = !marks[kFla].empty();
   if (!marks[kEmbeddings].empty() && file.find("emb.weight") && !file.find("head.weight"))
     return refuse(
-        "an embedding but no head.weight or lm_head.weight: tied to the embedding, or in another file, "
-        "neither "
-        "of which is supported");
+        "an embedding but no head.weight or lm_head.weight: tied or in another file, neither is read");
   turn_low_rank(file, is_fla || !marks[kWebRwkv6].empty());
   const Tensor* r_k = file.find("blocks.0.att.r_k");
   const int64_t N = is_fla && r_k && !r_k->shape.empty() ? r_k->shape.back() : 0;
