@@ -10,7 +10,7 @@ export type Build = 'baseline' | 'relaxed';
 export interface LoadProgress {
   /** `'download'`: bytes arrive from the network. `'load'`: tensors are read, checked and packed. */
   readonly stage: 'download' | 'load';
-  /** Bytes done. */
+  /** Bytes done; of each file by itself where a model is downloaded in several. */
   readonly loaded: number;
   /** Bytes in all; absent where the server does not say. */
   readonly total?: number;
