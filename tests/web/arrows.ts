@@ -85,7 +85,7 @@ const rooms: Readonly<Record<string, Room>> = {
       /^web\/(page\/(options|rules|sampling|presets|assets|places|host|published|catalogue)|storyteller)\.ts$/,
     sees: ['client', 'store', 'shared'],
   },
-  tokenBytes: { files: /^web\/page\/vocabulary\.ts$/, sees: ['client'] },
+  tokenBytes: { files: /^web\/page\/vocabulary\.ts$/, sees: ['client', 'shared'] },
   stopTexts: { files: /^web\/page\/stop-texts\.ts$/, sees: [] },
   // What is said, how it is written for a model, and what of its text is the reply.
   chat: { files: /^web\/page\/chat\//, sees: ['stopTexts', 'options', 'shared'] },

@@ -1,4 +1,5 @@
 // What tokens are: bytes, which are not always whole characters.
+import { bindMembers } from '../shared/bind.js';
 import type { Client } from './client.js';
 
 /** The bytes and the text of each token of a model. */
@@ -11,6 +12,7 @@ export class Vocabulary {
   constructor(bytes: Uint8Array, ends: Int32Array) {
     this.#bytes = bytes;
     this.#ends = ends;
+    bindMembers(this);
   }
 
   /** The bytes of a token, not to be changed; none of one that is not there. */

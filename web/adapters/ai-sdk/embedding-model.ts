@@ -1,5 +1,6 @@
 // An embedding model of the AI SDK.
 
+import { bindMembers } from '../../shared/bind.js';
 import { embeddingOf } from '../shared/embedding.js';
 import type { LazyModel } from '../shared/lazy-model.js';
 import type { EmbeddingModelV4, EmbedOptions, EmbedResult } from './types.js';
@@ -18,6 +19,7 @@ export class RwkvEmbeddingModel implements EmbeddingModelV4 {
   constructor(modelId: string, lazy: LazyModel) {
     this.modelId = modelId;
     this.#lazy = lazy;
+    bindMembers(this);
   }
 
   /** @throws RwkvError as `RWKV.load` and `model.embed`; the reason of `abortSignal` */

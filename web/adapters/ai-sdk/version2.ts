@@ -1,4 +1,5 @@
 // The same model by version 2 of the specification, which the AI SDK 5 and 6 speak.
+import { isUrl } from '../../shared/realms.js';
 import type { RwkvLanguageModel } from './model.js';
 import type {
   CallOptions,
@@ -103,7 +104,7 @@ type UserPart = Extract<Message, { readonly role: 'user' }>['content'][number];
 function newerPart(part: UserPartV2): UserPart {
   if (part.type === 'text') return { type: part.type, text: part.text };
   const { type, mediaType, data } = part;
-  return { type, mediaType, data: data instanceof URL ? { type: 'url', url: data } : { type: 'data', data } };
+  return { type, mediaType, data: isUrl(data) ? { type: 'url', url: data } : { type: 'data', data } };
 }
 
 function older({ unified }: FinishReason, { inputTokens, outputTokens }: Usage) {

@@ -48,11 +48,12 @@ export function lengthOf(text: string): number {
   return length;
 }
 
-const whole = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+let whole: TextDecoder | undefined; // made late: jsdom has none
 
 /** The text of a token; as OpenAI's API spells it, `\xe2\x80`, where it is no whole characters. */
 export function nameOf(bytes: Uint8Array, prefix = ''): string {
   try {
+    whole ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
     return whole.decode(bytes);
   } catch {
     return prefix + Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
