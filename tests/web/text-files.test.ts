@@ -25,13 +25,14 @@ describe.each(Object.entries(ways))('%s', (_, write) => {
     '%j is read, whole and in pieces',
     async (text) => {
       const bytes = write(text);
-      if (write !== ways['UTF-8']) expect(decodeText('a.txt', bytes)).toBe(text);
+      const unix = text.replaceAll('\r\n', '\n');
+      if (write !== ways['UTF-8']) expect(decodeText('a.txt', bytes)).toBe(unix);
       for (const size of [1, 2, 3, 5, 100]) {
         async function* pieces() {
           for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
         }
         const whole = Buffer.concat(await collect(asUtf8(pieces())));
-        expect(whole.toString()).toBe(decodeText('a.txt', bytes));
+        expect(whole.toString().replaceAll('\r\n', '\n')).toBe(decodeText('a.txt', bytes));
       }
     },
   );
@@ -61,16 +62,16 @@ describe.each(Object.entries(ways))('%s', (_, write) => {
   };
 
   test('perplexity and complete read it from files and standard input', async () => {
-    const [text, input] = ['Un café,\r\nnon?', file('Un café,\r\nnon?')];
+    const [text, input] = ['Un café,\r\nnon?', file('Un café,\r\nnon?')]; // lines end with \n for the model
     const told = await ended(start('perplexity', input, '--json', ...flags));
     const piped = await ended(start('perplexity', '-', '--json', ...flags), write(text));
-    expect(JSON.parse(told.stdout)).toMatchObject({ bytes: 15, tokens: 15 });
+    expect(JSON.parse(told.stdout)).toMatchObject({ bytes: 14, tokens: 14 });
     expect(JSON.parse(piped.stdout)).toEqual({ ...JSON.parse(told.stdout), file: '-' });
     const completed = await ended(
       start('complete', '-', '--json', '-n', '1', ...flags),
       write(`${text}\r\n`),
     );
-    expect(JSON.parse(completed.stdout)).toMatchObject({ prompt: text });
+    expect(JSON.parse(completed.stdout)).toMatchObject({ prompt: text.replace('\r', '') });
   });
 
   test('batch and chat read its lines', async () => {

@@ -11,14 +11,15 @@ export function encodingOf([a, b, c, d]: Uint8Array): 'utf-8' | 'utf-16le' | 'ut
 }
 
 /**
- * The text of a file in UTF-8, or in UTF-16 with its mark, without the mark. Line ends stay.
+ * The text of a file in UTF-8, or in UTF-16 with its mark, without the mark. Lines end with \n, as models have
+ * learnt it: CRLF is how Windows writes that.
  *
  * @throws RwkvError `code`, `bad-file` by itself, with the place of what is not UTF-8
  */
 export function decodeText(name: string, bytes: Uint8Array, code: RwkvErrorCode = 'bad-file'): string {
   const encoding = encodingOf(bytes);
   try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes).replaceAll('\r\n', '\n');
   } catch {
     const wrong =
       encoding === 'utf-8' ? notUtf8(bytes) : `: not the ${encoding.toUpperCase()} that its mark says`;

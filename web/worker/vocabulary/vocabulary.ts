@@ -36,7 +36,7 @@ export async function openJson(name: string, text: string): Promise<Vocabulary> 
 }
 
 async function trie(name: string, lines: string): Promise<Vocabulary> {
-  const bytes = new TextEncoder().encode(lines.replaceAll('\r\n', '\n'));
+  const bytes = new TextEncoder().encode(lines);
   const kind = (await sha256(bytes)) === world.sha256 ? 'world' : 'trie';
   return { core: { kind, name, bytes } };
 }
