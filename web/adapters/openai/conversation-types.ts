@@ -5,8 +5,13 @@ export type TextPart =
   | { type: 'text' | 'input_text' | 'output_text'; text: string }
   | { type: 'refusal'; refusal: string };
 
+/** Parts that OpenAI's own types have besides: where one is said, the request is refused and names it. */
+export interface OtherPart {
+  type: 'image_url' | 'input_audio' | 'file' | 'custom';
+}
+
 /** What a message says: a null is nothing. */
-export type OpenAIContent = string | readonly TextPart[] | null;
+export type OpenAIContent = string | readonly (TextPart | OtherPart)[] | null;
 
 /** One message of a conversation. `'developer'` is read as `'system'`. */
 export type OpenAIMessage = {
@@ -20,7 +25,7 @@ export type OpenAIMessage = {
       refusal?: string | null | undefined;
       /** Not read again: models are trained without earlier thoughts. */
       reasoning_content?: string | null | undefined;
-      tool_calls?: readonly OpenAIToolCall[] | null | undefined;
+      tool_calls?: readonly (OpenAIToolCall | OtherPart)[] | null | undefined;
       /** The older form of `tool_calls`. */
       function_call?: { name: string; arguments: string } | null | undefined;
     }
@@ -43,13 +48,13 @@ export interface OpenAITool {
   };
 }
 
-/** Whether the model may, must or must not call a tool, and which. */
+/** Whether the model may, must or must not call a tool, and which; allowed ones are `NamedTool`s, which OpenAI's types do not say. */
 export type OpenAIToolChoice =
   | 'auto'
   | 'none'
   | 'required'
   | NamedTool
-  | { type: 'allowed_tools'; allowed_tools: { mode: 'auto' | 'required'; tools: readonly NamedTool[] } };
+  | { type: 'allowed_tools'; allowed_tools: { mode: 'auto' | 'required'; tools: readonly object[] } };
 
 /** A tool by its name. */
 export interface NamedTool {

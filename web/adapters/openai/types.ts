@@ -5,6 +5,7 @@ import type {
   OpenAIToolCall,
   OpenAIToolCallDelta,
   OpenAIToolChoice,
+  OtherPart,
 } from './conversation-types.js';
 
 /** How many tokens a request took. */
@@ -74,9 +75,9 @@ export interface ChatCompletionParams extends CommonParams {
   top_logprobs?: number | null | undefined;
   response_format?: ResponseFormat | null | undefined;
   /** Functions that the model may call: at most 128. */
-  tools?: readonly OpenAITool[] | null | undefined;
+  tools?: readonly (OpenAITool | OtherPart)[] | null | undefined;
   /** Whether it may (`'auto'`, the default), must (`'required'`, or one by name) or must not (`'none'`) call one. */
-  tool_choice?: OpenAIToolChoice | null | undefined;
+  tool_choice?: OpenAIToolChoice | OtherPart | null | undefined;
   /** Whether it may call several, one after another. Default true. */
   parallel_tool_calls?: boolean | null | undefined;
 }

@@ -104,7 +104,7 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     });
   }
 
-  async append(input: LanguageModelPrompt, options: LanguageModelSignalOptions = {}): Promise<void> {
+  async append(input: LanguageModelPrompt, options: LanguageModelSignalOptions = {}): Promise<undefined> {
     const { turns, prefix } = checkPrompt(input);
     const all = prefix === undefined ? turns : [...turns, { role: 'assistant' as const, content: prefix }];
     await this.#inTurn([checkSignal(options)], async (signal) => {
@@ -141,7 +141,7 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
     });
   }
 
-  destroy(): void {
+  destroy(): undefined {
     this.endWith(exception('AbortError', 'the session was destroyed'));
   }
 

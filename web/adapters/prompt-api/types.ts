@@ -122,7 +122,7 @@ export interface LanguageModelSession extends EventTarget {
   /** As `prompt`, piece by piece. Cancelling the stream ends the reply. */
   promptStreaming(input: LanguageModelPrompt, options?: LanguageModelPromptOptions): ReadableStream<string>;
   /** Reads without replying. */
-  append(input: LanguageModelPrompt, options?: LanguageModelSignalOptions): Promise<void>;
+  append(input: LanguageModelPrompt, options?: LanguageModelSignalOptions): Promise<undefined>;
   /** How many tokens it would read, the beginning of the reply included. */
   measureContextUsage(input: LanguageModelPrompt, options?: LanguageModelPromptOptions): Promise<number>;
   /** How many tokens the session has read and generated. */
@@ -146,7 +146,7 @@ export interface LanguageModelSession extends EventTarget {
   /** A session that goes on from here by itself. */
   clone(options?: LanguageModelSignalOptions): Promise<LanguageModelSession>;
   /** Gives the session back. Calls under way reject with `AbortError`. */
-  destroy(): void;
+  destroy(): undefined;
 }
 
 /** What stands in for the global `LanguageModel` of a browser that has it. */
