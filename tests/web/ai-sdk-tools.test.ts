@@ -40,8 +40,12 @@ const light = tool({
 const prompt = 'Light!';
 
 describe('a loop', () => {
-  const loop = (template: 'world' | 'g1' | 'none') => ({
-    model: rwkv(model, { template, defaults: { maxTokens: 60 } }),
+  const defaults = { maxTokens: 60 };
+  const loop = (template: 'world' | 'g1' | 'none' | 'of ai 5') => ({
+    model:
+      template === 'of ai 5'
+        ? rwkv(model, { template: 'world', specification: 'v2', defaults })
+        : rwkv(model, { template, defaults }),
     prompt,
     tools: { light },
     seed: 1,
@@ -51,7 +55,7 @@ describe('a loop', () => {
     }),
   });
 
-  test.each(['world', 'g1', 'none'] as const)(
+  test.each(['world', 'g1', 'none', 'of ai 5'] as const)(
     'of generateText calls and then answers (%s)',
     async (template) => {
       given.length = 0;
@@ -66,14 +70,17 @@ describe('a loop', () => {
     },
   );
 
-  test('of streamText tells calls as they come', async () => {
-    const { stream } = streamText({ ...loop('world'), toolChoice: { type: 'tool', toolName: 'light' } });
-    const kinds = (await collect(stream)).map(({ type }) => type);
-    expect(kinds.filter((kind, i) => kind.startsWith('tool-') && kind !== kinds[i - 1]).slice(0, 5)).toEqual([
-      ...['tool-input-start', 'tool-input-delta', 'tool-input-end', 'tool-call', 'tool-result'],
-    ]);
-    expect(kinds).not.toContain('error');
-  });
+  test.each(['world', 'of ai 5'] as const)(
+    'of streamText tells calls as they come (%s)',
+    async (template) => {
+      const { stream } = streamText({ ...loop(template), toolChoice: { type: 'tool', toolName: 'light' } });
+      const kinds = (await collect(stream)).map(({ type }) => type);
+      expect(
+        kinds.filter((kind, i) => kind.startsWith('tool-') && kind !== kinds[i - 1]).slice(0, 5),
+      ).toEqual([...['tool-input-start', 'tool-input-delta', 'tool-input-end', 'tool-call', 'tool-result']]);
+      expect(kinds).not.toContain('error');
+    },
+  );
 });
 
 describe('a model that may call', () => {
