@@ -5,9 +5,9 @@ import type { Hasher, Sha256 } from './shelf.js';
 
 /** Costs nothing until it is asked for. @throws RwkvError `read-failed` where the library cannot be loaded */
 export async function loadSha256(): Promise<Sha256> {
-  let library: typeof import('@noble/hashes/sha2.js');
+  let library: typeof import('./sum.js');
   try {
-    library = await import('@noble/hashes/sha2.js');
+    library = await import('./sum.js');
   } catch (cause) {
     throw new RwkvError('read-failed', 'the package @noble/hashes could not be loaded', { cause });
   }
