@@ -190,3 +190,15 @@ test.each(['node', 'adapters/openai-node', 'adapters/prompt-api-node', 'adapters
     expect([status, stderr]).toEqual([0, '']);
   },
 );
+
+test('exceptions with a class of their own are exceptions, errors of Node are none', () => {
+  class QuotaExceededError extends DOMException {
+    get [Symbol.toStringTag]() {
+      return 'QuotaExceededError'; // as in new browsers
+    }
+  }
+  for (const thrown of [new DOMException('full'), new QuotaExceededError('full', 'QuotaExceededError')])
+    expect([realms.isError(thrown), realms.isDomException(thrown)]).toEqual([true, true]);
+  for (const thrown of [new TypeError('no'), Object.assign(new Error('full'), { code: 'ENOSPC' })])
+    expect([realms.isError(thrown), realms.isDomException(thrown)]).toEqual([true, false]);
+});

@@ -41,13 +41,14 @@ export function isMemory(value: unknown): value is WebAssembly.Memory {
   return tagOf(value) === 'WebAssembly.Memory';
 }
 
-/** DOMExceptions too. */
+/** DOMExceptions too, and those of a class of their own, such as QuotaExceededError in new browsers. */
 export function isError(value: unknown): value is Error {
-  return ['Error', 'DOMException'].includes(tagOf(value));
+  return tagOf(value) === 'Error' || isDomException(value);
 }
 
 export function isDomException(value: unknown): value is DOMException {
-  return tagOf(value) === 'DOMException';
+  const isNamed = has(value, 'name') && has(value, 'message') && has(value, 'code');
+  return isNamed && (tagOf(value) === 'DOMException' || /\wError$/.test(tagOf(value)));
 }
 
 /** What errors of Node tell programs. */
