@@ -1,6 +1,7 @@
 // What a server has sent, told by its first bytes: hosts answer 200 OK with what is no file that anybody asked for.
 
 import type { Asked } from '../shared/protocol.js';
+import { encodingOf } from '../shared/text-file.js';
 import { hexadecimal } from './record.js';
 
 /** So many bytes tell, or all of a file that is shorter. */
@@ -64,9 +65,7 @@ function hasTokens(json: string): boolean {
 
 // Files from Windows may be in UTF-16.
 function textOf(head: Uint8Array): string {
-  const mark = (head[0] ?? 0) * 256 + (head[1] ?? 0);
-  const encoding = mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : 'utf-8';
-  const text = new TextDecoder(encoding).decode(head.subarray(0, headBytes));
+  const text = new TextDecoder(encodingOf(head)).decode(head.subarray(0, headBytes));
   return text.replace(/\ufffd$/, '').trim(); // the last character may be cut
 }
 
