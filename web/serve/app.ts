@@ -6,6 +6,7 @@ import { cors } from 'hono/cors';
 import type { Endpoints, RequestOptions } from '../adapters/openai/endpoints.js';
 import { invalidRequest, OpenAIError, toOpenAIError } from '../adapters/openai/errors.js';
 import { OpenAIStream } from '../adapters/openai/stream.js';
+import { onAbort } from '../shared/aborts.js';
 import { sentence } from '../shared/errors.js';
 import { decodeText } from '../shared/text-file.js';
 import { ignoredHeader, ignoredNames } from './ignored.js';
@@ -95,12 +96,11 @@ export function createApp(options: AppOptions): App {
     async (c) => {
       const controller = new AbortController();
       const { signal } = c.req.raw;
-      const left = () => controller.abort(signal.reason);
-      signal.addEventListener('abort', left);
+      const unhear = onAbort(signal, () => controller.abort(signal.reason));
       underWay.add(controller);
       const ended = () => {
         underWay.delete(controller);
-        signal.removeEventListener('abort', left);
+        unhear();
       };
       const told = {
         signal: controller.signal,

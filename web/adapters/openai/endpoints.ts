@@ -5,6 +5,7 @@ import type { Model } from '../../page/model.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
 import { integer } from '../../page/rules.js';
 import { withRecommended } from '../../page/sampling.js';
+import { onAbort } from '../../shared/aborts.js';
 import { unexpected } from '../../shared/errors.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
 import { embed, embeddingJob } from './embeddings.js';
@@ -113,9 +114,7 @@ export function createEndpoints(
   ): Promise<Whole | OpenAIStream<Chunk>> {
     signal?.throwIfAborted();
     const controller = new AbortController();
-    const abort = () => controller.abort(signal?.reason);
-    signal?.addEventListener('abort', abort);
-    const forget = () => signal?.removeEventListener('abort', abort);
+    const forget = onAbort(signal ?? undefined, () => controller.abort(signal?.reason));
     let model: Model | undefined;
     const failure = (error: unknown) => {
       if (model) lazy.failed(model, error);

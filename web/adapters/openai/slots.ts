@@ -1,5 +1,7 @@
 // A semaphore, first come first served: how many texts are generated at once. Each holds a state, and memory has an end.
 
+import { onAbort } from '../../shared/aborts.js';
+
 interface Waiting {
   readonly count: number;
   readonly enter: () => void;
@@ -25,18 +27,17 @@ export class Slots {
   async enter(count: number, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
     const taken = Math.min(count, this.#most);
-    let abort = () => {};
+    let unhear = () => {};
     await new Promise<void>((resolve, reject) => {
       const waiting = { count: taken, enter: resolve };
-      abort = () => {
+      unhear = onAbort(signal, () => {
         this.#waiting.delete(waiting);
         reject(signal?.reason);
         this.#admit();
-      };
-      signal?.addEventListener('abort', abort);
+      });
       this.#waiting.add(waiting);
       this.#admit();
-    }).finally(() => signal?.removeEventListener('abort', abort));
+    }).finally(() => unhear());
     return () => {
       this.#free += taken;
       this.#admit();
