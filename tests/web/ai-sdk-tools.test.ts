@@ -141,6 +141,23 @@ test('what tools gave is read in every form', () => {
   expect(warned).toEqual([]);
 });
 
+test('what tools gave in several pieces is read by the older specification too, and what is no text is told', async () => {
+  const of = { toolCallId: 'x', toolName: 'light' };
+  const value = [
+    { type: 'text' as const, text: 'on' },
+    { type: 'media' as const, data: 'AAAA', mediaType: 'image/png' },
+  ];
+  const { warnings } = await rwkv(model, { specification: 'v2' }).doGenerate({
+    prompt: [
+      { role: 'user', content: [{ type: 'text', text: prompt }] },
+      { role: 'assistant', content: [{ type: 'tool-call', ...of, input: { isOn: true } }] },
+      { role: 'tool', content: [{ type: 'tool-result', ...of, output: { type: 'content', value } }] },
+    ],
+    maxOutputTokens: 2,
+  });
+  expect(warnings).toEqual([{ type: 'other', message: expect.stringMatching(/^files of tools: /) }]);
+});
+
 test('a tool whose name or schema cannot be is told', async () => {
   const ask = (tools: Record<string, typeof light>, more: object = {}) =>
     failure(generateText({ model: rwkv(model), prompt, maxRetries: 0, tools, ...more }));

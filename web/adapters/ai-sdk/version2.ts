@@ -86,15 +86,20 @@ function newerResult({ type, toolCallId, toolName, output }: ToolPartV2): ToolPa
   return { type, toolCallId, toolName, output: newerOutput(output) };
 }
 
-// Of several pieces the texts.
 function newerOutput(
   output: ToolPartV2['output'],
 ): Extract<ToolPart, { readonly type: 'tool-result' }>['output'] {
   if (output.type === 'json' || output.type === 'error-json')
     return { type: output.type, value: output.value };
   if (output.type !== 'content') return { type: output.type, value: output.value };
-  const texts = output.value.map((piece) => (piece.type === 'text' ? piece.text : ''));
-  return { type: 'text', value: texts.join('') };
+  return {
+    type: output.type,
+    value: output.value.map((piece) =>
+      piece.type === 'text'
+        ? { type: piece.type, text: piece.text }
+        : { type: 'file', mediaType: piece.mediaType, data: { type: 'data', data: piece.data } },
+    ),
+  };
 }
 
 type UserPartV2 = Extract<MessageV2, { readonly role: 'user' }>['content'][number];
