@@ -102,7 +102,7 @@ export function findKnown(name: string, catalogue: readonly KnownModel[]): Known
   const asked = name.toLowerCase();
   const exact = catalogue.find(({ file }) => namesOf(file).stem === asked);
   const meant = catalogue.filter(({ file, kind }) => kind === asked || namesOf(file).short === asked);
-  return exact ?? meant.toSorted((a, b) => a.date.localeCompare(b.date)).at(-1);
+  return exact ?? meant.sort((a, b) => a.date.localeCompare(b.date)).at(-1);
 }
 
 /** Says which names there are, for one that is nearly one of them; `undefined`: it is like none. */
@@ -118,7 +118,7 @@ export function unknownModel(
   const asked = name.toLowerCase().replace(/\.(pth|gguf)$/, '');
   const [nearest] = names
     .map((known) => ({ known, far: distance(asked, known) }))
-    .toSorted((a, b) => a.far - b.far);
+    .sort((a, b) => a.far - b.far);
   if (!nearest || (nearest.far > 4 && !asked.startsWith('rwkv'))) return undefined;
   const found = `${where}: no file and no known model is named ${show(name)}`;
   return new RwkvError(

@@ -124,7 +124,7 @@ export function knownPlace(hub: Hub, asked: Asked, known: KnownFile): Place {
     const isShorthand = expanded !== undefined;
     return { url, address: addressOf(url, isShorthand, hub), rank: hub.isNamed && isShorthand ? 0 : 1 };
   });
-  const from = found.toSorted((a, b) => a.rank - b.rank).map(({ address }) => address);
+  const from = [...found].sort((a, b) => a.rank - b.rank).map(({ address }) => address);
   return { kind: 'url', name, url: found.at(-1)?.url ?? '', asked, from, bytes, sha256 };
 }
 

@@ -44,7 +44,7 @@ export function hubOf({ endpoint, token }: HubOptions, environment: HubOptions =
     throw unexpected(where, 'letters, digits and signs without blanks', '...');
   }
   if (address === undefined) return { endpoint: site, token: secret, isNamed: false };
-  const url = URL.canParse(address) ? new URL(address) : undefined;
+  const url = parsed(address);
   if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username || url.password) {
     const where = name('option hub.endpoint', 'HF_ENDPOINT', endpoint);
     throw unexpected(
@@ -54,6 +54,14 @@ export function hubOf({ endpoint, token }: HubOptions, environment: HubOptions =
     );
   }
   return { endpoint: url.href.replace(/\/+$/, ''), token: secret, isNamed: true };
+}
+
+function parsed(address: string | URL): URL | undefined {
+  try {
+    return new URL(address);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import { bytes } from '../format.js';
 export const offered: readonly KnownModel[] = knownModels
   .filter(({ kind }) => /^rwkv7-g1-[\d.]+b(-q8_0)?$/.test(kind))
   .filter(({ kind, date }) => !knownModels.some((other) => other.kind === kind && other.date > date))
-  .toSorted((a, b) => a.billions - b.billions || b.bytes - a.bytes);
+  .sort((a, b) => a.billions - b.billions || b.bytes - a.bytes);
 
 /** Bytes a weight in q4, the smallest form. */
 const leastBytes = 0.63;
