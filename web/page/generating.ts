@@ -6,6 +6,7 @@ import type { Step } from '../shared/types.js';
 import type { ReplyView } from './chat/reply.js';
 import type { CompletionResult, FinishReason } from './completion.js';
 import type { Matcher } from './grammar/grammar.js';
+import { type StepsWithResult, stepsWithResult } from './steps.js';
 import { StopTexts } from './stop-texts.js';
 
 /** A checked call and the session that it runs on. */
@@ -27,6 +28,8 @@ export interface Call {
   next(allowed: Int32Array<ArrayBuffer> | null, isDelivered: boolean | null): Promise<Step>;
   /** Of a chat: the session ends exactly behind what was delivered. */
   readonly reply: ReplyView | undefined;
+  /** Hears what was shown of it in the end. */
+  replied(text: string): void;
   /** Back to where the text was this beginning of it. */
   goBack(text: string): Promise<unknown>;
   /** Back to before `begin`, if it did anything. */
@@ -34,35 +37,30 @@ export interface Call {
   textOf(tokens: Int32Array<ArrayBuffer>): Promise<string>;
 }
 
-/** A text in the making. `result` settles when `steps` end, however they do. */
-export interface Generating {
-  readonly steps: AsyncGenerator<Step, void, undefined>;
-  readonly result: Promise<CompletionResult>;
+/** `prepare` runs when the first step is asked for; what it throws comes out of `steps`. */
+export function generating(prepare: () => Call): StepsWithResult<Step, CompletionResult> {
+  const books = new Books();
+  return stepsWithResult(
+    async function* ({ resolve, reject }) {
+      let signal: AbortSignal | undefined;
+      try {
+        const call = prepare();
+        signal = call.signal;
+        yield* draw(call, books);
+      } catch (error) {
+        if (!signal?.aborted) reject(error);
+        throw error;
+      } finally {
+        resolve(books.result());
+      }
+    },
+    () => books.result(),
+  );
 }
 
-/** `prepare` runs when the first step is asked for; what it throws comes out of `steps`. */
-export function generating(prepare: () => Call): Generating {
-  const books = new Books();
-  let resolve: (result: CompletionResult) => void = () => {};
-  let reject: (reason: unknown) => void = () => {};
-  const promise = new Promise<CompletionResult>((...settle) => {
-    [resolve, reject] = settle;
-  });
-  promise.catch(() => {}); // it is told in the loop too
-  async function* run(): AsyncGenerator<Step, void, undefined> {
-    let signal: AbortSignal | undefined;
-    try {
-      const call = prepare();
-      signal = call.signal;
-      yield* draw(call, books);
-    } catch (error) {
-      if (!signal?.aborted) reject(error);
-      throw error;
-    } finally {
-      resolve(books.result());
-    }
-  }
-  return { steps: run(), result: promise };
+/** What a call came to that was left before it began. */
+export function nothingGenerated(): CompletionResult {
+  return new Books().result();
 }
 
 async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undefined> {
@@ -115,7 +113,10 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
     try {
       // A prompt that was refused has changed nothing, and `rewind` does nothing then.
       if (hasAsked && !books.hasEnded && !call.keepPartial) await call.rewind();
-      else if (hasBegun && reply) await call.goBack(reply.generated(said));
+      else if (hasBegun && reply) {
+        call.replied(said);
+        await call.goBack(reply.generated(said));
+      }
     } finally {
       leave();
     }

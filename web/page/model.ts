@@ -4,7 +4,11 @@ import { bindMembers } from '../shared/bind.js';
 import { unexpected } from '../shared/errors.js';
 import type { Place } from '../shared/protocol.js';
 import type { ModelInfo } from '../shared/types.js';
+import type { ChatMessage } from './chat/messages.js';
+import type { ChatOptions } from './chat/template.js';
 import type { Client } from './client.js';
+import type { Completion } from './completion.js';
+import { onItsOwn } from './one-call.js';
 import {
   checkReadOptions,
   checkSessionOptions,
@@ -51,6 +55,19 @@ export class Model implements AsyncDisposable {
       this.#client.call('createSession', { seed, isSeeded, state }, { transfer: buffers(state) });
     const id = await (source === undefined ? create(null) : this.#withPlace(source, create));
     return new Session(this.#client, id, this.info);
+  }
+
+  /**
+   * The assistant's reply to a whole conversation, on a session of its own: as `session.chat` on a fresh one. What an earlier call
+   * has read of the same conversation is not read again (option `prefixCache`).
+   *
+   * @throws RwkvError out of the loop, as `createSession` and `session.chat`
+   */
+  chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Completion {
+    return onItsOwn(
+      () => this.createSession(),
+      (session) => session.chat(messages, options),
+    );
   }
 
   /**

@@ -5,8 +5,9 @@ import { RwkvError } from '../shared/errors.js';
 import type { Prompt, Reply, Request, SessionOp } from '../shared/protocol.js';
 import type { ModelInfo, Step } from '../shared/types.js';
 import { wellFormed } from '../shared/well-formed.js';
+import { Conversation } from './chat/conversation.js';
 import type { ChatMessage } from './chat/messages.js';
-import { type ReplyView, viewBehind } from './chat/reply.js';
+import { viewBehind } from './chat/reply.js';
 import { type ChatOptions, chatTemplateFor } from './chat/template.js';
 import { render, turnBorder } from './chat/transcript.js';
 import type { CallOptions, Client } from './client.js';
@@ -26,6 +27,7 @@ import {
 } from './options.js';
 import { Queue } from './queue.js';
 import { type Score, scoreOf } from './score.js';
+import { textsOf } from './steps.js';
 import { vocabularyOf } from './vocabulary.js';
 
 type CheckedOptions = ReturnType<typeof checkGenerateOptions>;
@@ -47,12 +49,14 @@ export class Session implements AsyncDisposable {
   readonly #queue = new Queue();
   #calls = 0;
   readonly #end = new AbortController();
+  readonly #conversation: Conversation;
 
   /** @internal Made by `model.createSession`. */
-  constructor(client: Client, id: number, info: ModelInfo) {
+  constructor(client: Client, id: number, info: ModelInfo, messages?: readonly ChatMessage[]) {
     this.#client = client;
     this.#id = id;
     this.#info = info;
+    this.#conversation = new Conversation(messages);
     bindMembers(this);
   }
 
@@ -69,12 +73,13 @@ export class Session implements AsyncDisposable {
    */
   complete(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Completion {
     const { steps, result } = this.#generating(prompt, options, 'text');
-    return new Completion(textsOf(steps), result);
+    return new Completion(piecesOf(steps), result);
   }
 
   /**
    * Adds messages to the conversation and generates the assistant's reply, as `complete` does. It goes on where the session
-   * stands: a fresh session takes the whole conversation, later calls what is added to it. The reply comes without the blank
+   * stands: a fresh session takes the whole conversation, later calls what is added to it (`model.chat` takes all of it each time).
+   * The reply comes without the blank
    * before it, and with `<think>` in front where the model was told to think (see `splitThinking`). It is all written in the
    * model's template, unless the option `template` says otherwise.
    *
@@ -89,12 +94,28 @@ export class Session implements AsyncDisposable {
       const { template = chatTemplateFor(this.#info), think } = options;
       const checked = this.#check(options, 'chat', ['template', 'think']);
       const chat = render(messages, { template, think }, checked.structure !== undefined);
+      this.#conversation.warnOfRepetition(messages);
       const stop = [...checked.stop, ...chat.stops];
       const reply = viewBehind(chat.opening);
       const lead = chat.isThinking ? 'thought' : 'blank';
-      return this.#callOf({ ...checked, stop }, this.#checkPrompt(chat.prompt), turnBorder, reply, lead);
+      const call = this.#callOf(
+        { ...checked, stop },
+        this.#checkPrompt(chat.prompt),
+        turnBorder,
+        lead,
+        messages,
+      );
+      return { ...call, reply };
     });
-    return new Completion(textsOf(steps), result);
+    return new Completion(piecesOf(steps), result);
+  }
+
+  /**
+   * The conversation that `chat` has led here: what it was given and the replies that were delivered, thoughts too. `rewind` and
+   * `reset` take of it as they do of the text, `fork` copies it. A session that was made of a saved one begins with none.
+   */
+  get messages(): readonly ChatMessage[] {
+    return this.#conversation.messages;
   }
 
   /** As `complete`, as a stream of the web: cancelling it stops generating. */
@@ -143,7 +164,7 @@ export class Session implements AsyncDisposable {
     const reading = checkReadOptions(options);
     const prompt = this.#checkPrompt(textOrTokens);
     const read = () => this.#call('append', { session: this.#id, prompt }, reading);
-    const { tokens, cached } = await this.#inTurn(reading.signal, read);
+    const { tokens, cached } = await this.#inTurn(reading.signal, () => this.#reading(read, reading.signal));
     return { promptTokens: tokens, cachedTokens: cached };
   }
 
@@ -185,7 +206,7 @@ export class Session implements AsyncDisposable {
    */
   async fork(): Promise<Session> {
     const id = await this.#inTurn(undefined, () => this.#call('fork', { session: this.#id }));
-    return new Session(this.#client, id, this.#info);
+    return new Session(this.#client, id, this.#info, this.messages);
   }
 
   /**
@@ -205,7 +226,10 @@ export class Session implements AsyncDisposable {
    * @throws RwkvError `disposed`, `worker-crashed`
    */
   async reset(): Promise<void> {
-    await this.#inTurn(undefined, () => this.#call('reset', { session: this.#id }));
+    await this.#inTurn(undefined, async () => {
+      await this.#call('reset', { session: this.#id });
+      this.#conversation.reset();
+    });
   }
 
   /**
@@ -214,7 +238,7 @@ export class Session implements AsyncDisposable {
    * @throws RwkvError `invalid-argument` where there is no such call; `disposed`, `worker-crashed`
    */
   async rewind(): Promise<void> {
-    const went = await this.#inTurn(undefined, () => this.#call('rewind', { session: this.#id, call: null }));
+    const went = await this.#inTurn(undefined, () => this.#rewind(null));
     if (!went) throw new RwkvError('invalid-argument', 'rewind: there is no call to go back before');
   }
 
@@ -238,6 +262,29 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  // A prompt that was not refused belongs to the text, also where the reading was cut short.
+  async #reading<T>(
+    read: () => Promise<T>,
+    signal: AbortSignal | undefined,
+    messages?: readonly ChatMessage[],
+  ): Promise<T> {
+    try {
+      const reply = await read();
+      this.#conversation.read(messages);
+      return reply;
+    } catch (error) {
+      if (signal?.aborted) this.#conversation.read(messages);
+      throw error;
+    }
+  }
+
+  // Back to before the call of this number, or the last.
+  async #rewind(call: number | null): Promise<boolean> {
+    const went = await this.#call('rewind', { session: this.#id, call });
+    if (went) this.#conversation.rewind();
+    return went;
+  }
+
   // Who waits behind a loop that nobody goes on with hears at least of the end.
   #enter(signal: AbortSignal | undefined): Promise<() => void> {
     return this.#queue.enter(signal, this.#end.signal, this.#client.end);
@@ -254,9 +301,7 @@ export class Session implements AsyncDisposable {
 
   // Options and prompt are checked when the first step is asked for: out of the loop, as everything else is thrown.
   #generating(prompt: string | ArrayLike<number>, options: GenerateOptions, needs: string | undefined) {
-    return generating(() =>
-      this.#callOf(this.#check(options, needs), this.#checkPrompt(prompt), '', undefined),
-    );
+    return generating(() => this.#callOf(this.#check(options, needs), this.#checkPrompt(prompt), ''));
   }
 
   #check(options: GenerateOptions, needs: string | undefined, others: readonly string[] = []) {
@@ -267,13 +312,13 @@ export class Session implements AsyncDisposable {
     return checked;
   }
 
-  // `border` divides the prompt from what the session has read before; a `reply` is shown as a chat shows it.
+  // `border` divides the prompt from what the session has read before; `messages` are what a chat's says.
   #callOf(
     checked: CheckedOptions,
     prompt: Prompt,
     border: string,
-    reply: ReplyView | undefined,
     lead: Lead = 'nothing',
+    messages?: readonly ChatMessage[],
   ): Call {
     const session = this.#id;
     const call = ++this.#calls;
@@ -281,15 +326,19 @@ export class Session implements AsyncDisposable {
     return {
       ...checked,
       prompt,
-      reply,
+      reply: undefined,
       enter: () => this.#enter(signal),
       match: async () => structure && startMatcher(this.#client, this.#info.vocabulary, structure, lead),
-      begin: (prompt, drawing) =>
-        this.#call('begin', { session, call, prompt, border, drawing }, { signal, onRead }),
+      begin: (prompt, drawing) => {
+        const begin = () =>
+          this.#call('begin', { session, call, prompt, border, drawing }, { signal, onRead });
+        return this.#reading(begin, signal, messages);
+      },
       // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
       next: (allowed, isDelivered) => this.#call('next', { session, allowed, isDelivered }),
+      replied: (text) => this.#conversation.replied(text),
       goBack: (text) => this.#call('goBack', { session, text }),
-      rewind: () => this.#call('rewind', { session, call }),
+      rewind: () => this.#rewind(call),
       textOf: (tokens) => this.#client.call('detokenize', { tokens }),
     };
   }
@@ -306,13 +355,7 @@ export class Session implements AsyncDisposable {
   }
 }
 
-async function* textsOf(
-  steps: AsyncGenerator<Step, void, undefined>,
-): AsyncGenerator<string, void, undefined> {
-  for await (const { text } of steps) {
-    if (text !== '') yield text;
-  }
-}
+const piecesOf = (steps: AsyncGenerator<Step, void, undefined>) => textsOf(steps, ({ text }) => text);
 
 /** @throws RwkvError `no-tokenizer` */
 export function requireTokenizer(info: ModelInfo, what: string): void {
