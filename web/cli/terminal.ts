@@ -9,7 +9,7 @@ const patience = 300; // ms before progress is worth showing
 const interval = 100; // ms between two looks of it
 const barWidth = 20;
 
-/** SGR codes of a terminal: what begins a style and what ends it. */
+/** SGR codes of a terminal: what begins a style and what ends it. `util.styleText` is younger than the oldest Node 20. */
 const styles = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], cyan: [36, 39] } as const;
 
 /** `text` in a style, where `stream` is a terminal that shows colours and NO_COLOR does not forbid them. */

@@ -1,6 +1,9 @@
 import { onAbort } from '../shared/aborts.js';
 
-/** Calls that must not overlap, one after another in the order in which they came. */
+/**
+ * Calls that must not overlap, one after another in the order in which they came. Queues of libraries run functions; loops enter and
+ * leave.
+ */
 export class Queue {
   #last: Promise<unknown> = Promise.resolve();
 

@@ -1,4 +1,5 @@
-// What the values of options have to be, and how options are read by these rules.
+// What the values of options have to be, and how options are read by these rules. Ours rather than a library of schemas: every page
+// carries it, and its errors name the option, what was expected and what was found in one line.
 
 import { unexpected } from '../shared/errors.js';
 import { isAbortSignal, isArrayBuffer, isBlob, isMap, isUint8Array, isUrl } from '../shared/realms.js';

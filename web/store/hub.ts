@@ -1,5 +1,5 @@
 // Hugging Face's hub or a mirror of it: hf:owner/repository/path/to/file@revision, the way people name its files, where they
-// are asked for, and who asks.
+// are asked for, and who asks. The hub's own library has names for its API; here one address is all that is needed, on mirrors too.
 import { RwkvError, unexpected } from '../shared/errors.js';
 import type { Address } from '../shared/protocol.js';
 

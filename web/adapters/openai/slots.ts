@@ -1,4 +1,5 @@
 // A semaphore, first come first served: how many texts are generated at once. Each holds a state, and memory has an end.
+// A call takes as many slots at once as it makes texts, which semaphores of libraries do not do in order.
 
 import { onAbort } from '../../shared/aborts.js';
 

@@ -1,5 +1,6 @@
 // A regular expression as a grammar in xgrammar's EBNF. The grammar gives texts that the expression matches as a whole; of
-// white space those of ASCII. Only where `.` and `\S` leave out rare line ends and blanks beyond ASCII the grammar does not.
+// white space those of ASCII. It reads and writes in one pass: a parser of a library, larger than the whole adapter, would leave all the
+// writing to do. Only where `.` and `\S` leave out rare line ends and blanks beyond ASCII the grammar does not.
 import { wellFormed } from '../../shared/well-formed.js';
 
 /** The parts of an expression have the names of ECMAScript's grammar for patterns. */
