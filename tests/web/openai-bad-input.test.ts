@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { OpenAIError, openai } from '../../dist/adapters/openai-node.js';
 import { RwkvError } from '../../dist/node.js';
-import { client, messages, prompt } from './embedded-client.js';
+import { client, messages, model, prompt } from './embedded-client.js';
 import { failure } from './streams.js';
 
 describe('what is wrong', () => {
@@ -121,4 +121,20 @@ describe('what is wrong', () => {
     const unknown: object = { mood: 1 };
     expect(() => openai(undefined, unknown)).toThrow(/found 'mood'/);
   });
+});
+
+test('more texts than memory has room for are refused', async () => {
+  const large = new Proxy(model, {
+    get: (target, key) =>
+      key === 'info'
+        ? { ...model.info, bytes: 3.6 * 2 ** 30, stateBytes: 16 * 2 ** 20 }
+        : Reflect.get(target, key),
+  });
+  const crowded = openai(large);
+  const ask = (n: number) => crowded.completions.create({ prompt, n, max_tokens: 1, seed: 1 });
+  expect(await failure(ask(100))).toMatchObject({ status: 400, param: 'n' });
+  const prompts = Array<string>(100).fill(prompt);
+  const all = crowded.completions.create({ prompt: prompts, max_tokens: 1 });
+  expect(await failure(all)).toMatchObject({ status: 400, param: 'prompt' });
+  expect((await ask(3)).choices).toHaveLength(3);
 });

@@ -4,8 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { createEndpoints, type Endpoints } from '../../dist/adapters/openai/endpoints.js';
 import { OpenAIStream } from '../../dist/adapters/openai/stream.js';
 import { RWKV } from '../../dist/node.js';
+import type { Limits } from '../../dist/serve/admission.js';
 import { createApp } from '../../dist/serve/app.js';
 import { type Origins, originsOf } from '../../dist/serve/origins.js';
+import { type LoggedRequest, logLine } from '../../dist/serve/request-log.js';
 import { eventStream } from '../../dist/serve/stream.js';
 import { messages, model, prompt } from './embedded-client.js';
 
@@ -14,15 +16,26 @@ interface Place {
   readonly host?: string;
   readonly apiKey?: string;
   readonly shutdown?: AbortController;
+  readonly limits?: Limits;
+  readonly onEnd?: (request: LoggedRequest) => void;
 }
 
-function appOf({ origins = [], host = '127.0.0.1', apiKey, shutdown = new AbortController() }: Place = {}) {
+const plenty = { requests: 1000, bytes: 1e9 };
+
+function appOf({
+  origins = [],
+  host = '127.0.0.1',
+  apiKey,
+  shutdown = new AbortController(),
+  limits = plenty,
+  onEnd = () => {},
+}: Place = {}) {
   const endpoints: Endpoints = createEndpoints(RWKV.load, model, {});
   const log = (line: string) => {
     throw new Error(line);
   };
   return createApp({
-    ...{ endpoints, apiKey, origins, host, log },
+    ...{ endpoints, apiKey, origins, host, limits, log, onEnd },
     bodyLimit: 1e6,
     shutdown: shutdown.signal,
   });
@@ -244,7 +257,7 @@ describe('a stream', () => {
     }
     const stream = new OpenAIStream(chunks(), new AbortController(), async () => {});
     const events = eventStream(stream, {
-      ...{ shutdown: new AbortController().signal, heartbeat: 1, ended: () => {} },
+      ...{ shutdown: new AbortController().signal, heartbeat: 1, ended: () => {}, left: () => {} },
       failure: (error) => ({ error: { message: String(error) } }),
     });
     const reader = events.pipeThrough(new TextDecoderStream()).getReader();
@@ -310,4 +323,68 @@ test('of hundreds of requests no listener is left, however they end', async () =
   const left = requests.map(({ signal }) => getEventListeners(signal, 'abort').length);
   expect(left).toEqual(left.map(() => 0));
   expect(getEventListeners(shutdown.signal, 'abort')).toHaveLength(before);
+});
+
+describe('what is told of a request when it has ended', () => {
+  const told = (ask: (app: ReturnType<typeof appOf>) => Promise<unknown>) =>
+    new Promise<string>((resolve, reject) => {
+      const onEnd = (request: LoggedRequest) => resolve(logLine(request).replace(/^\S+ /, ''));
+      ask(appOf({ onEnd })).catch(reject);
+    });
+  const post = (body: object, path = '/v1/completions') => requestOf(path, 'POST', body);
+  const reading = (body: object) => async (app: ReturnType<typeof appOf>) =>
+    (await app.fetch(post(body))).text();
+  const ends = '4\\+4 tokens [\\d.]+ tok/s$';
+
+  test.each([
+    ['an answer', { ...completion, max_tokens: 4 }, `200 \\d+ ms ${ends}`],
+    ['a stream', { ...completion, max_tokens: 4, stream: true }, `200 \\d+ ms ${ends}`],
+    ['a request that is wrong', { ...completion, max_tokens: 'x' }, '400 \\d+ ms$'],
+  ])('%s', async (_, body, pattern) => {
+    expect(await told(reading(body))).toMatch(new RegExp(`^POST /v1/completions ${pattern}`));
+  });
+
+  test('a stream that is left', async () => {
+    const line = await told(async (app) => {
+      const answer = await app.fetch(post({ ...completion, max_tokens: 500, stream: true }));
+      const reader = answer.body?.getReader();
+      await reader?.read();
+      await reader?.cancel();
+    });
+    expect(line).toMatch(/^POST \/v1\/completions 200 \d+ ms left$/);
+  });
+
+  test('a path, and nothing of what was asked there', async () => {
+    const line = await told((app) => Promise.resolve(app.fetch(requestOf('/v1/none?key=secret', 'GET'))));
+    expect(line).toMatch(/^GET \/v1\/none 404 \d+ ms$/);
+  });
+});
+
+describe('where too many wait', () => {
+  const waiting = { ...completion, max_tokens: 400, stream: true };
+  const size = Buffer.byteLength(JSON.stringify(waiting));
+
+  test.each([
+    ['requests', { requests: 2, bytes: 1e9 }],
+    ['bytes', { requests: 1000, bytes: 2 * size }],
+  ])('of %s, one more is told to ask again later', async (_, limits) => {
+    const app = appOf({ limits });
+    const ask = async () => app.fetch(requestOf('/v1/completions', 'POST', waiting));
+    const [first, second] = [await ask(), await ask()];
+    const third = await ask();
+    expect([first.status, second.status, third.status]).toEqual([200, 200, 503]);
+    expect(third.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(await third.json()).toMatchObject({ error: { type: 'server_error', code: 'overloaded' } });
+    await first.body?.cancel();
+    const fourth = await ask();
+    expect(fourth.status).toBe(200);
+    expect((await ask()).status).toBe(503);
+    await Promise.all([second, fourth].map((answer) => answer.body?.cancel()));
+  });
+
+  test('a request that alone is larger than all may be is answered', async () => {
+    const app = appOf({ limits: { requests: 1, bytes: 1 } });
+    for (let i = 0; i < 2; i++)
+      expect((await app.fetch(requestOf('/v1/completions', 'POST', completion))).status).toBe(200);
+  });
 });

@@ -429,7 +429,7 @@ test('--log writes a line for each request', async () => {
   expect(lines).toEqual([
     expect.stringMatching(/^GET \/health 200 \d+ ms$/),
     expect.stringMatching(/^GET \/v1\/nothing 404 \d+ ms$/),
-    expect.stringMatching(/^POST \/v1\/completions 200 \d+ ms$/),
+    expect.stringMatching(/^POST \/v1\/completions 200 \d+ ms 1\+1 tokens$/),
   ]);
 });
 

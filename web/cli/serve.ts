@@ -4,9 +4,9 @@ import { type Command, Option } from 'commander';
 import { createEndpoints } from '../adapters/openai/endpoints.js';
 import { type ModelInfo, RWKV } from '../node.js';
 import type { ChatTemplate } from '../page/chat/template.js';
-import type { App } from '../serve/app.js';
 import type { Listening } from '../serve/listen.js';
 import { isLoopback, originsOf } from '../serve/origins.js';
+import type { LoggedRequest } from '../serve/request-log.js';
 import { unexpected } from '../shared/errors.js';
 import {
   addModelFlags,
@@ -26,6 +26,7 @@ interface Flags extends ModelFlags, SamplingFlags {
   readonly cors?: readonly string[] | true;
   readonly bodyLimit: number;
   readonly parallel: number;
+  readonly queue: number;
   readonly grace: number;
   readonly log: boolean;
   readonly name?: string;
@@ -33,11 +34,14 @@ interface Flags extends ModelFlags, SamplingFlags {
   readonly think?: keyof typeof thinking;
 }
 
+/** Of requests' bodies, at once. What is made of one takes twice as much. */
+const bodyBytes = 2 ** 26;
+
 const examples = `
 Sampling flags are what requests start from; their own parameters go before. Requests may name any model: there is one.
 
-Routes: POST /v1/chat/completions, POST /v1/completions, POST /v1/embeddings, GET /v1/models, GET /v1/models/NAME,
-GET /health; also without /v1
+Routes: POST /v1/chat/completions, POST /v1/completions, POST /v1/responses, POST /v1/embeddings, GET /v1/models,
+GET /v1/models/NAME, GET /health; also without /v1
 
 Examples:
   rwkv-wasm serve --port 8080
@@ -65,8 +69,14 @@ export function serveCommand(program: Command): void {
     )
     .option('--body-limit <bytes>', 'how large a request may be', toNumber, 2 ** 20)
     .option('--parallel <n>', 'how many texts are generated at once; more wait', toNumber, 64)
+    .option(
+      '--queue <n>',
+      'how many requests may be here at once; others are told to ask again later',
+      toNumber,
+      256,
+    )
     .option('--grace <seconds>', 'how long replies may still run after SIGTERM or Ctrl-C', toNumber, 10)
-    .option('--log', 'a line on stderr for each request', false)
+    .option('--log', 'a line on stderr for each request when it has ended', false)
     .option('--name <name>', "the model's name in answers (default: its file's)");
   addModelFlags(command);
   command
@@ -85,9 +95,10 @@ export function serveCommand(program: Command): void {
 }
 
 async function serve(flags: Flags): Promise<void> {
-  const { port, host, bodyLimit, grace, apiKey, log } = flags;
+  const { port, host, bodyLimit, queue, grace, apiKey, log } = flags;
   check('--port', port, 0, 65535);
   check('--body-limit', bodyLimit, 1, 2 ** 30);
+  check('--queue', queue, 1, 2 ** 16);
   check('--grace', grace, 0, 2 ** 20);
   if (apiKey !== undefined && !/^[!-~]+$/.test(apiKey))
     throw unexpected('--api-key', 'letters, digits and signs without blanks', '...');
@@ -103,20 +114,23 @@ async function serve(flags: Flags): Promise<void> {
     usesRecommended: flags.preset === undefined,
   });
   // Other commands do not wait for the library.
-  const [{ createApp }, { listen }] = await Promise.all([
+  const [{ createApp }, { listen }, { logLine }] = await Promise.all([
     import('../serve/app.js'),
     import('../serve/listen.js'),
+    import('../serve/request-log.js'),
   ]);
   const shutdown = new AbortController();
   const app = createApp({
     ...{ endpoints, apiKey, bodyLimit, shutdown: shutdown.signal },
     origins: originsOf(flags.cors === true ? [true] : (flags.cors ?? [])),
     host,
+    limits: { requests: queue, bytes: Math.max(bodyBytes, bodyLimit) },
+    ...(log && { onEnd: (request: LoggedRequest) => process.stderr.write(`${logLine(request)}\n`) }),
     log: (line) => process.stderr.write(`rwkv-wasm: ${line}\n`),
   });
 
   // Whoever comes before the model is loaded waits for it.
-  const server = await listen(log ? logged(app.fetch) : app.fetch, host, port);
+  const server = await listen(app.fetch, host, port);
   let info: ModelInfo;
   try {
     ({ info } = await endpoints.load().finally(progress.clear));
@@ -139,20 +153,6 @@ async function serve(flags: Flags): Promise<void> {
 
 function summary({ name, quantization, threads, build }: ModelInfo): string {
   return `${name}, ${quantization}, ${threads === 1 ? '1 thread' : `${threads} threads`} of the CPU, ${build} build`;
-}
-
-// A line for each request when its reply begins; a reply that is streamed goes on behind it.
-function logged(answer: App['fetch']): App['fetch'] {
-  return async (request) => {
-    const start = performance.now();
-    const reply = await answer(request);
-    const ms = Math.round(performance.now() - start);
-    const { pathname } = new URL(request.url);
-    process.stderr.write(
-      `${new Date().toISOString()} ${request.method} ${pathname} ${reply.status} ${ms} ms\n`,
-    );
-    return reply;
-  };
 }
 
 // Replies have some seconds to end; then they are ended, told so, and at last cut off. A second signal ends the process.

@@ -5,13 +5,16 @@ import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import type { Endpoints, RequestOptions } from '../adapters/openai/endpoints.js';
 import { invalidRequest, OpenAIError, toOpenAIError } from '../adapters/openai/errors.js';
+import type { Spent } from '../adapters/openai/spent.js';
 import { OpenAIStream } from '../adapters/openai/stream.js';
 import { onAbort } from '../shared/aborts.js';
 import { sentence } from '../shared/errors.js';
 import { decodeText } from '../shared/text-file.js';
+import { Admission, type Limits } from './admission.js';
 import { ignoredHeader, ignoredNames } from './ignored.js';
 import { doorkeeper, type Origins } from './origins.js';
 import { canonicalPath, routes } from './paths.js';
+import { LogEntry, type LoggedRequest } from './request-log.js';
 import { eventStream } from './stream.js';
 
 export interface AppOptions {
@@ -20,6 +23,8 @@ export interface AppOptions {
   readonly apiKey: string | undefined;
   /** Bytes that a body may have. */
   readonly bodyLimit: number;
+  /** What may be here at once, waiting for its turn or being answered. */
+  readonly limits: Limits;
   /** The origins whose pages may ask. */
   readonly origins: Origins;
   /** The address that the server listens at. */
@@ -28,6 +33,14 @@ export interface AppOptions {
   readonly shutdown: AbortSignal;
   /** Hears of failures that are the server's own. */
   log(line: string): void;
+  /** Hears of each request when it has ended. */
+  readonly onEnd?: (request: LoggedRequest) => void;
+}
+
+const retryAfter = 2; // seconds
+
+interface Env {
+  readonly Variables: { readonly entry: LogEntry };
 }
 
 /** The server as a function of requests. */
@@ -36,8 +49,14 @@ export interface App {
 }
 
 export function createApp(options: AppOptions): App {
-  const { endpoints, apiKey, origins, shutdown } = options;
-  const app = new Hono({ getPath: ({ url }) => canonicalPath(new URL(url).pathname) });
+  const { endpoints, apiKey, origins, shutdown, onEnd = () => {} } = options;
+  const app = new Hono<Env>({ getPath: ({ url }) => canonicalPath(new URL(url).pathname) });
+  app.use(async (c, next) => {
+    const entry = new LogEntry(c.req);
+    c.set('entry', entry);
+    await next();
+    if (!entry.isStream) onEnd(entry.end(c.res.status));
+  });
   const refusal = doorkeeper(options.host, origins);
   app.use(async (c, next) => {
     const message = refusal(c.req.header('host') ?? '', c.req.header('origin'));
@@ -91,9 +110,17 @@ export function createApp(options: AppOptions): App {
       return failed(c, invalidRequest(message, null, 'request_too_large', 413));
     },
   });
+  const admission = new Admission(options.limits);
   const answer =
-    (ask: (body: unknown, options: RequestOptions) => Promise<object>): Handler =>
+    (ask: (body: unknown, options: RequestOptions) => Promise<object>): Handler<Env> =>
     async (c) => {
+      // Before the body is read: all who wait hold theirs.
+      const leave = admission.enter(Number(c.req.header('content-length') ?? options.bodyLimit));
+      if (!leave) {
+        c.header('Retry-After', `${retryAfter}`);
+        return failed(c, busy());
+      }
+      const entry = c.get('entry');
       const controller = new AbortController();
       const { signal } = c.req.raw;
       const unhear = onAbort(signal, () => controller.abort(signal.reason));
@@ -101,9 +128,14 @@ export function createApp(options: AppOptions): App {
       const ended = () => {
         underWay.delete(controller);
         unhear();
+        leave();
+        if (entry.isStream) onEnd(entry.end(200));
       };
       const told = {
         signal: controller.signal,
+        onSpent(spent: Spent) {
+          entry.spent = spent;
+        },
         onIgnored: (names: readonly string[]) => c.header(ignoredHeader, ignoredNames(names)),
       };
       const reply = await bodyOf(c)
@@ -116,8 +148,15 @@ export function createApp(options: AppOptions): App {
         ended();
         return c.json(reply);
       }
-      const failure = (error: unknown) => toBody(options, error);
-      return c.body(eventStream(reply, { shutdown, failure, ended }), {
+      entry.isStream = true;
+      const failure = (error: unknown) => {
+        entry.cut = 'failed';
+        return toBody(options, error);
+      };
+      const left = () => {
+        entry.cut = 'left';
+      };
+      return c.body(eventStream(reply, { shutdown, failure, left, ended }), {
         headers: {
           'Content-Type': 'text/event-stream; charset=utf-8',
           'Cache-Control': 'no-cache',
@@ -178,10 +217,11 @@ function toBody(options: AppOptions, thrown: unknown): object {
   return { error: (options.shutdown.aborted ? shuttingDown() : logged(options, thrown)).error };
 }
 
-function shuttingDown(): OpenAIError {
-  const message = 'the server is shutting down';
-  const error = { message, type: 'server_error', param: null, code: 'shutting_down' } as const;
-  return new OpenAIError(503, error, 'disposed');
+const shuttingDown = () => unavailable('the server is shutting down', 'shutting_down');
+const busy = () => unavailable('too many requests are waiting here: ask again later', 'overloaded');
+
+function unavailable(message: string, code: string): OpenAIError {
+  return new OpenAIError(503, { message, type: 'server_error', param: null, code }, 'disposed');
 }
 
 // In a time that does not tell how much of a key is right.

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { codeOf } from '../shared/realms.js';
 import type { App } from './app.js';
+import { cutStalled } from './stalled.js';
 
 /** A server that listens. */
 export interface Listening {
@@ -16,11 +17,18 @@ export interface Listening {
   cut(): void;
 }
 
+const patience = 60_000; // ms for a reader to take something of what there is
 const sweep = 50; // ms between two looks for connections that have nothing more to say
 
 /** @throws Error that names the port where it cannot be had */
-export async function listen(fetch: App['fetch'], host: string, port: number): Promise<Listening> {
+export async function listen(
+  fetch: App['fetch'],
+  host: string,
+  port: number,
+  stall = patience,
+): Promise<Listening> {
   const server = createServer(getRequestListener(fetch));
+  cutStalled(server, stall);
   server.listen(port, host);
   try {
     await once(server, 'listening');

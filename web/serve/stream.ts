@@ -5,6 +5,8 @@ export interface EventOptions {
   readonly shutdown: AbortSignal;
   /** The event for an end before its time. */
   failure(error: unknown): object;
+  /** Hears that the reader has left. */
+  left(): void;
   /** Hears that nothing more comes. */
   ended(): void;
   /** While nothing comes, a comment says every so many ms that the connection is alive. Default 10 s. */
@@ -17,7 +19,7 @@ export interface EventOptions {
  */
 export function eventStream(
   stream: OpenAIStream<unknown>,
-  { shutdown, failure, ended, heartbeat = 10_000 }: EventOptions,
+  { shutdown, failure, left, ended, heartbeat = 10_000 }: EventOptions,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const event = (data: string) => encoder.encode(`data: ${data}\n\n`);
@@ -56,6 +58,7 @@ export function eventStream(
       cancel() {
         isLeft = true;
         clearInterval(timer);
+        left();
         ended();
         stream.controller.abort();
       },

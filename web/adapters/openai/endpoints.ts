@@ -9,7 +9,7 @@ import { onAbort } from '../../shared/aborts.js';
 import { unexpected } from '../../shared/errors.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
 import { embed, embeddingJob } from './embeddings.js';
-import { type OpenAIError, toOpenAIError } from './errors.js';
+import { invalidRequest, type OpenAIError, toOpenAIError } from './errors.js';
 import { randomId } from './ids.js';
 import { chatStyle, completionStyle, gather, type ReplyHead, type Style } from './replies.js';
 import { chatJob, completionJob, type Job, type ReadyJob } from './requests.js';
@@ -17,7 +17,8 @@ import { responseJob } from './responses/requests.js';
 import { responseStyle } from './responses/style.js';
 import type { ModelResponse, ResponseEvent } from './responses/types.js';
 import { type Happening, prepare, run } from './run.js';
-import { Slots } from './slots.js';
+import { Slots, textsThatFit } from './slots.js';
+import { metered, type Spent } from './spent.js';
 import { OpenAIStream } from './stream.js';
 import type {
   ChatCompletion,
@@ -39,7 +40,7 @@ export interface OpenAIOptions extends LoadOptions {
   defaults?: GenerateOptions | undefined;
   /** Whether what requests and `defaults` leave open is as the model recommends (`model.info.sampling`). Default false. */
   usesRecommended?: boolean | undefined;
-  /** How many texts are generated at once, 1 to 1024; more wait for their turn. Default 64. */
+  /** How many texts are generated at once, 1 to 1024, where memory allows; more wait for their turn. Default 64. */
   parallel?: number | undefined;
 }
 
@@ -49,6 +50,8 @@ export interface RequestOptions {
   signal?: AbortSignal | null | undefined;
   /** Hears of the parameters that nobody here knows, which are left out then; otherwise they are errors. */
   onIgnored?: ((names: readonly string[]) => void) | undefined;
+  /** Hears what was generated, when it has come to its end. */
+  onSpent?: ((spent: Spent) => void) | undefined;
 }
 
 /** Answers a body, which is not checked yet. @throws OpenAIError; the reason of the signal */
@@ -86,7 +89,11 @@ export function createEndpoints(
     throw unexpected('option name', 'a text that is not empty', name);
   if (!parallels.accepts(parallel)) throw unexpected('option parallel', parallels.expected, parallel);
   checkFormat(format, chatTemplates);
-  const slots = new Slots(parallel);
+  let slots: Slots | undefined;
+  const slotsFor = ({ info }: Model) => {
+    slots ??= new Slots(Math.min(parallel, textsThatFit(info)));
+    return slots;
+  };
   const lazy = new LazyModel(load, source, loadOptions);
   const since = seconds();
 
@@ -110,7 +117,7 @@ export function createEndpoints(
   async function answer<Whole, Chunk>(
     style: Style<Whole, Chunk>,
     ready: ReadyJob,
-    { signal }: RequestOptions,
+    { signal, onSpent = () => {} }: RequestOptions,
   ): Promise<Whole | OpenAIStream<Chunk>> {
     signal?.throwIfAborted();
     const controller = new AbortController();
@@ -126,10 +133,11 @@ export function createEndpoints(
       const job = usesRecommended
         ? { ...asked, options: withRecommended(model.info.sampling, asked.options) }
         : asked;
+      assertFits(model, job);
       const task = await prepare(model, job);
       controller.signal.throwIfAborted();
       const head = headOf(model, style.prefix);
-      const happenings = run(model, task, slots, controller.signal);
+      const happenings = metered(run(model, task, slotsFor(model), controller.signal), onSpent);
       if (!job.stream) {
         const { choices, usage } = await gather(happenings);
         forget();
@@ -172,7 +180,7 @@ export function createEndpoints(
       let model: Model | undefined;
       try {
         model = await lazy.get(signal);
-        leave = await slots.enter(1, signal);
+        leave = await slotsFor(model).enter(1, signal);
         return await embed(model, job, described(model).id, signal);
       } catch (error) {
         if (model) lazy.failed(model, error);
@@ -236,6 +244,15 @@ function read<T>({ onIgnored }: RequestOptions, job: (unknown: Set<string> | und
   } catch (error) {
     throw toOpenAIError(error);
   }
+}
+
+// Texts of one request begin together, whatever waits for them.
+function assertFits({ info }: Model, { prompts, n }: Job): void {
+  const [texts, most] = [prompts.length * n, textsThatFit(info)];
+  if (texts <= most) return;
+  const param = n > 1 ? 'n' : 'prompt';
+  const message = `'${param}': expected at most ${most} texts at once, so many have room beside ${info.name}; found ${texts}`;
+  throw invalidRequest(message, param, 'invalid_value');
 }
 
 // The time, in seconds since 1970.

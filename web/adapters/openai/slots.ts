@@ -2,10 +2,20 @@
 // A call takes as many slots at once as it makes texts, which semaphores of libraries do not do in order.
 
 import { onAbort } from '../../shared/aborts.js';
+import type { ModelInfo } from '../../shared/types.js';
 
 interface Waiting {
   readonly count: number;
   readonly enter: () => void;
+}
+
+const memory = 2 ** 32; // bytes that WebAssembly can name
+const scratch = 2 ** 28; // bytes for passes, prompts and the module itself
+
+/** How many texts can be generated at once beside the weights: each is a state and logits, as they are and as they were before. */
+export function textsThatFit({ bytes, stateBytes, vocabulary }: ModelInfo): number {
+  const copies = 3; // now, before the call, and where a stop text may have begun
+  return Math.max(1, Math.floor((memory - bytes - scratch) / (copies * (stateBytes + 4 * vocabulary))));
 }
 
 /** A number of slots; who finds too few of them waits, in the order in which all came. */
