@@ -7,7 +7,7 @@ import { benchCommand } from './cli/bench.js';
 import { chatCommand } from './cli/chat.js';
 import { completeCommand } from './cli/complete.js';
 import { convertCommand } from './cli/convert.js';
-import { failureOf } from './cli/failures.js';
+import { failureOf, plainly } from './cli/failures.js';
 import { inspectCommand } from './cli/inspect.js';
 import { modelsCommand } from './cli/models.js';
 import { perplexityCommand } from './cli/perplexity.js';
@@ -54,11 +54,17 @@ serveCommand(program);
 benchCommand(program);
 modelsCommand(program);
 
-// A reader that has had enough, such as head, is no error.
+// A reader that has had enough, such as head, is no error. Nothing can be told of errors of stderr.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+  if (error.code === 'EPIPE') process.exit();
+  tell(new Error(`standard output: ${plainly(error)}`));
+  process.exit(exitFailed);
 });
+process.stderr.on('error', () => {});
+
+function tell(error: unknown): void {
+  process.stderr.write(`${name(process.stderr)}${failureOf(error, program, process.argv)}\n`);
+}
 
 try {
   await program.parseAsync();
@@ -66,7 +72,7 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitUsage;
   else if (interruptCode() !== undefined) process.exitCode = interruptCode();
   else {
-    process.stderr.write(`${name(process.stderr)}${failureOf(error, program, process.argv)}\n`);
+    tell(error);
     process.exitCode =
       error instanceof RwkvError && error.code === 'invalid-argument' ? exitUsage : exitFailed;
   }

@@ -1,7 +1,16 @@
 // The command line as a person at a terminal meets it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -83,6 +92,32 @@ test('a reader that leaves early is no error', async () => {
   child.stdout?.destroy();
   const [code, signal] = await once(child, 'close');
   expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+});
+
+// What is always full, where the system has it.
+describe.skipIf(!existsSync('/dev/full'))('onto a disk that is full', () => {
+  const full = openSync('/dev/full', 'w');
+  afterAll(() => closeSync(full));
+  const to = (stdout: number | 'pipe', stderr: number | 'pipe', ...args: string[]) =>
+    ended(spawn(process.execPath, [cli, ...args], { stdio: ['pipe', stdout, stderr] }), 'Hello\n');
+
+  test.each([
+    ['complete', ['complete', 'Once', '--max-tokens', '3', '--model', oracle, '--tokenizer', 'bytes']],
+    ['complete --json', ['complete', 'Once', '--max-tokens', '3', '--json']],
+    ['chat', ['chat', '--max-tokens', '3']],
+    ['inspect', ['inspect', oracle]],
+    ['--help', ['--help']],
+  ])('%s fails in a line', async (_, args) => {
+    const { code, stderr } = await to(full, 'pipe', ...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^rwkv-wasm: standard output: no space left on device$/m);
+    expect(stderr).not.toMatch(/\n +at /);
+  });
+
+  test('a story is told also where its figures cannot be', async () => {
+    const { code, stdout } = await to('pipe', full, 'complete', 'Once', '--max-tokens', '3');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^Once.+/) });
+  });
 });
 
 test.each([
