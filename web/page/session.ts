@@ -30,6 +30,9 @@ import { type Score, scoreOf } from './score.js';
 import { textsOf } from './steps.js';
 import { vocabularyOf } from './vocabulary.js';
 
+// Sessions that nobody has any more and nobody has disposed: their states are given back when the engine collects them.
+const forgotten = new FinalizationRegistry<() => void>((giveBack) => giveBack());
+
 type CheckedOptions = ReturnType<typeof checkGenerateOptions>;
 
 /**
@@ -58,6 +61,7 @@ export class Session implements AsyncDisposable {
     this.#info = info;
     this.#conversation = new Conversation(messages);
     bindMembers(this);
+    forgotten.register(this, () => client.call('disposeSession', { session: id }).catch(() => {}), this);
   }
 
   /**
@@ -247,6 +251,7 @@ export class Session implements AsyncDisposable {
     const { end } = this.#client;
     if (this.#end.signal.aborted || end.aborted) return;
     this.#end.abort(new RwkvError('disposed', 'the session was disposed'));
+    forgotten.unregister(this);
     await this.#client.call('disposeSession', { session: this.#id }).catch((error) => {
       if (!end.aborted) throw error; // else the worker took it along
     });
