@@ -124,7 +124,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'server', 'adapters', 'chat', 'options', 'shared'],
+    sees: ['doors', 'server', 'adapters', 'chat', 'options', 'nodeStore', 'shared'],
     packages: ['commander'],
   },
   // Requests over HTTP.

@@ -1,8 +1,8 @@
 // rwkv-wasm convert: any model file in, a packed file out.
-import { open, rename, rm } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { presets, type Quantization, RWKV } from '../node.js';
 import { checkConvertOptions } from '../page/options.js';
+import { writeWhole } from './files.js';
 import { hubEndpointHelp, quantizationHelp } from './flags.js';
 import { interruptSignal, megabytes, progressLine } from './terminal.js';
 
@@ -49,23 +49,14 @@ async function convert(file: string, out: string, flags: Flags): Promise<void> {
   const hub = { endpoint: hubEndpoint };
   const options = { quantization, sampling: recommended, hub, signal, onProgress: progress.show };
   checkConvertOptions(options); // before anything is written
-  const partial = `${out}.${process.pid}.part`;
-  const target = await open(partial, 'wx');
   let written = 0;
-  try {
+  async function* pieces() {
     for await (const piece of RWKV.convert(file, options)) {
-      await target.writeFile(piece);
+      yield piece;
       written += piece.length;
     }
-    await target.close();
-    await rename(partial, out);
-  } catch (error) {
-    await target.close().catch(() => {});
-    await rm(partial, { force: true });
-    throw error;
-  } finally {
-    progress.clear();
   }
+  await writeWhole(out, pieces()).finally(progress.clear);
   if (json) process.stdout.write(`${JSON.stringify({ file, out, bytes: written })}\n`);
   else process.stderr.write(`${out}: ${megabytes(written)}\n`);
 }

@@ -1,8 +1,11 @@
 // Files that commands read and write whole.
 import { readFileSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { RwkvError, sentence } from '../shared/errors.js';
 import { decodeText, encodingOf, markBytes } from '../shared/text-file.js';
+import { renameForGood } from '../store/node/parts.js';
+import { isRunning } from '../store/node/processes.js';
 
 /** The text of a file. @throws RwkvError `read-failed`; `bad-file` where it is not in UTF-8, nor marked as UTF-16 */
 export function readText(file: string): string {
@@ -46,12 +49,28 @@ const utf8Mark = Uint8Array.of(0xef, 0xbb, 0xbf);
 
 /** Writes a file, or leaves what was there: at no moment is there a part of it. Throws the system's error. */
 export async function writeWhole(file: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
+  await removeAbandoned(file);
   const partial = `${file}.${process.pid}.part`;
+  const target = await open(partial, 'wx');
   try {
-    await writeFile(partial, bytes, { flag: 'wx' });
-    await rename(partial, file);
+    await writeFile(target, bytes);
+    await target.sync();
+    await target.close();
+    await renameForGood(partial, file);
   } catch (error) {
+    await target.close().catch(() => {});
     await rm(partial, { force: true });
     throw error;
+  }
+}
+
+// What processes that were killed have left of it.
+async function removeAbandoned(file: string): Promise<void> {
+  const folder = dirname(file);
+  for (const name of await readdir(folder)) {
+    const [, pid] = /\.(\d+)\.part$/.exec(name) ?? [];
+    if (pid === undefined || name !== `${basename(file)}.${pid}.part` || (await isRunning(Number(pid))))
+      continue;
+    await rm(join(folder, name), { force: true });
   }
 }
