@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +14,7 @@ import {
   RwkvError,
   store,
 } from '../../dist/node.js';
+import { machine } from '../../dist/store/node/processes.js';
 import { noise, type ServedFile, sha256 } from './model-server.js';
 import { folder, server } from './store-room.js';
 import { failure, textOf } from './streams.js';
@@ -318,18 +318,21 @@ describe('at the same time', () => {
   });
 
   test.each([
-    ['of this machine, whose process lives', process.pid, hostname(), 0, true],
-    ['of another machine, alive', 1, 'elsewhere', 0, true],
-    ['of another machine, silent for long', 1, 'elsewhere', 60, false],
-    ['of a process that is gone', 2 ** 22 + 1, hostname(), 0, false],
-  ])('a lock %s, counts as it should', async (_, pid, host, silence, counts) => {
+    ['of this process, silent', { pid: process.pid, machine }, true],
+    ['of a process that lives, silent since 1970', { pid: process.ppid, machine }, true],
+    ['of a process that is gone', { pid: 2 ** 22 + 1, machine }, false],
+    [
+      'of a process that is gone, whose number another has',
+      { pid: process.ppid, machine, birth: '1' },
+      false,
+    ],
+  ])('a lock %s, counts as it should', async (_, owner, counts) => {
     const url = serve();
     await store.download(url);
     const key = (readdirSync(folder)[0] ?? '').replace(/\..*/, '');
     const lock = join(folder, `${key}.lock`);
-    writeFileSync(lock, JSON.stringify({ pid, host, token: 'x' }));
-    const then = Date.now() / 1000 - silence;
-    utimesSync(lock, then, then);
+    writeFileSync(lock, JSON.stringify({ ...owner, token: 'x' }));
+    utimesSync(lock, 0, 0);
     if (counts) await refuses(store.delete(url), 'in-use', /./);
     else expect(await store.delete(url)).toBe(true);
   });

@@ -1,6 +1,6 @@
 // The caller's half of the store: looks for files, sees to it that only one at a time is downloading, and asks a worker for
 // the bytes. Here a lock outlives its worker, so that none is left behind when a load is aborted.
-import { RwkvError } from '../shared/errors.js';
+import { RwkvError, sentence } from '../shared/errors.js';
 import type { Asked, Place, Request, StoredPlace } from '../shared/protocol.js';
 import type { LoadProgress, Quantization } from '../shared/types.js';
 import { keyOf, packedKey, type StoredRecord, urlKey } from './record.js';
@@ -13,7 +13,7 @@ export interface StoreHost {
   shelves(): Promise<Shelf[]>;
   /**
    * Does the work while nobody else, in any page or process, does any under the same name. `wait`: `false` answers
-   * `undefined` at once where somebody does. `signal` ends the waiting.
+   * `undefined` at once where somebody does. `signal` ends the waiting. Throws `readOnlyStore` where nothing can be written.
    */
   lock<T>(
     name: string,
@@ -54,6 +54,16 @@ export interface Kept {
   readonly place: StoredPlace;
   /** It came just now. */
   readonly isFresh: boolean;
+}
+
+/** The error of a store that can be read and not written, as in containers. */
+export function readOnlyStore(place: string, cause: unknown): RwkvError {
+  return new RwkvError('unsupported', `${place}: the store can be read only: ${sentence(cause)}`, { cause });
+}
+
+/** Whether it is that one. */
+export function isReadOnly(error: unknown): boolean {
+  return error instanceof RwkvError && error.code === 'unsupported';
 }
 
 type RemotePlace = Extract<Place, { readonly kind: 'url' }>;
@@ -116,8 +126,13 @@ export async function keep(
         note({ url, asked, place: original, isFresh });
         return pack(original);
       })
+      .catch((error: unknown) => {
+        if (!isReadOnly(error) || wish.cache === true) throw error;
+        return null;
+      })
       .finally(watch.stop);
     if (stored) return kept(stored);
+    if (found) return kept(found); // it was to be packed, where nothing can be written
   }
   if (wish.cache !== true) return unkept;
   throw new RwkvError(
@@ -153,9 +168,9 @@ async function find(
         const isRight = !quantization || record?.packed === quantization;
         if (isRight && (sha256 === null || record?.sha256 === sha256)) return place;
       } else {
-        const known = record?.sha256;
-        if (sha256 === null || known === sha256) return place;
-        if (known === undefined && (await worker.verify({ ...place, name, sha256 }))) return place;
+        const isAsChecked = record?.sha256 !== undefined && record.checked === there.stamp;
+        if (sha256 === null || (isAsChecked && record.sha256 === sha256)) return place;
+        if (!isAsChecked && (await worker.verify({ ...place, name, sha256 }))) return place;
         if (!allowNetwork)
           throw new RwkvError(
             'hash-mismatch',

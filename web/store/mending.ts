@@ -1,7 +1,15 @@
 // What a stored file is worth shows when it is read. One that turns out to be no such file is dropped, and fetched anew once.
 import { RwkvError, type RwkvErrorCode, sentence } from '../shared/errors.js';
 import type { Asked } from '../shared/protocol.js';
-import { type Entry, entries, type Kept, removalAdvice, remove, type StoreHost } from './keeping.js';
+import {
+  type Entry,
+  entries,
+  isReadOnly,
+  type Kept,
+  removalAdvice,
+  remove,
+  type StoreHost,
+} from './keeping.js';
 
 type Attempt<T> = { readonly value: T } | { readonly fault: Kept; readonly error: RwkvError };
 
@@ -26,8 +34,7 @@ export async function mending<T>(
   const first = await attempt(work);
   if (!('fault' in first)) return first.value;
   const { fault, error } = first;
-  if (!allowNetwork) throw saying(error, removalAdvice(fault.url));
-  await drop(host, fault);
+  if (!allowNetwork || !(await drop(host, fault))) throw saying(error, removalAdvice(fault.url));
   if (fault.isFresh) throw saying(error, 'nothing is kept of it');
   const dropped = `the store's copy was no better, and was dropped: ${sentence(error)}`;
   let second: Attempt<T>;
@@ -56,10 +63,15 @@ async function attempt<T>(work: (note: (kept: Kept) => void) => Promise<T>): Pro
   }
 }
 
-// Another page may be at it: then it sees for itself.
-async function drop(host: StoreHost, { place }: Kept): Promise<void> {
+// Another page may be at it: then it sees for itself. `false`: what can be read only stays.
+async function drop(host: StoreHost, { place }: Kept): Promise<boolean> {
   const isIt = ({ key, shelf }: Entry) => key === place.key && shelf.place.kind === place.shelf.kind;
-  await remove(host, (await entries(host)).filter(isIt)).catch(() => {});
+  try {
+    await remove(host, (await entries(host)).filter(isIt));
+  } catch (error) {
+    return !isReadOnly(error);
+  }
+  return true;
 }
 
 function saying(error: RwkvError, more: string): RwkvError {

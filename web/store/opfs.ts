@@ -54,7 +54,13 @@ function opfsShelf(folder: FileSystemDirectoryHandle, discard?: (buffer: ArrayBu
     async find(key): Promise<Found | undefined> {
       const whole = await file(`${key}.bin`);
       const found = whole ?? (await file(`${key}.part`));
-      return found && { bytes: (await found.getFile()).size, complete: whole !== undefined };
+      if (!found) return undefined;
+      const { size, lastModified } = await found.getFile();
+      return {
+        bytes: size,
+        complete: whole !== undefined,
+        ...(whole && { stamp: `${size} ${lastModified}` }),
+      };
     },
     async record(key) {
       for (let i = 1; ; i++) {
@@ -142,7 +148,10 @@ function opfsSink(folder: FileSystemDirectoryHandle, key: string, handle: FileSy
     close: () => handle.close(),
     async commit() {
       handle.flush();
+      const found = handle.getSize();
       handle.close();
+      if (found !== size)
+        throw new RwkvError('read-failed', `${key}: expected ${size} bytes written; found ${found}`);
       await (await folder.getFileHandle(`${key}.part`)).move(`${key}.bin`);
     },
   };

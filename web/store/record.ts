@@ -13,6 +13,8 @@ export interface StoredRecord {
   readonly total?: number;
   /** Checked; of a packed file, of what it was made of. */
   readonly sha256?: string;
+  /** The file's stamp when that was checked: once it has another, it is checked again. */
+  readonly checked?: string;
   /** It is no longer the file of the URL but what was packed of it. */
   readonly packed?: Quantization;
   /** When it was last written or read, in ms since 1970. */
@@ -41,7 +43,8 @@ export function parseRecord(text: string): StoredRecord | undefined {
   const lastUsed = numberOf('lastUsed');
   if (url === undefined || name === undefined || lastUsed === undefined) return undefined;
   const packed = quantizations.find((quantization) => quantization === known.get('packed'));
-  const [etag, lastModified, sha256] = [textOf('etag'), textOf('lastModified'), textOf('sha256')];
+  const [etag, lastModified] = [textOf('etag'), textOf('lastModified')];
+  const [sha256, checked] = [textOf('sha256'), textOf('checked')];
   const total = numberOf('total');
   return {
     ...{ url, name, lastUsed },
@@ -49,6 +52,7 @@ export function parseRecord(text: string): StoredRecord | undefined {
     ...(lastModified !== undefined && { lastModified }),
     ...(total !== undefined && { total }),
     ...(sha256 !== undefined && { sha256 }),
+    ...(checked !== undefined && { checked }),
     ...(packed !== undefined && { packed }),
   };
 }

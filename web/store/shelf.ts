@@ -40,6 +40,8 @@ export interface Sink {
 export interface Found {
   readonly bytes: number;
   readonly complete: boolean;
+  /** Of a whole file: another one when it was written to, as far as the host tells. */
+  readonly stamp?: string;
 }
 
 /** A place that keeps files. Keys are texts of [0-9a-z-]. */

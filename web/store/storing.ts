@@ -33,8 +33,9 @@ export async function keepDownload(
         report: createMeter(report),
         startSum: () => startSum(host),
       });
-      await shelf.writeRecord(key, { ...record, total: sink.size, ...(sha256 !== null && { sha256 }) });
+      await shelf.writeRecord(key, { ...record, total: sink.size });
     });
+    if (sha256 !== null) await noteSum(shelf, key, sha256);
     return { kind: 'stored', shelf: shelf.place, key };
   } catch (cause) {
     throw storeError(url, cause);
@@ -50,8 +51,14 @@ export async function verifyStored(place: Request<'verify'>, host: ShelfHost): P
   } finally {
     source.close();
   }
-  await noteUse(shelf, place.key, { sha256: place.sha256 });
+  await noteSum(shelf, place.key, place.sha256);
   return true;
+}
+
+// What was checked holds for the file as it is now.
+async function noteSum(shelf: Shelf, key: string, sha256: string): Promise<void> {
+  const stamp = (await shelf.find(key))?.stamp;
+  await noteUse(shelf, key, { sha256, ...(stamp !== undefined && { checked: stamp }) });
 }
 
 /** A packed file in the making. */
@@ -110,7 +117,7 @@ async function written(shelf: Shelf, key: string, sink: Sink, work: () => Promis
     await work();
   } catch (error) {
     await sink.close();
-    if (sink.size === 0) await shelf.remove(key);
+    if (sink.size === 0) await shelf.remove(key).catch(() => {}); // the first error is the one to tell
     throw error;
   }
   await sink.commit();

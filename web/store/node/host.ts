@@ -1,9 +1,14 @@
 // What Node lends to the store.
 import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { StoreHost } from '../keeping.js';
+import { RwkvError, sentence } from '../../shared/errors.js';
+import { codeOf } from '../../shared/realms.js';
+import { readOnlyStore, type StoreHost } from '../keeping.js';
 import { withLockFile } from './lock.js';
 import { cacheFolder, openFolder } from './shelf.js';
+
+const readOnly: readonly unknown[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT'];
+const full: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
 /** One shelf: the cache folder. */
 export const nodeStore: StoreHost = {
@@ -11,7 +16,19 @@ export const nodeStore: StoreHost = {
     const shelf = await openFolder(cacheFolder());
     return shelf ? [shelf] : [];
   },
-  lock: (name, wait, signal, work) => withLockFile(join(cacheFolder(), `${name}.lock`), wait, signal, work),
+  lock: (name, wait, signal, work) => {
+    const folder = cacheFolder();
+    const told = (cause: unknown) => {
+      const code = codeOf(cause);
+      if (readOnly.includes(code)) return readOnlyStore(folder, cause);
+      return new RwkvError(
+        full.includes(code) ? 'quota-exceeded' : 'read-failed',
+        `${folder}: ${sentence(cause)}`,
+        { cause },
+      );
+    };
+    return withLockFile(join(folder, `${name}.lock`), wait, signal, work, told);
+  },
   persist() {},
   async usage(bytes) {
     const { bavail, bsize } = await statfs(await existing(cacheFolder()));

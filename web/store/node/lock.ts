@@ -1,98 +1,125 @@
-// Locks between processes: a file that only one can make. Its owner keeps it young; one that has died is robbed.
+// Locks between processes: a file that only one can make. On one machine the process itself tells whether its owner lives, paused and
+// busy ones too; of owners elsewhere only their silence tells. Nothing depends on what the clock says. A library's locks go by their
+// age alone.
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../../shared/realms.js';
+import { birthOf, isRunning, machine } from './processes.js';
 
 const heartbeat = 2_000; // ms
-const dead = 30_000; // ms without a heartbeat
+const silence = 30_000; // ms without a heartbeat, seen from here, after which an owner elsewhere is taken for dead
 const patience = 100; // ms between two looks at another's lock
+
+/** What a lock file says of its owner. */
+interface Owner {
+  readonly pid?: number;
+  readonly machine?: string;
+  readonly birth?: string;
+}
 
 /**
  * Does the work while nobody else does any under the same lock.
  *
- * @param wait - `false`: answers `undefined` at once where someone does
- * @throws what `work` throws, and the reason of `signal` while waiting
+ * @param wait - `false`: answers `undefined` where someone does, as soon as that is certain
+ * @param told - the error for one of the file system's, where the lock cannot be taken
+ * @throws what `work` and `told` give, and the reason of `signal` while waiting
  */
 export async function withLockFile<T>(
   path: string,
   wait: boolean,
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
+  told: (cause: unknown) => unknown = (cause) => cause,
 ): Promise<T | undefined> {
-  const owner = JSON.stringify({ pid: process.pid, host: hostname(), token: crypto.randomUUID() });
-  while (!(await take(path, owner))) {
+  const { pid } = process;
+  const owner = JSON.stringify({ pid, machine, birth: await birthOf(pid), token: crypto.randomUUID() });
+  const watch = new Watch();
+  while (!(await take(path, owner, told))) {
     signal?.throwIfAborted();
-    if (await rob(path)) continue;
-    if (!wait) return undefined;
-    await sleep(patience);
+    const found = await look(path);
+    if (found === undefined) continue;
+    const state = await watch.stateOf(found);
+    if (state === 'dead') await rob(path, found.text);
+    else if (state === 'alive' && !wait) return undefined;
+    else await sleep(patience);
   }
-  const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), heartbeat);
+  let beats = 0;
+  const beat = setInterval(() => void utimes(path, ++beats, beats).catch(() => {}), heartbeat);
   beat.unref();
   try {
     return await work();
   } finally {
     clearInterval(beat);
-    if ((await readLock(path)) === owner) await rm(path, { force: true });
+    if ((await look(path))?.text === owner) await rm(path, { force: true });
   }
 }
 
-async function take(path: string, owner: string): Promise<boolean> {
+async function take(path: string, owner: string, told: (cause: unknown) => unknown): Promise<boolean> {
   try {
     await writeFile(path, owner, { flag: 'wx' });
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
-    throw error;
+    throw told(error);
   }
 }
 
-// Takes away the lock of an owner who has died; whether there may be none now.
-async function rob(path: string): Promise<boolean> {
-  const found = await readLock(path);
-  if (found === undefined) return true;
-  if (!(await isDead(path, found))) return false;
+interface Seen {
+  readonly text: string;
+  /** Changes with each heartbeat. */
+  readonly beat: number;
+}
+
+async function look(path: string): Promise<Seen | undefined> {
+  try {
+    return { text: await readFile(path, 'utf8'), beat: (await stat(path)).mtimeMs };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is seen of a lock over some time. */
+export class Watch {
+  #last: Seen | undefined;
+  #since = 0;
+  #hasBeaten = false;
+
+  /** @param now - in ms, of a clock that only goes forward */
+  async stateOf(seen: Seen, now = performance.now()): Promise<'alive' | 'dead' | 'unknown'> {
+    const owner = parse(seen.text);
+    const isHere = owner.machine === machine && owner.pid !== undefined;
+    // Of this process another thread may be the owner, and have been ended.
+    if (isHere && owner.pid !== process.pid)
+      return (await isRunning(owner.pid, owner.birth)) ? 'alive' : 'dead';
+    const { text, beat } = seen;
+    if (text !== this.#last?.text || beat !== this.#last.beat) {
+      this.#hasBeaten = text === this.#last?.text;
+      this.#last = seen;
+      this.#since = now;
+    }
+    if (now - this.#since >= silence) return 'dead';
+    return this.#hasBeaten || isHere ? 'alive' : 'unknown';
+  }
+}
+
+// Takes away the lock of an owner who has died.
+async function rob(path: string, found: string): Promise<void> {
   const aside = `${path}.${crypto.randomUUID()}`;
   try {
     await rename(path, aside);
   } catch {
-    return true; // someone was faster
+    return; // someone was faster
   }
   // What came between the look and the grip was somebody's new lock: it goes back.
-  if ((await readLock(aside)) !== found) await link(aside, path).catch(() => {});
+  if ((await look(aside))?.text !== found) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
-  return true;
-}
-
-async function isDead(path: string, owner: string): Promise<boolean> {
-  const age =
-    Date.now() -
-    (await stat(path).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => Date.now(),
-    ));
-  if (age > dead) return true;
-  const { pid, host } = parse(owner);
-  return host === hostname() && pid !== undefined && !isRunning(pid);
 }
 
 // A lock that is being written is an empty file for a moment.
-function parse(owner: string): { readonly pid?: number; readonly host?: string } {
+function parse(text: string): Owner {
   try {
-    return JSON.parse(owner);
+    return Object(JSON.parse(text));
   } catch {
     return {};
   }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH';
-  }
-}
-
-async function readLock(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch(() => undefined);
 }

@@ -1,12 +1,12 @@
-// The shelf in the file system of Node: KEY.part becomes KEY.bin when it is whole; KEY.json is its record. A file that has
-// its last name is whole, whatever else was lost.
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+// The shelf in the file system of Node: a partial file (parts.ts) becomes KEY.bin when it is whole; KEY.json is its record. A file that
+// has its last name is whole, whatever else was lost. Reading needs no right to write.
+import { mkdir, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseRecord, type StoredRecord } from '../record.js';
-import type { Found, Shelf, Sink } from '../shelf.js';
+import type { Found, Shelf } from '../shelf.js';
 import { openPath } from './files.js';
+import { absent, partsOf, removeParts, renameForGood, takePart } from './parts.js';
 
 /** RWKV_WASM_CACHE, else rwkv-wasm in the cache folder of the user (XDG Base Directory Specification). */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -16,13 +16,11 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(shared?.startsWith('/') ? shared : join(homedir(), '.cache'), 'rwkv-wasm');
 }
 
-/** `undefined`: the folder cannot be made or written. */
+/** `undefined`: there is no folder and none can be made. */
 export async function openFolder(path: string): Promise<Shelf | undefined> {
   try {
     await mkdir(path, { recursive: true });
-    const probe = join(path, scratchName('probe'));
-    await (await open(probe, 'w')).close();
-    await rm(probe);
+    await readdir(path);
     return folderShelf(path);
   } catch {
     return undefined;
@@ -36,26 +34,27 @@ function scratchName(what: string): string {
 
 function folderShelf(folder: string): Shelf {
   const at = (key: string, end: string) => join(folder, `${key}.${end}`);
-  const sizeOf = (path: string) => stat(path).then(({ size }) => size, absent);
   return {
     place: { kind: 'folder', path: folder },
     async keys() {
       const names = (await readdir(folder)).filter((name) =>
-        /^[0-9a-f]{32}(-\w+)?\.(bin|part|json)$/.test(name),
+        /^[0-9a-f]{32}(-\w+)?\.(bin|json|([\w-]+\.)?part)$/.test(name),
       );
       return [...new Set(names.map((name) => name.replace(/\..*$/, '')))];
     },
     async find(key): Promise<Found | undefined> {
-      const whole = await sizeOf(at(key, 'bin'));
-      const bytes = whole ?? (await sizeOf(at(key, 'part')));
-      return bytes === undefined ? undefined : { bytes, complete: whole !== undefined };
+      const whole = await stat(at(key, 'bin')).catch(absent);
+      if (whole) return { bytes: whole.size, complete: true, stamp: `${whole.size} ${whole.mtimeMs}` };
+      const [part] = await partsOf(folder, key);
+      return part && { bytes: part.bytes, complete: false };
     },
     async record(key) {
       const text = await readFile(at(key, 'json'), 'utf8').catch(absent);
       return text === undefined ? undefined : parseRecord(text);
     },
     async remove(key) {
-      for (const end of ['bin', 'part', 'json']) await rm(at(key, end), { force: true });
+      await removeParts(folder, key);
+      for (const end of ['bin', 'json']) await rm(at(key, end), { force: true });
     },
     async room() {
       const { bavail, bsize } = await statfs(folder);
@@ -63,51 +62,18 @@ function folderShelf(folder: string): Shelf {
     },
     async writeRecord(key, record: StoredRecord) {
       const fresh = join(folder, scratchName(key));
-      await writeFile(fresh, JSON.stringify(record));
-      await rename(fresh, at(key, 'json'));
+      const file = await open(fresh, 'wx');
+      try {
+        await file.writeFile(JSON.stringify(record));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await renameForGood(fresh, at(key, 'json'));
     },
-    async append(key) {
-      return fileSink(openSync(at(key, 'part'), 'a+'), at(key, 'part'), at(key, 'bin'));
-    },
+    append: (key) => takePart(folder, key),
     async open(key, name) {
       return openPath(at(key, 'bin'), name);
     },
   };
-}
-
-function fileSink(file: number, partial: string, whole: string): Sink {
-  let { size } = fstatSync(file);
-  return {
-    get size() {
-      return size;
-    },
-    read(offset, into) {
-      for (let done = 0; done < into.length; ) {
-        const count = readSync(file, into, done, into.length - done, offset + done);
-        if (count === 0) throw new Error(`${partial}: ended early`);
-        done += count;
-      }
-    },
-    write(bytes) {
-      for (let done = 0; done < bytes.length; ) {
-        const count = writeSync(file, bytes, done);
-        done += count;
-        size += count;
-      }
-    },
-    empty() {
-      ftruncateSync(file, 0);
-      size = 0;
-    },
-    close: () => closeSync(file),
-    async commit() {
-      fsyncSync(file);
-      closeSync(file);
-      await rename(partial, whole);
-    },
-  };
-}
-
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }

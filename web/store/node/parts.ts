@@ -1,0 +1,133 @@
+// Partial files of the cache folder: KEY.part where nobody writes, KEY.MACHINE-PID-TOKEN.part while one does. No two ever write one:
+// whoever goes on with what another has left makes it his own first, and looks at its size before each piece.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
+import { copyFile, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RwkvError } from '../../shared/errors.js';
+import { codeOf } from '../../shared/realms.js';
+import type { Sink } from '../shelf.js';
+import { isRunning, machine } from './processes.js';
+
+/** A partial file. */
+export interface Part {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Those of a key, the largest first. */
+export async function partsOf(folder: string, key: string): Promise<Part[]> {
+  const names = (await readdir(folder)).filter(
+    (name) => name.startsWith(`${key}.`) && name.endsWith('.part'),
+  );
+  const parts: Part[] = [];
+  for (const name of names) {
+    const path = join(folder, name);
+    const bytes = await stat(path).then(({ size }) => size, absent);
+    if (bytes !== undefined) parts.push({ path, bytes });
+  }
+  return parts.sort((a, b) => b.bytes - a.bytes);
+}
+
+/** Opens the partial file of a key as one's own, with what others have left of it. REQUIRES: the lock of the key. */
+export async function takePart(folder: string, key: string): Promise<Sink> {
+  const own = join(folder, `${key}.${machine}-${process.pid}-${crypto.randomUUID().slice(0, 8)}.part`);
+  for (const { path } of await partsOf(folder, key)) if (await adopt(path, own)) break;
+  return partSink(openSync(own, 'a+'), own, {
+    left: join(folder, `${key}.part`),
+    whole: join(folder, `${key}.bin`),
+  });
+}
+
+/** Removes all partial files of a key. */
+export async function removeParts(folder: string, key: string): Promise<void> {
+  for (const { path } of await partsOf(folder, key)) await rm(path, { force: true });
+}
+
+// What someone may still write, who has lost the lock, is copied.
+async function adopt(path: string, own: string): Promise<boolean> {
+  const [, where, pid] = /\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part$/.exec(path) ?? [];
+  const isOurs = where === machine && (Number(pid) === process.pid || !(await isRunning(Number(pid))));
+  try {
+    if (where === undefined || isOurs) await rename(path, own);
+    else await copyFile(path, own, constants.COPYFILE_FICLONE);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function partSink(
+  file: number,
+  own: string,
+  { left, whole }: { readonly left: string; readonly whole: string },
+): Sink {
+  let { size } = fstatSync(file);
+  const check = () => {
+    const found = fstatSync(file).size;
+    if (found === size) return;
+    ftruncateSync(file, 0); // nobody can tell what it holds
+    const what = `expected ${size} bytes there; found ${found}`;
+    size = 0;
+    throw new RwkvError('in-use', `${own}: somebody else writes the partial file: ${what}`);
+  };
+  return {
+    get size() {
+      return size;
+    },
+    read(offset, into) {
+      for (let done = 0; done < into.length; ) {
+        const count = readSync(file, into, done, into.length - done, offset + done);
+        if (count === 0) throw new Error(`${own}: ended early`);
+        done += count;
+      }
+    },
+    write(bytes) {
+      check();
+      for (let done = 0; done < bytes.length; ) {
+        const count = writeSync(file, bytes, done);
+        done += count;
+        size += count;
+      }
+    },
+    empty() {
+      ftruncateSync(file, 0);
+      size = 0;
+    },
+    async close() {
+      closeSync(file);
+      await rename(own, left);
+    },
+    async commit() {
+      check();
+      fsyncSync(file);
+      closeSync(file);
+      await renameForGood(own, whole);
+    },
+  };
+}
+
+/** Renames a file so that the new name outlasts a loss of power. */
+export async function renameForGood(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  try {
+    const folder = await open(join(to, '..'));
+    await folder.sync().finally(() => folder.close());
+  } catch {
+    // some systems sync no folders
+  }
+}
+
+/** For files that need not be there. */
+export function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}
