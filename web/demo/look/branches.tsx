@@ -1,4 +1,5 @@
 // The branches of a text as a tree to choose from.
+import { Label } from '../label.js';
 import { growth } from '../write/continuing.js';
 import type { Branch, Tree } from '../write/tree.js';
 
@@ -22,8 +23,8 @@ function Node({ branch, ...props }: Props & { branch: Branch }) {
   const children = grove.branches.filter(({ parent }) => parent === branch);
   const isCurrent = grove.current === branch;
   const label = branch.parent
-    ? branch.text.trim() || '…'
-    : grove.opening.trim().slice(-60) || 'The beginning';
+    ? ({ text: branch.text.trim() || '…', most: 90, at: 'back' } as const)
+    : ({ text: grove.opening.trim() || 'The beginning', most: 60, at: 'front' } as const);
   return (
     <li>
       <button
@@ -34,7 +35,7 @@ function Node({ branch, ...props }: Props & { branch: Branch }) {
         onClick={() => onChoose(branch)}
       >
         {branch.parent && <small>{branch.steps.length}</small>}
-        <span>{label.length > 90 ? `${label.slice(0, 89)}…` : label}</span>
+        <Label {...label} />
       </button>
       {children.length > 0 && (
         <ul>

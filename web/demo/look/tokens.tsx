@@ -1,6 +1,6 @@
 // The generated tokens, one of which can be chosen to see what else was likely in its place.
 import { useSignal } from '@preact/signals';
-import { percent, visible } from '../format.js';
+import { cut, percent, visible } from '../format.js';
 import { branchOff, growth, running } from '../write/continuing.js';
 import type { Spot, Tree } from '../write/tree.js';
 
@@ -10,13 +10,16 @@ const [openingLength, tokenCount] = [240, 400];
 export function Tokens({ grove }: { grove: Tree }) {
   const chosen = useSignal<Spot | undefined>(undefined);
   growth.value; // branches grow in place
-  const way = grove.way(grove.current).slice(-tokenCount);
+  const all = grove.way(grove.current);
+  const way = all.slice(-tokenCount);
   const isOn = (spot: Spot) => chosen.value?.step === spot.step;
   const shown = way.find(isOn);
   return (
     <>
       <div class="passage" role="radiogroup" aria-label="Generated tokens" lang="">
-        <span class="opening">{grove.opening.slice(-openingLength)}</span>
+        <span class="opening">
+          {all.length > way.length ? '…' : cut(grove.opening, openingLength, 'front')}
+        </span>
         {way.map(
           (spot) =>
             spot.step.text !== '' && (
@@ -69,7 +72,9 @@ function Alternatives({ spot, onPick }: { spot: Spot; onPick: (other: Candidate)
             disabled={other.token === step.token || other.token === 0 || other.text.includes('\ufffd')}
             onClick={() => onPick(other)}
           >
-            <span class="word">{other.token === 0 ? 'end of text' : visible(other.text)}</span>
+            <span class="word" title={visible(other.text)}>
+              {other.token === 0 ? 'end of text' : visible(other.text)}
+            </span>
             <span class="share">{percent(other.logprob)}</span>
           </button>
         </li>
