@@ -1,6 +1,7 @@
 // The page: its head, its tabs, and the line that tells what happens.
 import { useRef } from 'preact/hooks';
 import { Chat } from './chat/chat.js';
+import { useHeight } from './foot.js';
 import { bytes, count } from './format.js';
 import { Look } from './look/look.js';
 import { DropZone } from './models/drop-zone.js';
@@ -36,15 +37,22 @@ export function App() {
           </div>
         )}
       </main>
-      <footer>
-        <p id="status" role="status" class={notice.value.isError ? 'error' : ''}>
-          {notice.value.text}
-        </p>
-        <Update />
-        <Standing />
-      </footer>
+      <Foot />
       <DropZone />
     </>
+  );
+}
+
+function Foot() {
+  const foot = useHeight<HTMLElement>('--foot');
+  return (
+    <footer ref={foot}>
+      <p id="status" role="status" class={notice.value.isError ? 'error' : ''}>
+        {notice.value.text}
+      </p>
+      <Update />
+      <Standing />
+    </footer>
   );
 }
 

@@ -1,5 +1,5 @@
 // Lets the model go on: one way as a ghost in the text, or several at once to choose from.
-import { batch, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import type { Model, TokenLogprob } from 'rwkv-wasm';
 import { fail, model, tell } from '../models/loaded.js';
 import { candidateCount, numbers } from '../settings/settings.js';
@@ -17,6 +17,11 @@ export const speed = signal('');
 export const candidates = signal<readonly Branch[]>([]);
 /** Where the last continuation began, while the text is still its own. */
 export const last = signal<{ tree: Tree; branch: Branch; count: number } | undefined>(undefined);
+
+/** Whether the text has, or is about to have, something of the model's that can be kept or discarded. */
+export const isUndecided = computed(
+  () => ghost.value !== undefined || (running.value && candidateCount.value === 1),
+);
 
 let active: { run: Run; ended: Promise<void> } | undefined;
 let editsSeen = 0;

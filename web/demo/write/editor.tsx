@@ -2,7 +2,7 @@
 // the ghost in another colour.
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { drop, goOn, keepGhost, running } from './continuing.js';
+import { goOn, running } from './continuing.js';
 import { caret, ghost, redo, text, typed, undo } from './manuscript.js';
 
 export function Editor() {
@@ -32,8 +32,6 @@ export function Editor() {
     if (isPrimary && event.key === 'Enter') void (running.value || goOn());
     else if (isPrimary && letter === 'z') event.shiftKey ? redo() : undo();
     else if (isPrimary && letter === 'y') redo();
-    else if (event.key === 'Tab' && !event.shiftKey && ghost.value) keepGhost();
-    else if (event.key === 'Escape') void drop();
     else return;
     event.preventDefault();
   };

@@ -1,5 +1,5 @@
 // The text that people see and change. What the model adds is a ghost inside it until it is accepted: typing on, Tab and
-// Continue accept it, Esc takes it away.
+// Continue accept it, Esc discards it.
 import { computed, effect, signal } from '@preact/signals';
 import { History } from './history.js';
 

@@ -24,7 +24,7 @@ export function Toolbar() {
 
   const isReady = model.value !== undefined && model.value.info.tokenizer !== null;
   return (
-    <div class="dock">
+    <div class="tools">
       <div class="actions">
         <button
           type="button"
