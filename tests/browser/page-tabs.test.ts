@@ -13,7 +13,6 @@ import {
   page,
   repository,
   site,
-  text,
   value,
 } from './opened-page.js';
 
@@ -132,41 +131,6 @@ test('a model from the network is looked into, paused, kept, loaded without the 
   await button('Delete some-model.pth').click();
   await page.getByText(/^0 B used/).waitFor();
   expect(foreign).toEqual([]);
-});
-
-test('a saved text goes on letter for letter after a reload, and nothing is read again', async () => {
-  await openTab('Settings');
-  await page.getByRole('slider', { name: 'Temperature' }).fill('0');
-  await openTab('Write');
-  const saved = await goOn(32);
-  await button('Save').click();
-  await page.getByText('Saved “Once upon a time').waitFor();
-  const expected = await goOn(32);
-  await text().fill('Something else.');
-  await page.reload();
-  await finished();
-  await openTab('Settings');
-  await page.getByRole('button', { name: /^Open Once upon a time/ }).click();
-  await page.getByText('goes on where it stood').waitFor();
-  expect(await value()).toBe(saved);
-  expect(await goOn(32)).toBe(expected);
-  expect(await page.evaluate(() => globalThis.promptsRead)).toEqual([]);
-});
-
-test('a document leaves as a file and comes back from it', async () => {
-  await goOn(16);
-  await button('Save').click();
-  await page.getByText('Saved “').waitFor();
-  const saved = await value();
-  await openTab('Settings');
-  const download = page.waitForEvent('download');
-  await page.getByRole('button', { name: /^Export / }).click();
-  const path = await (await download).path();
-  await page.getByRole('button', { name: /^Delete / }).click();
-  await page.getByText('Nothing is saved yet').waitFor();
-  await page.getByLabel('Import a file').setInputFiles(path);
-  await page.getByText('goes on where it stood').waitFor();
-  expect(await value()).toBe(saved);
 });
 
 test('what is said in the Chat tab is answered', async () => {

@@ -2,6 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { RWKV } from '../../dist/node.js';
+import { cut } from '../../web/demo/cut.js';
+import { type Version, withVersion } from '../../web/demo/documents/versions.js';
 import { layersOf } from '../../web/demo/look/saved-session.js';
 import { History } from '../../web/demo/write/history.js';
 import { grow, Tree } from '../../web/demo/write/tree.js';
@@ -35,6 +37,44 @@ test('a burst of typing is one step of undo, and a change ends what could be red
   expect(history.redo(at(''))).toEqual(at('ab'));
   history.before(at('ab'));
   expect(history.redo(at('abd'))).toBeUndefined();
+});
+
+const version = (text: string, at: number, before: Version['before'] = 'continuing') => ({
+  ...{ text, at, before, sampling: {} },
+});
+const textsOf = (all: readonly Version[]) =>
+  all.reduce<readonly Version[]>(withVersion, []).map(({ text }) => text);
+
+test('the last twenty versions are kept, the same text once', () => {
+  const all = Array.from({ length: 50 }, (_, i) => version(`text ${i >> 1}`, i));
+  expect(textsOf(all)).toEqual(Array.from({ length: 20 }, (_, i) => `text ${i + 5}`));
+});
+
+test('versions of long texts are fewer, but never none', () => {
+  const long = (letter: string, length: number) => version(letter.repeat(length), 0);
+  expect(textsOf([long('a', 9e5), long('b', 9e5), long('c', 9e5)]).map(([first]) => first)).toEqual([
+    'b',
+    'c',
+  ]);
+  expect(textsOf([long('a', 10), long('b', 5e6)]).map(([first]) => first)).toEqual(['b']);
+});
+
+test('pauses of typing give a version every other minute, and take the place of no other', () => {
+  const typed = Array.from({ length: 60 }, (_, i) => version(`typed ${i}`, i * 10_000, 'typing'));
+  const found = textsOf([version('before', 0), ...typed.slice(1), version('after', 1e6)]);
+  expect(found).toEqual(['before', 'typed 12', 'typed 24', 'typed 36', 'typed 48', 'typed 59', 'after']);
+});
+
+test.each([
+  ['short', 10, 'back', 'short'],
+  ['a long label', 7, 'back', 'a long…'],
+  ['a long label', 6, 'front', '…label'],
+  ['a long label', 7, 'front', '…label'],
+  ['🦊🦊🦊🦊', 3, 'back', '🦊🦊…'],
+  ['🦊🦊🦊🦊', 3, 'front', '…🦊🦊'],
+  ['a🦊🦊🦊', 4, 'back', 'a🦊🦊🦊'],
+] as const)('%s of %d characters, cut at its %s, is %s', (text, most, at, expected) => {
+  expect(cut(text, most, at)).toBe(expected);
 });
 
 test.each([

@@ -1,5 +1,6 @@
 // The page: its head, its tabs, and the line that tells what happens.
 import { useRef } from 'preact/hooks';
+import { Ask } from './ask.js';
 import { Chat } from './chat/chat.js';
 import { useHeight } from './foot.js';
 import { bytes, count } from './format.js';
@@ -39,17 +40,24 @@ export function App() {
       </main>
       <Foot />
       <DropZone />
+      <Ask />
     </>
   );
 }
 
 function Foot() {
   const foot = useHeight<HTMLElement>('--foot');
+  const { text, isError, undo } = notice.value;
   return (
     <footer ref={foot}>
-      <p id="status" role="status" class={notice.value.isError ? 'error' : ''}>
-        {notice.value.text}
+      <p id="status" role="status" class={isError ? 'error' : ''}>
+        {text}
       </p>
+      {undo && (
+        <button type="button" class="quiet" onClick={undo}>
+          Undo
+        </button>
+      )}
       <Update />
       <Standing />
     </footer>

@@ -1,5 +1,5 @@
 // A label that may be too long for its place: what is cut off has an ellipsis there, and the whole is its title.
-import { cut } from './format.js';
+import { cut } from './cut.js';
 
 interface Props {
   readonly text: string;

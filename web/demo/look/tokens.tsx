@@ -1,6 +1,7 @@
 // The generated tokens, one of which can be chosen to see what else was likely in its place.
 import { useSignal } from '@preact/signals';
-import { cut, percent, visible } from '../format.js';
+import { cut } from '../cut.js';
+import { percent, visible } from '../format.js';
 import { branchOff, growth, running } from '../write/continuing.js';
 import type { Spot, Tree } from '../write/tree.js';
 

@@ -20,13 +20,17 @@ export const model = signal<Model | undefined>(undefined);
 export const modelName = signal('Storyteller');
 export const loading = signal<Loading | undefined>(undefined);
 /** What was told last, and whether it went wrong. */
-export const notice = signal<{ readonly text: string; readonly isError: boolean }>({
-  text: 'Loading the storyteller…',
-  isError: false,
-});
+export const notice = signal<Notice>({ text: 'Loading the storyteller…', isError: false });
 
-export function tell(text: string): void {
-  notice.value = { text, isError: false };
+interface Notice {
+  readonly text: string;
+  readonly isError: boolean;
+  /** What takes it back. */
+  readonly undo?: (() => void) | undefined;
+}
+
+export function tell(text: string, undo?: () => void): void {
+  notice.value = { text, isError: false, undo };
 }
 export function fail(error: unknown): void {
   notice.value = { text: sentence(error), isError: true };

@@ -1,6 +1,7 @@
 // Lets the model go on: one way as a ghost in the text, or several at once to choose from.
 import { batch, computed, signal } from '@preact/signals';
 import type { Model, TokenLogprob } from 'rwkv-wasm';
+import { keepVersion } from '../documents/keeping-versions.js';
 import { fail, model, tell } from '../models/loaded.js';
 import { candidateCount, numbers } from '../settings/settings.js';
 import { accept, beginGhost, caret, dismiss, edits, ghost, haunt, swap, text } from './manuscript.js';
@@ -52,6 +53,7 @@ export async function goOn(): Promise<void> {
   if (!writer) return;
   await stop();
   accept();
+  void keepVersion('continuing');
   const [before, after] = [text.value.slice(0, caret.value), text.value.slice(caret.value)];
   const known = tree.value?.rest === after ? tree.value : undefined;
   const found = known?.find(before);
@@ -68,6 +70,7 @@ export async function regenerate(): Promise<void> {
   const from = last.value;
   if (!writer || !from) return;
   const before = from.tree.textOf(from.branch, from.count);
+  void keepVersion('continuing');
   swap(before + from.tree.rest, before.length);
   await go(writer, from.tree, from.branch, from.count);
 }
@@ -81,6 +84,7 @@ export async function branchOff(
   const writer = model.value;
   if (!writer) return;
   await stop();
+  void keepVersion('continuing');
   beginGhost();
   await go(writer, grove, branch, index, {
     ...{ ...other, topLogprobs: step.topLogprobs ?? [] },

@@ -1,7 +1,8 @@
 // The text that people see and change. What the model adds is a ghost inside it until it is accepted: typing on, Tab and
 // Continue accept it, Esc discards it.
-import { computed, effect, signal } from '@preact/signals';
-import { History } from './history.js';
+import { computed, signal } from '@preact/signals';
+import { keepDraft, readDraft } from './draft.js';
+import { History, type Moment } from './history.js';
 
 /** Where something stands in the text: from `start` up to before `end`. */
 export interface Span {
@@ -9,10 +10,21 @@ export interface Span {
   readonly end: number;
 }
 
-const draftKey = 'draft';
-const history = new History();
+/** What undo brings back: the text, and which document it is. */
+interface Written extends Moment {
+  readonly id: string;
+}
 
-export const text = signal(draft());
+const draft = readDraft();
+const history = new History<Written>();
+
+export const text = signal(draft.text);
+/** The document that the text is, saved or not. */
+export const documentId = signal(draft.id);
+/** By document: the revision on the shelf that its text here goes on from. */
+const revisions = signal<ReadonlyMap<string, string>>(
+  new Map(draft.revision === undefined ? [] : [[draft.id, draft.revision]]),
+);
 export const caret = signal(text.value.length);
 export const ghost = signal<Span | undefined>(undefined);
 /** Counts changes that were not the model's: what was generated for the text before no longer belongs to it. */
@@ -27,9 +39,18 @@ export function typed(next: string, at: number): void {
   edits.value += 1;
 }
 
-/** Another text takes the place of this one; undo brings it back. */
-export function replace(next: string, at = next.length): void {
+/** The revision on the shelf that a document's text goes on from; `undefined`: it was never saved or opened here. */
+export function revisionOf(id: string): string | undefined {
+  return revisions.peek().get(id);
+}
+export function setRevision(id: string, revision: string): void {
+  revisions.value = new Map(revisions.value).set(id, revision);
+}
+
+/** The text of another document takes the place of this one; undo brings this one back. */
+export function replace(next: string, id: string, at = next.length): void {
   swap(next, at);
+  documentId.value = id;
   edits.value += 1;
 }
 
@@ -68,15 +89,16 @@ export function redo(): void {
   go(history.redo(moment()));
 }
 
-function go(to: ReturnType<typeof moment> | undefined): void {
+function go(to: Written | undefined): void {
   if (!to) return;
   put(to.text, to.caret);
+  documentId.value = to.id;
   ghost.value = undefined;
   edits.value += 1;
 }
 
-function moment() {
-  return { text: text.value, caret: caret.value };
+function moment(): Written {
+  return { text: text.value, caret: caret.value, id: documentId.value };
 }
 
 function put(next: string, at: number): void {
@@ -84,23 +106,19 @@ function put(next: string, at: number): void {
   text.value = next;
 }
 
-function draft(): string {
-  try {
-    return localStorage.getItem(draftKey) ?? 'Once upon a time';
-  } catch {
-    return 'Once upon a time';
-  }
+let unkept: ReturnType<typeof setTimeout> | undefined;
+function keep(): void {
+  if (unkept === undefined) return;
+  clearTimeout(unkept);
+  unkept = undefined;
+  const id = documentId.peek();
+  keepDraft({ text: text.peek(), id, revision: revisionOf(id) });
 }
-
-let unsaved: ReturnType<typeof setTimeout> | undefined;
-effect(() => {
-  const now = text.value;
-  clearTimeout(unsaved);
-  unsaved = setTimeout(() => {
-    try {
-      localStorage.setItem(draftKey, now);
-    } catch {
-      // Too long for this shelf, or nothing may be kept: Save keeps documents of any length.
-    }
-  }, 300);
+const written = computed(() => [text.value, documentId.value, revisions.value]);
+const first = written.peek();
+written.subscribe((now) => {
+  if (now === first) return; // as it was read
+  clearTimeout(unkept);
+  unkept = setTimeout(keep, 300);
 });
+addEventListener('pagehide', keep);

@@ -1,9 +1,9 @@
 // How the writing is getting on, and what one can do with the whole text.
-import { save } from '../documents/documents.js';
+import { begin, save } from '../documents/documents.js';
 import { model } from '../models/loaded.js';
 import { speed } from './continuing.js';
 import { Deciding } from './deciding.js';
-import { redo, replace, text, undo, words } from './manuscript.js';
+import { redo, text, undo, words } from './manuscript.js';
 
 export function StatusLine() {
   return (
@@ -22,7 +22,7 @@ export function StatusLine() {
         <button type="button" class="quiet" onClick={redo}>
           Redo
         </button>
-        <button type="button" class="quiet" disabled={text.value === ''} onClick={() => replace('')}>
+        <button type="button" class="quiet" disabled={text.value === ''} onClick={() => void begin('')}>
           New
         </button>
         <button type="button" class="quiet" disabled={!model.value} onClick={() => void save()}>
