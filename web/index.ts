@@ -11,6 +11,7 @@ import { fileName } from './page/places.js';
 import { createStore } from './page/store.js';
 import { RwkvError, sentence } from './shared/errors.js';
 import { startFromElsewhere, startModuleWorker } from './shared/module-worker.js';
+import { withTrustedUrl } from './shared/trusted.js';
 import { webStore } from './store/web-host.js';
 
 export * from './api.js';
@@ -59,7 +60,7 @@ function startWorker(workerUrl: URL | undefined): Worker {
     if (workerUrl) return startModuleWorker(workerUrl.href);
     return (
       startFromElsewhere(host.workerFile, import.meta.url) ??
-      new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' })
+      withTrustedUrl(() => new Worker(new URL('./worker-web.js', import.meta.url), { type: 'module' }))
     );
   } catch (cause) {
     const why = sentence(cause);

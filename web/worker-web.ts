@@ -1,4 +1,5 @@
 import { startFromElsewhere } from './shared/module-worker.js';
+import { withTrustedUrl } from './shared/trusted.js';
 import { openCache } from './store/cache-shelf.js';
 import { getFile } from './store/http.js';
 import { canWriteOpfs, openOpfs } from './store/opfs.js';
@@ -18,7 +19,7 @@ const threads: ThreadHost = {
   start(thread) {
     const worker =
       startFromElsewhere('thread-web.js', import.meta.url) ??
-      new Worker(new URL('./thread-web.js', import.meta.url), { type: 'module' });
+      withTrustedUrl(() => new Worker(new URL('./thread-web.js', import.meta.url), { type: 'module' }));
     running.push(worker);
     return new Promise((resolve, reject) => {
       worker.onmessage = () => resolve();

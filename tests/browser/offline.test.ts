@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../../web/demo', import.meta.url));
 const site = fileURLToPath(new URL('../../build/offline', import.meta.url));
 const policy = {
   'Content-Security-Policy':
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'",
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; require-trusted-types-for 'script'; trusted-types rwkv-wasm storyteller",
 };
 
 let browser: Browser;

@@ -82,7 +82,8 @@ test('a story streams, with a clean console and no request elsewhere', async () 
 test('it works under a strict policy and without isolation, on one thread', async () => {
   const policy =
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'";
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; " +
+    "require-trusted-types-for 'script'; trusted-types rwkv-wasm storyteller";
   await page.route('**/*', async (route) => {
     const response = await route.fetch();
     const kept = Object.entries(response.headers()).filter(([name]) => !name.startsWith('cross-origin'));

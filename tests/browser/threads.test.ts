@@ -17,7 +17,8 @@ const config = {
   worker: { format: 'es' },
 } as const;
 const policy = {
-  'Content-Security-Policy': "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'",
+  'Content-Security-Policy':
+    "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types rwkv-wasm",
 };
 const isolation = {
   'Cross-Origin-Opener-Policy': 'same-origin',

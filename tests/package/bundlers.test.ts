@@ -13,7 +13,8 @@ import { exact, nodeStory, openPage, teller } from './story.js';
 
 const policy = {
   'Content-Security-Policy':
-    "default-src 'none'; img-src data:; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'",
+    "default-src 'none'; img-src data:; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; " +
+    "require-trusted-types-for 'script'; trusted-types rwkv-wasm webpack",
 };
 const html = (script: string) => `<!doctype html>
 <html lang="en">
@@ -149,7 +150,7 @@ async function pack(folder: string, settings: webpack.Configuration = {}): Promi
     mode: 'production',
     context: project.folder,
     entry: './main.js',
-    output: { path: join(project.folder, folder), filename: 'main.js' },
+    output: { path: join(project.folder, folder), filename: 'main.js', trustedTypes: 'webpack' }, // for its chunks
     performance: false,
     ...settings,
   });

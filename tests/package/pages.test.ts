@@ -45,6 +45,7 @@ async function pageWith(
   workers: string,
   scripts: string,
   headers: Record<string, string> = {},
+  trusted = 'rwkv-wasm',
 ) {
   const map = JSON.stringify({ imports: { 'rwkv-wasm': entry } });
   const hash = createHash('sha256').update(map).digest('base64');
@@ -68,6 +69,8 @@ async function pageWith(
     `script-src 'self' 'sha256-${hash}' 'wasm-unsafe-eval' ${scripts}`,
     `worker-src ${workers}`,
     `connect-src 'self' ${scripts}`,
+    "require-trusted-types-for 'script'",
+    `trusted-types ${trusted}`,
   ];
   const server = await serve({ 'Content-Security-Policy': policy.join('; '), ...headers });
   const opened = await openPage(browser, `${server.origin}/${name}`);
@@ -82,6 +85,17 @@ test('a page with an import map and a strict policy tells the story', async () =
   expect(await tell({})).toMatchObject({ build: 'relaxed', warnings: [] });
   expect(complaints).toEqual([]);
   expect(requests.filter((url) => !url.startsWith(server.origin) && url !== 'data:,')).toEqual([]);
+  await page.close();
+});
+
+test('where the page does not trust the policy of the package, a load says what the browser wants', async () => {
+  const { page, refusal } = await pageWith(ownEntry, "'self'", '', {}, 'another');
+  expect(await refusal({})).toEqual({
+    code: 'unsupported',
+    message: expect.stringMatching(/^the worker could not be started: .*TrustedScriptURL/),
+  });
+  // The page's own `Worker` is in its place again.
+  expect(await page.evaluate(() => Worker.toString())).toBe('function Worker() { [native code] }');
   await page.close();
 });
 

@@ -1,6 +1,8 @@
 // Workers whose script lies on another origin: browsers refuse to start one there, but let a script of the page's own origin
 // import it.
 
+import { trustedUrl } from './trusted.js';
+
 const shims = new Map<string, string>();
 
 // Bundlers may write the `file:` of the machine that they ran on for a script's own URL: it says nothing.
@@ -14,7 +16,7 @@ function isForeign(url: string): boolean {
  * `Access-Control-Allow-Origin`, and a content security policy by `blob:` and that origin in `worker-src`.
  */
 export function startModuleWorker(url: string): Worker {
-  return new Worker(isForeign(url) ? shim(url) : url, { type: 'module' });
+  return new Worker(trustedUrl(isForeign(url) ? shim(url) : url), { type: 'module' });
 }
 
 /**

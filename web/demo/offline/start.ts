@@ -1,6 +1,8 @@
 // The page's side of the service worker: starts it, tells when there is another version of the site, and opens the page
 // again once where that gives it threads.
 
+import { trustedUrl } from '../../shared/trusted.js';
+
 /** `update-ready` on the window: another version of the site waits. */
 export interface Update {
   /** Opens the page again in that version. Until then nothing changes. */
@@ -37,7 +39,7 @@ export async function startOffline(after: Promise<unknown>): Promise<void> {
 
   await after;
   // A browser that keeps no data refuses: the page works from the network alone.
-  const url = new URL('service-worker.js', document.baseURI);
+  const url = trustedUrl(new URL('service-worker.js', document.baseURI), 'storyteller');
   const registration = await serviceWorker.register(url, { updateViaCache: 'none' }).catch(() => undefined);
   if (!registration) return;
   const announce = (waiting: ServiceWorker | null) => {
