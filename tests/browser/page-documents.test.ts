@@ -115,7 +115,13 @@ test('an imported document that is here already replaces it only when asked to, 
   expect([await titles(), await value()]).toEqual([['The one that is here'], 'The one that is here']);
   await importFile(path);
   await dialog().waitFor();
-  await page.keyboard.press('Enter'); // Keep both comes first
+  await page.keyboard.press('Enter'); // on Cancel
+  await dialog().waitFor({ state: 'detached' });
+  expect(await titles()).toEqual(['The one that is here']);
+  await importFile(path);
+  await dialog().waitFor();
+  for (let i = 0; i < 2; i++) await page.keyboard.press('Shift+Tab'); // back to Keep both
+  await page.keyboard.press('Enter');
   await status('“The one that comes”');
   expect(await value()).toBe('The one that comes');
   await openTab('Settings');
@@ -224,6 +230,39 @@ test('of two tabs with a document neither overwrites the other, nor its draft', 
   ]);
   await save('A text of two tabs, in the first, on'); // asks no more
   expect(await titles()).toHaveLength(2);
+});
+
+/** Writes of more than so many bytes of state, or of anything at all, meet a full storage. */
+const fill = (mostState: number) =>
+  page.evaluate((mostState) => {
+    const { put } = IDBObjectStore.prototype;
+    IDBObjectStore.prototype.put = function (value, key) {
+      if ((value.session?.length ?? 0) > mostState) throw new DOMException('no room', 'QuotaExceededError');
+      return put.call(this, value, key);
+    };
+  }, mostState);
+
+test('with no room for the state a text is saved alone, and with none at all what is there stays', async () => {
+  await save('A text that is here');
+  await openTab('Write');
+  await fill(0);
+  await text().fill('A text without its state');
+  await button('Save').click();
+  await status('without its state: the storage of the browser is full.');
+  await fill(-1);
+  await text().fill('A text that has no room');
+  await button('Save').click();
+  await status(/^The storage of the browser is full\.$/);
+  await page.waitForTimeout(400); // the draft is kept
+  await page.reload();
+  await finished();
+  expect(await value()).toBe('A text that has no room');
+  await openTab('Settings');
+  await page.getByRole('button', { name: 'Open A text without its state' }).click();
+  await status('reads it again');
+  expect(await value()).toBe('A text without its state');
+  await save('A text that has room again');
+  expect(await titles()).toEqual(['A text that has room again']);
 });
 
 test('documents and the draft of the version before open, and saving them asks nothing', async () => {

@@ -5,7 +5,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 interface Question {
   readonly title: string;
   readonly text: string;
-  /** Ids and labels; the first is what loses nothing. */
+  /** Ids and labels. */
   readonly choices: readonly (readonly [id: string, label: string])[];
   readonly answer: (id: string) => void;
 }
@@ -32,7 +32,9 @@ export function Ask() {
   const dialog = useRef<HTMLDialogElement>(null);
   const asked = question.value;
   useLayoutEffect(() => {
-    if (asked) dialog.current?.showModal();
+    if (!asked) return;
+    dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLElement>('button:last-child')?.focus(); // Enter alone changes nothing
   }, [asked]);
   if (!asked) return null;
   const choices = [...asked.choices, ['', 'Cancel'] as const];

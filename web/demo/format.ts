@@ -34,8 +34,13 @@ export function visible(text: string): string {
 
 /** What went wrong, as a sentence. */
 export function sentence(error: unknown): string {
-  if (isError(error) && error.name === 'QuotaExceededError') return 'The storage of the browser is full.';
+  if (isFull(error)) return 'The storage of the browser is full.';
   return isError(error) ? error.message || error.name : String(error);
+}
+
+/** Whether there was no room for something. */
+export function isFull(error: unknown): boolean {
+  return isError(error) && error.name === 'QuotaExceededError';
 }
 
 function short(value: number): string {

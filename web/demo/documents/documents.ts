@@ -3,12 +3,13 @@ import { signal } from '@preact/signals';
 import { get, values } from 'idb-keyval';
 import { decodeText } from '../../shared/text-file.js';
 import { fail, model, modelName, tell } from '../models/loaded.js';
+import { apply } from '../settings/settings.js';
 import { stop } from '../write/continuing.js';
 import { newId } from '../write/draft.js';
 import { accept, caret, documentId, replace, revisionOf, setRevision, text } from '../write/manuscript.js';
 import { remember, standAt } from '../write/places.js';
 import { bytesOf, documentOf, type SavedDocument } from './document-file.js';
-import { applySampling, keepVersion, type Unsaved, unsavedTexts } from './keeping-versions.js';
+import { keepVersion, type Unsaved, unsavedTexts } from './keeping-versions.js';
 import { put, take } from './putting.js';
 import { documentShelf } from './shelves.js';
 import { named } from './titles.js';
@@ -83,7 +84,8 @@ async function resume({
     remember(writer, whole.slice(0, at), { session, tokens });
     tell(`${named(whole)} goes on where it stood.`);
   } catch {
-    tell(`${named(whole)} was saved with ${name}: ${modelName.value} reads it again.`);
+    const why = name === modelName.value ? 'has no state that fits' : `was saved with ${name}`;
+    tell(`${named(whole)} ${why}: ${modelName.value} reads it again.`);
   }
 }
 
@@ -101,7 +103,7 @@ export async function restore(id: string, version: Version): Promise<void> {
   await begin(version.text, id);
   const saved = isThere ? undefined : await get<SavedDocument>(id, documentShelf).catch(() => undefined);
   if (saved) setRevision(id, saved.revision ?? '');
-  applySampling(version);
+  apply(version.sampling);
 }
 
 /** Deletes a document; its versions stay for as long as there is room. */

@@ -1,8 +1,8 @@
 // Makes versions at the moments after which a text may be missed, and keeps them in the browser.
 import { effect, signal } from '@preact/signals';
 import { delMany, entries, get, getMany, keys, setMany, update } from 'idb-keyval';
-import { sentence } from '../format.js';
-import { apply, sampling } from '../settings/settings.js';
+import { isFull, sentence } from '../format.js';
+import { sampling } from '../settings/settings.js';
 import { documentId, edits, text } from '../write/manuscript.js';
 import { documentShelf, versionShelf } from './shelves.js';
 import { type Occasion, type Version, withVersion } from './versions.js';
@@ -35,7 +35,11 @@ export async function keepVersion(before: Occasion, id = documentId.peek(), of =
       versionShelf,
     );
   try {
-    await write().catch(() => makeRoom().then(write));
+    await write().catch(async (error) => {
+      if (!isFull(error)) throw error;
+      await makeRoom();
+      await write();
+    });
     if (isNew) await forgetOldest();
     problem.value = undefined;
   } catch (error) {
@@ -79,11 +83,6 @@ export async function forget(ids: readonly string[]): Promise<void> {
 async function forgetOldest(): Promise<void> {
   const unsaved = await unsavedTexts();
   await forget(unsaved.slice(mostUnsaved).map(({ id }) => id));
-}
-
-/** The sliders as they were. */
-export function applySampling({ sampling: before }: Version): void {
-  apply(before);
 }
 
 let waiting: ReturnType<typeof setTimeout> | undefined;

@@ -1,6 +1,7 @@
 // Puts documents on the shelf. Nothing that is there is replaced by what does not go on from it, unless the reader says so.
 import { get, promisifyRequest, update } from 'idb-keyval';
 import { ask } from '../ask.js';
+import { isFull } from '../format.js';
 import { newId } from '../write/draft.js';
 import type { SavedDocument } from './document-file.js';
 import { keepVersion, makeRoom, problem } from './keeping-versions.js';
@@ -62,9 +63,21 @@ async function writeWhereRoom(
   base: string | undefined,
 ): Promise<SavedDocument | undefined> {
   const textAlone = { ...document, session: new Uint8Array() };
-  return write(document, base)
-    .catch(() => write(textAlone, base))
-    .catch(() => makeRoom().then(() => write(textAlone, base)));
+  const ways = [
+    () => write(document, base),
+    () => write(textAlone, base),
+    () => makeRoom().then(() => write(textAlone, base)),
+  ];
+  let full: unknown;
+  for (const way of ways) {
+    try {
+      return await way();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      full = error;
+    }
+  }
+  throw full;
 }
 
 /** Writes over the revision `base`; what it gives back is another one, which stays. */
