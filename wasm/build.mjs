@@ -1,11 +1,12 @@
 // Builds what the package ships into dist/: `node wasm/build.mjs`. Installs what is missing first (npm packages, toolchain),
 // makes only what is not there of the same sources, and writes to stderr alone, so that programs may follow it in a pipe.
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { forEachInParallel } from './debian-packages.mjs';
+import { grammarLibrary, libraryInputs } from './grammar-library.mjs';
 import { npmPackagesAreInstalled } from './npm-packages.mjs';
 import { Progress } from './progress.mjs';
 import { filesBelow, forget, isCurrent, make } from './stamps.mjs';
@@ -100,6 +101,18 @@ const storytellerPart = {
   outputs: () => filesBelow(home, ['dist/storyteller']),
 };
 
+const libraryPart = {
+  root: home,
+  stamp: 'build/stamps/grammar-library.json',
+  inputs: () => filesBelow(home, [...libraryInputs, 'wasm/grammar-library.mjs']),
+  outputs: () => filesBelow(home, ['dist/grammar/xgrammar.mjs']),
+};
+
+function makeLibrary() {
+  mkdirSync(join(home, 'dist/grammar'), { recursive: true });
+  writeFileSync(join(home, 'dist/grammar/xgrammar.mjs'), grammarLibrary(home));
+}
+
 function copyInto(folder, files) {
   mkdirSync(join(home, folder), { recursive: true });
   for (const file of files) copyFileSync(join(home, file), join(home, folder, basename(file)));
@@ -175,6 +188,7 @@ export async function buildAll({ modules = allModules, forTests = false } = {}) 
 
   const packageHalf = async () => {
     await task('npm packages', () => run('npm', ['ci', '--no-audit', '--no-fund']));
+    if (!isCurrent(libraryPart)) await make(libraryPart, makeLibrary);
     const types = typesPart(isWhole);
     await task('TypeScript', () => make(types, () => compileTypeScript(types)));
   };
