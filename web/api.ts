@@ -6,6 +6,7 @@ export { type SplitReply, splitThinking } from './page/chat/reply.js';
 export type { ChatFormat, ChatOptions, ChatTemplate, ThinkMode } from './page/chat/template.js';
 export { type RenderedChat, renderChat } from './page/chat/transcript.js';
 export type { Completion, CompletionResult, FinishReason, PromptUsage } from './page/completion.js';
+export type { GrammarEngine } from './page/grammar-engine.js';
 export type { Model } from './page/model.js';
 export type {
   ConvertOptions,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { spawnNode } from './node-worker.js';
 import { catalogue } from './page/catalogue.js';
 import type { Host } from './page/host.js';
 import { fileName } from './page/places.js';
@@ -17,21 +18,16 @@ const spooled = new Set<string>(); // paths of Blobs that became files
 
 export const nodeHost: Host = {
   workerFile: 'worker-node.js',
-  spawn(events, workerUrl) {
-    const worker = startWorker(workerUrl);
-    worker.unref(); // a script that forgets to dispose still ends
-    worker.on('message', events.message);
-    worker.on('messageerror', (error) => events.crash(error.message));
-    worker.on('error', (error) =>
-      events.crash(isMissing(error) ? `${error.message}; ${help}` : error.message),
-    );
-    worker.on('exit', (code) => events.crash(`it ended with code ${code}`));
-    return {
-      postMessage: (message, transfer) => worker.postMessage(message, transfer),
-      terminate: () => worker.terminate(),
-      hold: (busy) => (busy ? worker.ref() : worker.unref()),
-    };
-  },
+  // Bundlers want to see the URL of a worker in its place.
+  spawn: (events, workerUrl) =>
+    spawnNode(
+      events,
+      (options) =>
+        workerUrl
+          ? new Worker(workerUrl, options)
+          : new Worker(new URL('./worker-node.js', import.meta.url), options),
+      help,
+    ),
   resolve(source) {
     const text = String(source);
     if (/^file:/i.test(text)) return new URL(text);
@@ -70,22 +66,6 @@ export const nodeHost: Host = {
   },
   store: nodeStore,
 };
-
-// Bundlers want to see the URL of a worker in its place. It is plain JavaScript: flags of the caller, such as --input-type, are
-// not for it.
-function startWorker(workerUrl: URL | undefined): Worker {
-  try {
-    if (workerUrl) return new Worker(workerUrl, { execArgv: [] });
-    return new Worker(new URL('./worker-node.js', import.meta.url), { execArgv: [] });
-  } catch (cause) {
-    const why = sentence(cause);
-    throw new RwkvError('unsupported', `the worker could not be started: ${why}; ${help}`, { cause });
-  }
-}
-
-function isMissing(error: Error): boolean {
-  return 'code' in error && /MODULE_NOT_FOUND$/.test(String(error.code));
-}
 
 // Not its stream: Blobs of jsdom have none.
 async function* piecesOf(blob: Blob): AsyncGenerator<Uint8Array, void, undefined> {

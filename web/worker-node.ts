@@ -4,11 +4,13 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { parentPort, Worker } from 'node:worker_threads';
 import { RwkvError, sentence } from './shared/errors.js';
+import type { ModelOp } from './shared/protocol.js';
+import { serve } from './shared/serve.js';
 import { openPath } from './store/node/files.js';
 import { openFolder } from './store/node/shelf.js';
+import { createHandlers } from './worker/handlers.js';
 import type { WorkerHost } from './worker/host.js';
 import type { ThreadHost } from './worker/thread.js';
-import { serve } from './worker/worker.js';
 
 if (!parentPort) throw new Error('worker-node.js runs as a worker only');
 const port = parentPort;
@@ -43,11 +45,11 @@ const host: WorkerHost = {
   threads,
 };
 
-serve(
+serve<ModelOp>(
   {
     postMessage: (message, transfer = []) => port.postMessage(message, transfer),
     listen: (handle) => port.on('message', handle),
-    breathe: setImmediate, // a MessageChannel of Node delivers up to 1000 messages before the event loop goes on
   },
-  host,
+  // `setImmediate` breathes: a MessageChannel of Node delivers up to 1000 messages before the event loop goes on.
+  (crash) => createHandlers(host, setImmediate, crash),
 );

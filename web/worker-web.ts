@@ -1,17 +1,26 @@
 import { startFromElsewhere } from './shared/module-worker.js';
+import type { ModelOp } from './shared/protocol.js';
+import { serve } from './shared/serve.js';
 import { withTrustedUrl } from './shared/trusted.js';
 import { openCache } from './store/cache-shelf.js';
 import { getFile } from './store/http.js';
 import { canWriteOpfs, openOpfs } from './store/opfs.js';
+import { createHandlers } from './worker/handlers.js';
 import type { WorkerHost } from './worker/host.js';
 import type { ThreadHost } from './worker/thread.js';
-import { serve } from './worker/worker.js';
 
 declare const self: DedicatedWorkerGlobalScope;
 
 const { port1, port2 } = new MessageChannel();
 const { port1: nowhere } = new MessageChannel();
 nowhere.close();
+
+// Resolves when the event loop has delivered what had arrived. No timer: they come late.
+const breathe = () =>
+  new Promise<void>((resolve) => {
+    port1.onmessage = () => resolve();
+    port2.postMessage(null);
+  });
 
 const running: Worker[] = []; // held, so that no thread is collected
 const threads: ThreadHost = {
@@ -44,17 +53,12 @@ const host: WorkerHost = {
   discard: (buffer) => nowhere.postMessage(null, [buffer]),
 };
 
-serve(
+serve<ModelOp>(
   {
     postMessage: (message, transfer = []) => self.postMessage(message, transfer),
     listen(handle) {
       self.onmessage = ({ data }) => handle(data);
     },
-    breathe: () =>
-      new Promise((resolve) => {
-        port1.onmessage = () => resolve();
-        port2.postMessage(null);
-      }),
   },
-  host,
+  (crash) => createHandlers(host, breathe, crash),
 );

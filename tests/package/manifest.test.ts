@@ -40,7 +40,9 @@ test('only what is used is packed, and it is less than 12 MB', () => {
   const strange = files.filter(
     (file) =>
       !/^(package\.json|README\.md|LICENSE)$/.test(file) &&
-      !/^dist\/([\w/-]+\.(js|d\.ts)|wasm\/rwkv-[\w-]+\.(mjs|wasm)|storyteller\/[\w.-]+)$/.test(file),
+      !/^dist\/([\w/-]+\.(js|d\.ts)|grammar\/xgrammar\.mjs|wasm\/rwkv-[\w-]+\.(mjs|wasm)|storyteller\/[\w.-]+)$/.test(
+        file,
+      ),
   );
   expect(strange).toEqual([]);
   const bytes = files.map((file) => statSync(join(project.installed, file)).size);
@@ -63,6 +65,7 @@ test('what a page loads of it is less than 60 KB of JavaScript, minified and wit
   const largest = Math.max(...glue.map((name) => sizes.get(name) ?? 0));
   for (const name of glue) sizes.delete(name);
   expect([...sizes.keys()]).toEqual(expect.arrayContaining(['main', 'thread-web', 'worker-web']));
+  expect(scripts.filter(({ name, code }) => /grammar/.test(name) || code.includes('xgrammar'))).toEqual([]);
   const tokenizers = sizes.get('tokenizers') ?? Infinity; // for a tokenizer.json alone
   sizes.delete('tokenizers');
   const total = [...sizes.values()].reduce((sum, size) => sum + size, largest);

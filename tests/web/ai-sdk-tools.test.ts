@@ -13,13 +13,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { turnsOf } from '../../dist/adapters/ai-sdk/prompt.js';
 import type { Message } from '../../dist/adapters/ai-sdk/types.js';
 import { readMessage } from '../../dist/adapters/ai-sdk/ui-messages.js';
+import { grammar } from '../../dist/grammar-node.js';
 import { type Model, RWKV } from '../../dist/node.js';
 import { sayer } from './sayer.js';
 import { collect, failure } from './streams.js';
 
 let model: Model;
 beforeAll(async () => {
-  model = await RWKV.load();
+  model = await RWKV.load(undefined, { grammar });
 });
 afterAll(() => model.dispose());
 

@@ -82,21 +82,21 @@ const rooms: Readonly<Record<string, Room>> = {
   client: { files: /^web\/page\/client\.ts$/, sees: ['shared'] },
   options: {
     files:
-      /^web\/(page\/(options|rules|sampling|presets|assets|places|host|published|catalogue)|storyteller)\.ts$/,
+      /^web\/(page\/(options|structure|grammar-engine|rules|sampling|presets|assets|places|host|published|catalogue)|storyteller)\.ts$/,
     sees: ['client', 'store', 'shared'],
   },
   tokenBytes: { files: /^web\/page\/vocabulary\.ts$/, sees: ['client', 'shared'] },
   stopTexts: { files: /^web\/page\/stop-texts\.ts$/, sees: [] },
   // What is said, how it is written for a model, and what of its text is the reply.
   chat: { files: /^web\/page\/chat\//, sees: ['stopTexts', 'options', 'shared'] },
-  grammar: {
-    files: /^web\/page\/grammar\//,
-    sees: ['client', 'options', 'tokenBytes', 'shared'],
-    packages: ['@mlc-ai/web-xgrammar'],
-  },
+  queue: { files: /^web\/page\/queue\.ts$/, sees: ['shared'] },
+  webWorker: { files: /^web\/page\/web-worker\.ts$/, sees: ['client', 'shared'] },
+  // Constrained decoding: the caller's half, which apps carry that import it, and the worker's.
+  grammar: { files: /^web\/page\/grammar\//, sees: ['queue', 'client', 'options', 'shared'] },
+  grammarEngine: { files: /^web\/grammar\//, sees: ['shared'] },
   page: {
     files: /^web\/page\//,
-    sees: ['chat', 'stopTexts', 'grammar', 'tokenBytes', 'client', 'options', 'store', 'shared'],
+    sees: ['chat', 'stopTexts', 'queue', 'tokenBytes', 'client', 'options', 'store', 'shared'],
   },
   thread: { files: /^web\/worker\/(thread|webassembly\.d)\.ts$/, sees: [] },
   glue: { files: /^web\/wasm\//, sees: [] },
@@ -111,20 +111,35 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   doors: {
     files: /^web\/(index|node|node-host|api)\.ts$/,
-    sees: ['page', 'chat', 'tokenBytes', 'options', 'store', 'nodeStore', 'shared'],
+    sees: [
+      'nodeWorker',
+      'webWorker',
+      'page',
+      'chat',
+      'tokenBytes',
+      'options',
+      'store',
+      'nodeStore',
+      'shared',
+    ],
+  },
+  nodeWorker: { files: /^web\/node-worker\.ts$/, sees: ['client', 'shared'] },
+  grammarDoors: {
+    files: /^web\/grammar(-node)?\.ts$/,
+    sees: ['grammar', 'nodeWorker', 'webWorker', 'options', 'shared'],
   },
   workerDoors: {
-    files: /^web\/(worker|thread)-(web|node)\.ts$/,
-    sees: ['worker', 'thread', 'store', 'nodeStore', 'shared'],
+    files: /^web\/(worker|thread|grammar-worker)-(web|node)\.ts$/,
+    sees: ['grammarEngine', 'worker', 'thread', 'store', 'nodeStore', 'shared'],
   },
   adapters: {
     files: /^web\/adapters\//,
-    sees: ['doors', 'page', 'chat', 'stopTexts', 'tokenBytes', 'options', 'shared'],
+    sees: ['doors', 'page', 'chat', 'stopTexts', 'queue', 'tokenBytes', 'options', 'shared'],
     packages: ['ai'],
   },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'server', 'adapters', 'chat', 'options', 'nodeStore', 'shared'],
+    sees: ['doors', 'grammarDoors', 'server', 'adapters', 'chat', 'options', 'nodeStore', 'shared'],
     packages: ['commander'],
   },
   // Requests over HTTP.
@@ -184,7 +199,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/((node-host|worker-node|thread-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
+      /^web\/((node-host|node-worker|worker-node|thread-node|grammar-node|grammar-worker-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
   },
   // Of 2023 and later: engines of the README's table lack them, and tsc does not know which those are.
   'functions that older engines lack': {
@@ -205,7 +220,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /\bpostMessage\b/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(page\/client|worker\/worker|worker-web|worker-node|thread-web|thread-node|node-host|demo\/offline\/start)\.ts$/,
+      /^web\/(page\/client|shared\/serve|(worker|thread|grammar-worker)-(web|node)|node-worker|demo\/offline\/start)\.ts$/,
   },
 };
 

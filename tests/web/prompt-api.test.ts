@@ -6,11 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type DownloadProgressEvent, type LanguageModelFactory, languageModel } from 'rwkv-wasm/prompt-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { grammar } from '../../dist/grammar-node.js';
 import { type Model, RWKV } from '../../dist/node.js';
 import { renderChat } from '../../dist/page/chat/transcript.js';
 import { storyteller } from '../../dist/storyteller.js';
 import { fakeModel, fakePackage } from './fake/package.js';
-import { hasSchemas } from './features.js';
 import { collect, failure, textOf } from './streams.js';
 
 let model: Model;
@@ -18,7 +18,7 @@ let LanguageModel: LanguageModelFactory; // plain text
 let Chat: LanguageModelFactory; // the World template
 
 beforeAll(async () => {
-  model = await RWKV.load();
+  model = await RWKV.load(undefined, { grammar });
   LanguageModel = languageModel(model, { seed: 7, defaults: { maxTokens: 40 } });
   Chat = languageModel(model, { template: 'world', seed: 7, defaults: { maxTokens: 40 } });
 });
@@ -417,9 +417,7 @@ describe('a prompt is refused', () => {
   });
 });
 
-describe('a constraint', async () => {
-  const isThere = await hasSchemas();
-
+describe('a constraint', () => {
   test('that is none is refused', async () => {
     const session = await LanguageModel.create();
     for (const responseConstraint of [5, 'a', []] as unknown as object[])
@@ -431,15 +429,17 @@ describe('a constraint', async () => {
     expect(await failure(session.prompt(start, lookahead))).toMatchObject({ name: 'NotSupportedError' });
   });
 
-  test.skipIf(isThere)('is not supported where there is no option jsonSchema', async () => {
-    const session = await LanguageModel.create();
+  test('is not supported by a model that was loaded without the grammar engine', async () => {
+    const plain = languageModel();
+    const session = await plain.create();
     for (const responseConstraint of [{ type: 'object' }, /yes|no/])
       expect(await failure(session.prompt(start, { responseConstraint }))).toMatchObject({
         name: 'NotSupportedError',
       });
+    await plain.dispose();
   });
 
-  test.skipIf(!isThere)('is kept, or the prompt fails (option jsonSchema)', async () => {
+  test('is kept, or the prompt fails', async () => {
     const session = await LanguageModel.create();
     const responseConstraint = {
       type: 'object',

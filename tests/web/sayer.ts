@@ -1,4 +1,5 @@
 // A model that says what it is told to, whatever its prompt is: a reciter whose tokens are letters and the pieces that it says.
+import { grammar } from '../../dist/grammar-node.js';
 import { type Model, RWKV } from '../../dist/node.js';
 import { reciter } from './reciter.js';
 
@@ -12,5 +13,5 @@ export function sayer(...pieces: readonly string[]): Promise<Model> {
   const tokens = ['<s>', ...letters, ...pieces.filter((piece) => piece.length > 1)];
   const written = tokens.map((token) => token.replaceAll('\\', '\\\\').replaceAll('\n', '\\n'));
   const recites = pieces.map((piece) => tokens.indexOf(piece));
-  return RWKV.load(reciter({ vocabulary: tokens.length, recites, tokens: written }));
+  return RWKV.load(reciter({ vocabulary: tokens.length, recites, tokens: written }), { grammar });
 }

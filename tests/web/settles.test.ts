@@ -27,6 +27,8 @@ const operations: Record<string, string> = {
   'begin to complete': `drain(session.complete(${long}, { signal }))`,
   complete: `drain(session.complete('Once', { signal, maxTokens: 1e5, ban: [0] }))`,
   'a result': `session.complete('Once', { signal, maxTokens: 1e5, ban: [0] }).result`,
+  'complete by a grammar': `drain(session.complete('Once', { signal, maxTokens: 1e5, ban: [0], grammar: 'root ::= [a-z]*' }))`,
+  'compile a hard grammar': `drain(session.complete('Once', { signal, grammar: 'root ::= ([a-z]{1,100} " "){100}' }))`,
   stream: `drain(session.stream('Once', { signal, maxTokens: 1e5, ban: [0] }))`,
   'wait behind a loop that was given up': `(session.generate('Once').next().catch(() => {}), session.append('x', { signal }))`,
   'many calls in a row': `Promise.all(Array.from({ length: 50 }, () => session.append(${long}, { signal })))`,
@@ -45,6 +47,7 @@ const shortOperations = [
   `RWKV.load(path, { tokenizer: 'bytes', threads: 2 })`,
   `session.append('Once')`,
   `drain(session.complete('Once', { maxTokens: 3 }))`,
+  `drain(session.complete('Once', { maxTokens: 3, grammar: 'root ::= [a-z]*' }))`,
   `session.score('Once')`,
 ];
 
@@ -62,7 +65,7 @@ function program(operation: string, end: string, point: string): string {
   return `{
     const controller = new AbortController();
     const { signal } = controller;
-    const model = await RWKV.load(path, { tokenizer: 'bytes' });
+    const model = await RWKV.load(path, { tokenizer: 'bytes', grammar });
     const session = await model.createSession();
     const pending = (async () => ${operation})().then(
       (value) => value?.dispose?.(),
@@ -80,6 +83,7 @@ async function run(code: string, from = real) {
   const script = `
     import { readFile } from 'node:fs/promises';
     import { RWKV, store } from ${JSON.stringify(from)};
+    import { grammar } from ${JSON.stringify(from.replace('node.js', 'grammar-node.js'))};
     import { openai } from ${JSON.stringify(from.replace('node.js', 'adapters/openai-node.js'))};
     const path = ${JSON.stringify(oracle)};
     const askAndDispose = async (client) => {

@@ -1,17 +1,14 @@
 // Texts that obey a grammar or a JSON schema, with the real library and the storyteller, which knows neither.
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openai } from '../../dist/adapters/openai-node.js';
+import { repairClasses } from '../../dist/grammar/character-classes.js';
+import { grammar } from '../../dist/grammar-node.js';
 import { type GenerateOptions, type Model, RWKV } from '../../dist/node.js';
-import { repairClasses } from '../../dist/page/grammar/character-classes.js';
 import { collect, failure, textOf } from './streams.js';
 
 let model: Model;
 beforeAll(async () => {
-  model = await RWKV.load();
+  model = await RWKV.load(undefined, { grammar });
 });
 afterAll(() => model.dispose());
 
@@ -333,50 +330,28 @@ describe('classes of characters', () => {
   });
 });
 
-describe('the library', () => {
-  test('leaves the globals as they were', async () => {
-    const { error, log } = console;
-    await write({ grammar: 'root ::= "a"' });
-    expect('location' in globalThis).toBe(false);
-    expect([console.error, console.log]).toEqual([error, log]);
-  });
-
-  test('is asked for by name where it is missing, and all else works without it', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'rwkv-wasm-alone-'));
-    try {
-      cpSync(fileURLToPath(new URL('../../dist', import.meta.url)), join(folder, 'dist'), {
-        recursive: true,
+describe('a model that was loaded without the engine', () => {
+  test('says how to load it, and does all else', async () => {
+    const plain = await RWKV.load();
+    const session = await plain.createSession({ seed: 1 });
+    for (const options of [{ jsonSchema: true }, { grammar: 'root ::= "a"' }] as const) {
+      const error = await failure(session.complete('Once', options).result);
+      expect(error).toMatchObject({
+        code: 'unsupported',
+        message: expect.stringMatching(
+          /^option (grammar|jsonSchema): .*import \{ grammar \} from "rwkv-wasm\/grammar".* RWKV\.load\(source, \{ grammar \}\)$/,
+        ),
       });
-      cpSync(fileURLToPath(new URL('../../package.json', import.meta.url)), join(folder, 'package.json'));
-      const script = `
-        import { RWKV } from ${JSON.stringify(pathToFileURL(join(folder, 'dist/node.js')).href)};
-        const model = await RWKV.load();
-        const session = await model.createSession({ seed: 1 });
-        const error = await session.complete('Once', { jsonSchema: true }).result.catch((error) => error);
-        const { text } = await session.complete('Once', { maxTokens: 5 }).result;
-        const { openai } = await import(${JSON.stringify(pathToFileURL(join(folder, 'dist/adapters/openai-node.js')).href)});
-        const { chat } = openai(model);
-        const tools = [{ type: 'function', function: { name: 'now' } }];
-        const ask = (tool_choice) =>
-          chat.completions.create({ messages: [{ role: 'user', content: 'Hi' }], tools, tool_choice, max_tokens: 5 });
-        const forced = await ask('required').catch((error) => error);
-        const free = await ask('auto');
-        const called = { status: forced.status, message: forced.message, text: free.choices[0].message.content };
-        console.log(JSON.stringify({ code: error.code, message: error.message, text, called }));
-        await model.dispose();
-      `;
-      const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-        cwd: folder,
-        encoding: 'utf8',
-      });
-      expect(stderr).toBe('');
-      const { code, message, text, called } = JSON.parse(stdout);
-      expect(code).toBe('unsupported');
-      expect(message).toMatch(/grammar and jsonSchema .*npm install @mlc-ai\/web-xgrammar/);
-      expect(text.length).toBeGreaterThan(0);
-      expect(called).toMatchObject({ status: 400, message, text: expect.stringMatching(/./) });
-    } finally {
-      rmSync(folder, { recursive: true });
     }
+    const tools = [{ type: 'function', function: { name: 'now' } }] as const;
+    const ask = (tool_choice: 'required' | 'auto') =>
+      openai(plain).chat.completions.create({
+        messages: [{ role: 'user', content: 'Hi' }],
+        ...{ tools, tool_choice, max_tokens: 5 },
+      });
+    expect(await failure(ask('required'))).toMatchObject({ status: 400, code: 'unsupported' });
+    expect((await ask('auto')).choices[0]?.message.content).toMatch(/./);
+    expect((await session.complete('Once', { maxTokens: 5 }).result).text).toMatch(/./);
+    await plain.dispose();
   });
 });

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { createEndpoints } from '../adapters/openai/endpoints.js';
+import { grammar } from '../grammar-node.js';
 import { type ModelInfo, RWKV } from '../node.js';
 import type { ChatTemplate } from '../page/chat/template.js';
 import type { Listening } from '../serve/listen.js';
@@ -107,7 +108,7 @@ async function serve(flags: Flags): Promise<void> {
   const { tokenizer, quantization, build, threads, hubEndpoint, name, parallel, think } = flags;
   const template = flags.chatTemplate ?? (think === undefined ? undefined : 'g1');
   const endpoints = createEndpoints((source, options) => RWKV.load(source, options), flags.model, {
-    ...{ tokenizer, quantization, build, threads, name, parallel, hub: { endpoint: hubEndpoint } },
+    ...{ tokenizer, quantization, build, threads, grammar, name, parallel, hub: { endpoint: hubEndpoint } },
     onProgress: progress.show,
     chat: { ...(template && { template }), ...(think && { think: thinking[think] }) },
     defaults: samplingOptions(flags),

@@ -19,7 +19,6 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'es2022',
     assetsInlineLimit: 0,
-    rolldownOptions: { external: ['@mlc-ai/web-xgrammar'] }, // no grammars here: a megabyte less
   },
   worker: { format: 'es' },
   plugins: [offline()],

@@ -1,7 +1,7 @@
 // Character classes as xgrammar means them. Version 0.1.27 compares single bytes where a class names characters beyond ASCII
 // (its issues 138 and 848), and what a schema's `pattern` allows it writes into JSON strings as it is, quotes too. So classes
 // are written anew, in terms that it gets right: ASCII classes, `[^\0-\x7f]` for all that is beyond, and single characters.
-import { RwkvError } from '../../shared/errors.js';
+import { RwkvError } from '../shared/errors.js';
 
 /** So many characters beyond ASCII may be told one by one. */
 const mostCharacters = 1024;

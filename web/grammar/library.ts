@@ -1,10 +1,10 @@
-// xgrammar, which tells the tokens that a grammar allows: an optional peer dependency, loaded when it is needed.
-import { RwkvError, sentence } from '../../shared/errors.js';
-
-const name = '@mlc-ai/web-xgrammar';
+// xgrammar, which tells the tokens that a grammar allows, made safe to be used on what strangers have written.
+import { RwkvError, sentence } from '../shared/errors.js';
+import type { Structure } from '../shared/protocol.js';
+import { Grammar, GrammarCompiler, GrammarMatcher, settings, TokenizerInfo } from './xgrammar.mjs';
 
 /** What is used of the library. Its objects are deleted by `dispose`. */
-export interface GrammarLibrary {
+export interface LibraryParts {
   readonly TokenizerInfo: {
     createTokenizerInfo(
       vocabulary: string[],
@@ -12,7 +12,7 @@ export interface GrammarLibrary {
       prependsSpace: boolean,
       size: number,
       stopTokens: number[],
-    ): Promise<object>;
+    ): Promise<Disposed>;
   };
   readonly Grammar: {
     fromEBNF(text: string, root?: string): Promise<LibraryGrammar>;
@@ -25,111 +25,102 @@ export interface GrammarLibrary {
     ): Promise<LibraryGrammar>;
   };
   readonly GrammarCompiler: {
-    createGrammarCompiler(vocabulary: object, isCaching: boolean): Promise<LibraryCompiler>;
+    createGrammarCompiler(vocabulary: Disposed, isCaching: boolean): Promise<LibraryCompiler>;
   };
   readonly GrammarMatcher: {
-    createGrammarMatcher(grammar: LibraryGrammar): Promise<LibraryMatcher>;
+    createGrammarMatcher(grammar: Disposed): Promise<LibraryMatcher>;
   };
 }
 
-export interface LibraryGrammar {
-  /** As EBNF. */
-  toString(): string;
+export interface Disposed {
   dispose(): void;
 }
 
-export interface LibraryCompiler {
-  compileGrammar(text: string, root?: string): Promise<LibraryGrammar>;
+export interface LibraryGrammar extends Disposed {
+  /** As EBNF. */
+  toString(): string;
 }
 
-export interface LibraryMatcher {
+export interface LibraryCompiler extends Disposed {
+  compileGrammar(grammar: LibraryGrammar): Promise<Disposed>;
+}
+
+export interface LibraryMatcher extends Disposed {
   acceptToken(token: number): boolean;
   /** A bit for each token, lowest first. */
   getNextTokenBitmask(): Promise<Int32Array<ArrayBuffer>>;
-  dispose(): void;
 }
 
-/** The library and what it says on its console: it aborts a call that fails, and tells the reason there only. */
-export interface LoadedLibrary {
-  readonly library: GrammarLibrary;
-  /** What it has complained of since the last time. */
-  complaints(): string[];
+/** What its start takes and leaves. */
+export interface Settings {
+  print?: (line: string) => void;
+  printErr?: (line: string) => void;
+  /** There when it has started. */
+  core?: {
+    readonly memory: WebAssembly.Memory;
+    readonly stackPointer: WebAssembly.Global<'i32'>;
+    malloc(bytes: number): number;
+  };
 }
 
-let loading: Promise<LoadedLibrary> | undefined;
+// Its own 64 KB end in the middle of its data: 54 nested objects destroy it. What recurses more deeply than this has room for
+// overflows the engine's stack before, and that is an exception.
+const stackBytes = 32 * 2 ** 20;
 
-/** @throws RwkvError `unsupported` where it is not installed or does not start */
-export function grammarLibrary(): Promise<LoadedLibrary> {
-  loading ??= load().catch((error) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
+/** The library, and calls of it. */
+export interface Library extends LibraryParts {
+  /** That its memory has now. */
+  readonly bytes: number;
+  /**
+   * Does work that takes texts of others. Nothing else may run meanwhile: `work` awaits the library alone.
+   *
+   * @throws RwkvError `invalid-argument` in the library's words, for what it refuses; `grammar-failed` where it fails, and is not to be
+   * used any more
+   */
+  run<T>(option: Structure['option'], work: () => Promise<T>): Promise<{ value: T; warnings: string[] }>;
 }
 
-async function load(): Promise<LoadedLibrary> {
-  const takeBack = lendLocation();
-  const heard: string[] = [];
-  const stopHearing = hear((complaint) => heard.push(complaint));
+let starting: Promise<Library> | undefined;
+
+/** @throws RwkvError `unsupported` where it does not start */
+export function startLibrary(): Promise<Library> {
+  starting ??= start();
+  return starting;
+}
+
+async function start(): Promise<Library> {
+  let said: string[] = [];
+  settings.print = settings.printErr = (line) => said.push(line);
   try {
-    // A literal import inside a `try`: webpack and esbuild build without the package then, as Vite does because package.json
-    // calls it an optional peer.
-    const library = libraryIn(await import('@mlc-ai/web-xgrammar'));
-    (await library.Grammar.fromEBNF('root ::= "a"')).dispose(); // starts its module
-    return { library, complaints: () => heard.splice(0) };
+    (await Grammar.fromEBNF('root ::= "a"')).dispose(); // starts its module
   } catch (cause) {
-    throw new RwkvError(
-      'unsupported',
-      `calls of tools and the options grammar and jsonSchema need the package ${name}, which is optional: npm install ${name} ` +
-        `(${sentence(cause)})`,
-      { cause },
-    );
-  } finally {
-    stopHearing();
-    takeBack();
+    throw new RwkvError('unsupported', `the grammar engine does not start: ${sentence(cause)}`, { cause });
   }
-}
-
-// The package is a script of the UMD kind that calls itself a module: where no bundler turns it into one, it leaves itself in a
-// global variable.
-function libraryIn(module: unknown): GrammarLibrary {
-  const places = [module, property(module, 'default'), property(globalThis, 'xgrammar')];
-  const library = places.find(isLibrary);
-  if (library) return library;
-  throw new Error('the package holds no Grammar, GrammarCompiler, GrammarMatcher and TokenizerInfo');
-}
-
-function isLibrary(value: unknown): value is GrammarLibrary {
-  return ['TokenizerInfo', 'Grammar', 'GrammarCompiler', 'GrammarMatcher'].every(
-    (part) => typeof property(value, part) === 'function',
-  );
-}
-
-function property(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-}
-
-// The library asks `location` for its own address while it starts. Node has none, so it gets one for so long.
-function lendLocation(): () => void {
-  if ('location' in globalThis) return () => {};
-  Object.defineProperty(globalThis, 'location', { value: { href: import.meta.url }, configurable: true });
-  return () => Reflect.deleteProperty(globalThis, 'location');
-}
-
-// The library binds the console's functions when it starts and keeps them: what it gets passes everything on to the console, but
-// for its own complaints, which begin with their level.
-function hear(listen: (complaint: string) => void): () => void {
-  const { error, log } = console;
-  const heard = (write: typeof error) =>
-    function (this: Console, ...words: unknown[]) {
-      const [first] = words;
-      if (typeof first === 'string' && /^(\[(FATAL|WARNING)\]|Aborted\()/.test(first)) listen(first);
-      else write.apply(console, words);
-    };
-  console.error = heard(error);
-  console.log = heard(log);
-  return () => {
-    console.error = error;
-    console.log = log;
+  const { core } = settings;
+  if (!core) throw new Error('the grammar library has left nothing of its start');
+  const { memory, stackPointer } = core;
+  const stackTop = core.malloc(stackBytes) + stackBytes;
+  return {
+    ...{ TokenizerInfo, Grammar, GrammarCompiler, GrammarMatcher },
+    get bytes() {
+      return memory.buffer.byteLength;
+    },
+    async run(option, work) {
+      said = [];
+      stackPointer.value = stackTop; // what a call that failed had left on it is gone
+      try {
+        const value = await work();
+        return { value, warnings: said.map((line) => line.replace(/^\[\w+\] \S+: /, '')) };
+      } catch (cause) {
+        if (cause instanceof RwkvError) throw cause;
+        const fatal = said.filter((line) => line.startsWith('[FATAL]')).join('; ');
+        const reason = fatal.replace(/\[FATAL\] \S+: (Check failed: \(.*?\) is \w+: )?/g, '');
+        if (reason) throw new RwkvError('invalid-argument', `option ${option}: ${reason}`, { cause });
+        const why = sentence(cause);
+        throw new RwkvError('grammar-failed', `option ${option}: the grammar engine failed: ${why}`, {
+          cause,
+        });
+      }
+    },
   };
 }

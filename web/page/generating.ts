@@ -5,7 +5,7 @@ import type { Drawing, Prompt, ReadCounts } from '../shared/protocol.js';
 import type { Step } from '../shared/types.js';
 import type { ReplyView } from './chat/reply.js';
 import type { CompletionResult, FinishReason } from './completion.js';
-import type { Matcher } from './grammar/grammar.js';
+import type { Matcher } from './grammar-engine.js';
 import { type StepsWithResult, stepsWithResult } from './steps.js';
 import { StopTexts } from './stop-texts.js';
 

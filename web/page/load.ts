@@ -121,7 +121,7 @@ export function createRWKV(host: Host): RWKV {
     async load(source, options = {}) {
       const checked = checkLoadOptions(options);
       const { tokenizer, build, threads, kernels, prefixCache, assets, ...rest } = checked;
-      const { sha256, keepPacked, quantization, ...wishes } = rest;
+      const { sha256, keepPacked, quantization, grammar, ...wishes } = rest;
       const { signal, onProgress } = wishes;
       const located = locate({ assets, build, threads });
       const { base, wasmUrl } = located;
@@ -153,7 +153,8 @@ export function createRWKV(host: Host): RWKV {
             (await call({ model: null, vocabulary: await keepWorld() }));
           if (told === null) throw new Error('the worker asked twice for a vocabulary');
           const sampling = readSampling(told.sampling) ?? known?.sampling ?? null;
-          return new Model(client, { ...told, sampling } satisfies ModelInfo, keptState);
+          const ruling = grammar && { engine: grammar, base };
+          return new Model(client, { ...told, sampling } satisfies ModelInfo, keptState, ruling);
         } catch (error) {
           await client.close();
           throw error;

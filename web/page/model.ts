@@ -8,6 +8,7 @@ import type { ChatMessage } from './chat/messages.js';
 import type { ChatOptions } from './chat/template.js';
 import type { Client } from './client.js';
 import type { Completion } from './completion.js';
+import type { Ruling } from './grammar-engine.js';
 import { onItsOwn } from './one-call.js';
 import {
   checkReadOptions,
@@ -32,11 +33,13 @@ export class Model implements AsyncDisposable {
   readonly info: ModelInfo;
   readonly #client: Client;
   readonly #withPlace: WithPlace;
+  readonly #ruling: Ruling | undefined;
 
   /** @internal Made by `RWKV.load`. `withPlace` tells where a state's file is. */
-  constructor(client: Client, info: ModelInfo, withPlace: WithPlace) {
+  constructor(client: Client, info: ModelInfo, withPlace: WithPlace, ruling: Ruling | undefined) {
     this.#client = client;
     this.#withPlace = withPlace;
+    this.#ruling = ruling;
     this.info = info;
     bindMembers(this);
   }
@@ -54,7 +57,7 @@ export class Model implements AsyncDisposable {
     const create = (state: Place | null) =>
       this.#client.call('createSession', { seed, isSeeded, state }, { transfer: buffers(state) });
     const id = await (source === undefined ? create(null) : this.#withPlace(source, create));
-    return new Session(this.#client, id, this.info);
+    return new Session(this.#client, id, this.info, this.#ruling);
   }
 
   /**

@@ -1,7 +1,7 @@
 // Every option that a caller may pass: its type, its range, its default. Checked here, by name, before anything is
 // computed; nothing after this file checks an option again.
 
-import { RwkvError, sentence, unexpected } from '../shared/errors.js';
+import { unexpected } from '../shared/errors.js';
 import { quantizations } from '../shared/number-formats.js';
 import type { Drawing } from '../shared/protocol.js';
 import type {
@@ -14,6 +14,7 @@ import type {
 import { wellFormed } from '../shared/well-formed.js';
 import type { HubOptions } from '../store/hub.js';
 import type { AssetOptions } from './assets.js';
+import type { GrammarEngine } from './grammar-engine.js';
 import type { FileSource } from './places.js';
 import {
   abortSignal,
@@ -27,6 +28,7 @@ import {
   entriesOf,
   file,
   type Get,
+  grammarEngine,
   hearsLoad,
   hearsReading,
   integer,
@@ -43,6 +45,7 @@ import {
   vocabulary,
 } from './rules.js';
 import { takeSampling } from './sampling.js';
+import { structureOf } from './structure.js';
 
 /** What is asked of the store where a file comes from the network. */
 export interface StoreOptions {
@@ -100,6 +103,11 @@ export interface LoadOptions extends StoreOptions, AssetOptions {
   prefixCache?: number | false | undefined;
   /** Which build of the core to use. Default `'auto'`: the fastest that runs here. */
   build?: 'auto' | Build | undefined;
+  /**
+   * What rules texts by the options `grammar` and `jsonSchema` of `session.complete`, and calls of tools: `grammar` of
+   * `rwkv-wasm/grammar`. Default: nothing does, and such calls are `unsupported`.
+   */
+  grammar?: GrammarEngine | undefined;
 }
 
 /** Options of `RWKV.inspect`. */
@@ -193,14 +201,15 @@ export interface GenerateOptions extends ReadOptions {
   keepPartial?: boolean | undefined;
   /**
    * The text obeys this grammar, in xgrammar's EBNF with the rule `root`: `'root ::= "yes" | "no"'`. It ends where the grammar
-   * does, or earlier by `maxTokens`, a `stop` text or an abort. Needs the optional package `@mlc-ai/web-xgrammar`: error
-   * `unsupported` without it.
+   * does, or earlier by `maxTokens`, a `stop` text or an abort. At most 524,288 characters, and brackets 256 deep. Needs a model that was loaded with
+   * the option `grammar`: error `unsupported` without; `grammar-failed` where compiling takes longer than 30 seconds or too much memory.
    */
   grammar?: string | undefined;
   /**
    * The text is JSON, on one line, that obeys this JSON schema; `true` or `{}`: any JSON. Objects have the properties that it
    * names, in its order, and no others, unless it allows them. What xgrammar does not know does not bind, such as `not` and
-   * `multipleOf`; patterns that it cannot keep are refused: error `unsupported`. Needs the same package as `grammar`.
+   * `multipleOf`; patterns that it cannot keep are refused: error `unsupported`. At most 524,288 characters, nested 256 deep.
+   * Needs what `grammar` needs.
    */
   jsonSchema?: object | true | undefined;
   /** Starts chance anew from this seed. Default: it goes on where the session's last call left it. */
@@ -230,6 +239,7 @@ export function checkLoadOptions(options: LoadOptions) {
     kernels: get('kernels', text) ?? null,
     prefixCache: (get('prefixCache', either(integer(0, 2 ** 32), never)) ?? usualPrefixCache) || 0,
     build: get('build', build) ?? 'auto',
+    grammar: get('grammar', grammarEngine),
     ...takeStoreOptions(get),
     keepPacked: takeKeepPacked(get),
     assets: assets(get),
@@ -333,12 +343,6 @@ export function checkScoreOptions(options: ScoreOptions) {
   }));
 }
 
-/** What a text must obey: a grammar in EBNF or a JSON schema as JSON. */
-export interface Structure {
-  readonly option: 'grammar' | 'jsonSchema';
-  readonly text: string;
-}
-
 /**
  * @param others - names of options that are checked elsewhere
  * @throws RwkvError `invalid-argument`
@@ -388,21 +392,6 @@ export function checkGenerateOptions(
       } satisfies Drawing,
     };
   });
-}
-
-function structureOf(grammar?: string, schema?: object | true): Structure | undefined {
-  if (schema === undefined)
-    return grammar === undefined ? undefined : { option: 'grammar', text: wellFormed(grammar) };
-  if (grammar !== undefined) throw unexpected('option grammar', 'not to come with jsonSchema', grammar);
-  try {
-    // JSON escapes halves of characters, which no reader of it may take.
-    const text = JSON.stringify(schema).replace(/\\\\|\\ud[89a-f]../g, (found) =>
-      found === '\\\\' ? found : '\ufffd',
-    );
-    return { option: 'jsonSchema', text };
-  } catch (cause) {
-    throw new RwkvError('invalid-argument', `option jsonSchema: ${sentence(cause)}`, { cause });
-  }
 }
 
 /** Options of `session.save`. */

@@ -4,6 +4,7 @@
 import { unexpected } from '../shared/errors.js';
 import { isAbortSignal, isArrayBuffer, isBlob, isMap, isUint8Array, isUrl } from '../shared/realms.js';
 import type { LoadProgress, ReadProgress } from '../shared/types.js';
+import type { GrammarEngine } from './grammar-engine.js';
 import type { FileSource } from './places.js';
 
 /** What a value has to be. */
@@ -109,6 +110,11 @@ export const file: Rule<FileSource> = {
     isArrayBuffer(value) ||
     ArrayBuffer.isView(value) ||
     (typeof value === 'object' && value !== null && 'getFile' in value),
+};
+export const grammarEngine: Rule<GrammarEngine> = {
+  expected: 'grammar of rwkv-wasm/grammar',
+  accepts: (value): value is GrammarEngine =>
+    typeof value === 'object' && value !== null && 'start' in value && typeof value.start === 'function',
 };
 export const sha256: Rule<string> = {
   expected: 'a SHA-256, 64 hexadecimal digits',

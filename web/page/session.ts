@@ -2,7 +2,7 @@
 
 import { bindMembers } from '../shared/bind.js';
 import { RwkvError } from '../shared/errors.js';
-import type { Prompt, Reply, Request, SessionOp } from '../shared/protocol.js';
+import type { Lead, Prompt, Reply, Request, SessionOp, Structure } from '../shared/protocol.js';
 import type { ModelInfo, Step } from '../shared/types.js';
 import { wellFormed } from '../shared/well-formed.js';
 import { Conversation } from './chat/conversation.js';
@@ -13,7 +13,7 @@ import { render, turnBorder } from './chat/transcript.js';
 import type { CallOptions, Client } from './client.js';
 import { Completion, type PromptUsage } from './completion.js';
 import { type Call, generating } from './generating.js';
-import { type Lead, startMatcher } from './grammar/grammar.js';
+import type { Matcher, Ruling } from './grammar-engine.js';
 import {
   checkGenerateOptions,
   checkReadOptions,
@@ -49,16 +49,24 @@ export class Session implements AsyncDisposable {
   readonly #client: Client;
   readonly #id: number;
   readonly #info: ModelInfo;
+  readonly #ruling: Ruling | undefined;
   readonly #queue = new Queue();
   #calls = 0;
   readonly #end = new AbortController();
   readonly #conversation: Conversation;
 
   /** @internal Made by `model.createSession`. */
-  constructor(client: Client, id: number, info: ModelInfo, messages?: readonly ChatMessage[]) {
+  constructor(
+    client: Client,
+    id: number,
+    info: ModelInfo,
+    ruling: Ruling | undefined,
+    messages?: readonly ChatMessage[],
+  ) {
     this.#client = client;
     this.#id = id;
     this.#info = info;
+    this.#ruling = ruling;
     this.#conversation = new Conversation(messages);
     bindMembers(this);
     forgotten.register(this, () => client.call('disposeSession', { session: id }).catch(() => {}), this);
@@ -72,7 +80,7 @@ export class Session implements AsyncDisposable {
    * An empty prompt goes on where the session stands; on a fresh session it starts a text.
    *
    * @param prompt - text or token ids (0 to V - 1)
-   * @throws RwkvError out of the loop: `invalid-argument`, `no-tokenizer`, `disposed`, `worker-crashed`; the reason of
+   * @throws RwkvError out of the loop: `invalid-argument`, `no-tokenizer`, `unsupported`, `grammar-failed`, `disposed`, `worker-crashed`; the reason of
    * `signal` when it aborts: what was delivered then counts, and of the prompt all of it, unless `keepPartial` is `false`.
    */
   complete(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Completion {
@@ -210,7 +218,7 @@ export class Session implements AsyncDisposable {
    */
   async fork(): Promise<Session> {
     const id = await this.#inTurn(undefined, () => this.#call('fork', { session: this.#id }));
-    return new Session(this.#client, id, this.#info, this.messages);
+    return new Session(this.#client, id, this.#info, this.#ruling, this.messages);
   }
 
   /**
@@ -333,7 +341,7 @@ export class Session implements AsyncDisposable {
       prompt,
       reply: undefined,
       enter: () => this.#enter(signal),
-      match: async () => structure && startMatcher(this.#client, this.#info.vocabulary, structure, lead),
+      match: async () => structure && this.#match(structure, lead, signal),
       begin: (prompt, drawing) => {
         const begin = () =>
           this.#call('begin', { session, call, prompt, border, drawing }, { signal, onRead });
@@ -346,6 +354,13 @@ export class Session implements AsyncDisposable {
       rewind: () => this.#rewind(call),
       textOf: (tokens) => this.#client.call('detokenize', { tokens }),
     };
+  }
+
+  async #match(structure: Structure, lead: Lead, signal: AbortSignal | undefined): Promise<Matcher> {
+    if (!this.#ruling) throw withoutEngine(structure);
+    const { engine, base } = this.#ruling;
+    const ends = [signal, this.#end.signal, this.#client.end];
+    return engine.start({ model: this.#client, size: this.#info.vocabulary, base, structure, lead, ends });
   }
 
   #checkPrompt(prompt: string | ArrayLike<number>, name = 'prompt'): Prompt {
@@ -361,6 +376,15 @@ export class Session implements AsyncDisposable {
 }
 
 const piecesOf = (steps: AsyncGenerator<Step, void, undefined>) => textsOf(steps, ({ text }) => text);
+
+function withoutEngine({ option }: Structure): RwkvError {
+  const door = JSON.stringify('rwkv-wasm/grammar');
+  return new RwkvError(
+    'unsupported',
+    `option ${option}: grammars, schemas and calls of tools need the grammar engine, which the model was loaded without: ` +
+      `import { grammar } from ${door} and load the model with it: RWKV.load(source, { grammar })`,
+  );
+}
 
 /** @throws RwkvError `no-tokenizer` */
 export function requireTokenizer(info: ModelInfo, what: string): void {

@@ -13,6 +13,7 @@ const codes = [
   'in-use',
   'out-of-memory',
   'no-tokenizer',
+  'grammar-failed',
   'disposed',
   'worker-crashed',
 ] as const;
@@ -32,6 +33,8 @@ const codes = [
  * - `in-use`: a stored file that cannot be deleted or replaced while it is downloaded or read, perhaps by another page or process
  * - `out-of-memory`: the model does not fit into the memory that WebAssembly can have
  * - `no-tokenizer`: text was asked of a model that was loaded without a tokenizer
+ * - `grammar-failed`: the grammar engine ran out of time or memory, or failed; the model and its sessions go on, and the next call has
+ *   a new engine
  * - `disposed`: the model or session was given back before or during the call
  * - `worker-crashed`: the worker died; the model and its sessions are gone, a new load works
  */

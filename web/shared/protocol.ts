@@ -89,8 +89,8 @@ export interface Drawing {
 /** Text, or token ids. */
 export type Prompt = string | Int32Array<ArrayBuffer>;
 
-/** Every operation of the worker. Calls on one session must not overlap, but `pause` and `disposeSession`. Sessions are named by the number that `createSession` answered. */
-export interface Operations {
+/** Every operation of a model's worker. Calls on one session must not overlap, but `pause` and `disposeSession`. Sessions are named by the number that `createSession` answered. */
+export interface ModelOperations {
   /** Answers `null` where the model has the tokens of RWKV World and its file no vocabulary: it is asked once more with one. */
   load: {
     request: {
@@ -230,14 +230,61 @@ export interface Operations {
   disposeSession: { request: { readonly session: number }; reply: undefined };
 }
 
+/** What a text must obey: a grammar in EBNF or a JSON schema as JSON. */
+export interface Structure {
+  readonly option: 'grammar' | 'jsonSchema';
+  readonly text: string;
+}
+
+/** What comes before a text that is ruled: of a reply, which follows `Assistant:`, a blank; or a thought that the prompt has begun. */
+export type Lead = 'nothing' | 'blank' | 'thought';
+
+/** V bits: bit t % 32 of word t / 32 says whether token t may follow; token 0, whether the text may end. */
+export type Allowed = Int32Array<ArrayBuffer>;
+
+/** Every operation of the grammar engine's worker. Vocabularies and matchers are named by the numbers that it answers. */
+export interface GrammarOperations {
+  /** Takes the tokens of a model with V logits: their bytes, one after the other, and where each ends. */
+  addVocabulary: {
+    request: { readonly bytes: Uint8Array; readonly ends: Int32Array; readonly size: number };
+    reply: number;
+  };
+  removeVocabulary: { request: { readonly vocabulary: number }; reply: undefined };
+  /** Follows a text through its grammar, behind the tokens that it has already. */
+  startMatcher: {
+    request: {
+      readonly vocabulary: number;
+      readonly structure: Structure;
+      readonly lead: Lead;
+      readonly accepted: Int32Array<ArrayBuffer>;
+    };
+    reply: {
+      readonly matcher: number;
+      readonly allowed: Allowed;
+      /** What the grammar does not say well. */
+      readonly warnings: readonly string[];
+      /** That the engine takes now. */
+      readonly bytes: number;
+    };
+  };
+  /** Takes an allowed token, not 0. */
+  acceptToken: { request: { readonly matcher: number; readonly token: number }; reply: Allowed };
+  removeMatcher: { request: { readonly matcher: number }; reply: undefined };
+}
+
+/** The one table. */
+export interface Operations extends ModelOperations, GrammarOperations {}
+
+export type ModelOp = keyof ModelOperations;
+export type GrammarOp = keyof GrammarOperations;
 export type Op = keyof Operations;
 export type Request<K extends Op> = Operations[K]['request'];
 export type Reply<K extends Op> = Operations[K]['reply'];
 
 /** The operations on a session. */
 export type SessionOp = {
-  [K in Op]: Request<K> extends { readonly session: number } ? K : never;
-}[Op];
+  [K in ModelOp]: Request<K> extends { readonly session: number } ? K : never;
+}[ModelOp];
 
 /** Page to worker. `id` is the page's number for the call. */
 export type RequestMessage<K extends Op = Op> = {
@@ -280,7 +327,7 @@ export type WorkerMessage<K extends Op = Op> =
   | ProgressMessage
   | CrashMessage;
 
-/** What the worker does for each operation. */
-export type Handlers = {
-  [K in Op]: (body: Request<K>, report: (progress: Progress) => void) => Reply<K> | Promise<Reply<K>>;
+/** What a worker does for each operation. */
+export type Handlers<Of extends Op> = {
+  [K in Of]: (body: Request<K>, report: (progress: Progress) => void) => Reply<K> | Promise<Reply<K>>;
 };

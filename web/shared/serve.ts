@@ -1,27 +1,33 @@
-// The worker half of the conversation: hears requests, has them handled, answers.
-
-import { RwkvError, sentence } from '../shared/errors.js';
-import type { Op, Progress, Reply, ReplyMessage, RequestMessage, WorkerMessage } from '../shared/protocol.js';
-import { isArrayBuffer } from '../shared/realms.js';
-import { wellFormed } from '../shared/well-formed.js';
-import { createHandlers } from './handlers.js';
-import type { WorkerHost } from './host.js';
+// A worker's half of the conversation: hears requests, has them handled, answers.
+import { RwkvError, sentence } from './errors.js';
+import type {
+  Handlers,
+  Op,
+  Progress,
+  Reply,
+  ReplyMessage,
+  RequestMessage,
+  WorkerMessage,
+} from './protocol.js';
+import { isArrayBuffer } from './realms.js';
+import { wellFormed } from './well-formed.js';
 
 /** The worker's end of the line to the page. */
-export interface Port {
+export interface Port<Of extends Op> {
   /** Buffers in `transfer` go with the message. */
-  postMessage<K extends Op>(message: WorkerMessage<K>, transfer?: ArrayBuffer[]): void;
-  listen(handle: (message: RequestMessage) => void): void;
-  /** Resolves when the event loop has delivered what had arrived. No timer: they come late. */
-  breathe(): Promise<void>;
+  postMessage<K extends Of>(message: WorkerMessage<K>, transfer?: ArrayBuffer[]): void;
+  listen(handle: (message: RequestMessage<Of>) => void): void;
 }
 
-/** Serves one model over `port`: the first requests are those of the store, then `load`, `inspect` or `convert`. */
-export function serve(port: Port, host: WorkerHost): void {
+/** Serves over `port` what `createHandlers` gives; what it is given hears what no call can be told. */
+export function serve<Of extends Op>(
+  port: Port<Of>,
+  createHandlers: (crash: (error: unknown) => void) => Handlers<Of>,
+): void {
   const crash = (error: unknown) => port.postMessage({ kind: 'crash', reason: sentence(error) });
-  const handlers = createHandlers(host, port.breathe, crash);
+  const handlers = createHandlers(crash);
 
-  async function answer<K extends Op>({ id, op, body }: RequestMessage<K>): Promise<void> {
+  async function answer<K extends Of>({ id, op, body }: RequestMessage<K>): Promise<void> {
     const report = (progress: Progress) => port.postMessage({ kind: 'progress', id, op, progress });
     try {
       repairTexts(body);

@@ -1,6 +1,6 @@
 // What the worker does for each operation of the protocol.
 import { RwkvError } from '../shared/errors.js';
-import type { Handlers, Progress } from '../shared/protocol.js';
+import type { Handlers, ModelOp, Progress } from '../shared/protocol.js';
 import type { ByteSource } from '../store/shelf.js';
 import { keepDownload, verifyStored } from '../store/storing.js';
 import { startEngine } from './engine.js';
@@ -17,7 +17,7 @@ export function createHandlers(
   host: WorkerHost,
   breathe: () => Promise<void>,
   crash: (error: unknown) => void,
-): Handlers {
+): Handlers<ModelOp> {
   let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
   let opened: Opened | undefined; // a model that waits for its vocabulary
   let loaded: Loaded | undefined;

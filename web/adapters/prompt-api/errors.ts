@@ -20,6 +20,7 @@ const names: Partial<Record<RwkvErrorCode, Name>> = {
   'bad-model': 'OperationError',
   'bad-vocabulary': 'OperationError',
   'out-of-memory': 'OperationError',
+  'grammar-failed': 'OperationError',
   'worker-crashed': 'OperationError',
 };
 

@@ -216,7 +216,10 @@ export class PromptApiSession extends EventTarget implements LanguageModelSessio
         if (piece.kind === 'end') [finishReason, tokens] = [piece.reason, promptTokens + piece.tokens];
       }
     } catch (error) {
-      const isOfConstraint = error instanceof RwkvError && /jsonSchema|grammar/.test(error.message);
+      const isOfConstraint =
+        error instanceof RwkvError &&
+        error.code !== 'grammar-failed' &&
+        /^option (jsonSchema|grammar)\b/.test(error.message);
       if (!constraint || !isOfConstraint) throw error;
       throw exception('NotSupportedError', `the responseConstraint cannot be kept: ${error.message}`, error);
     }

@@ -1,0 +1,106 @@
+// Constrained decoding (structured output): what the grammar engine does for each operation of the protocol.
+import { spell } from '../shared/byte-level.js';
+import { RwkvError } from '../shared/errors.js';
+import type { GrammarOp, Handlers, Lead, Structure } from '../shared/protocol.js';
+import { type Disposed, type LibraryCompiler, type LibraryMatcher, startLibrary } from './library.js';
+import { grammarOf } from './sources.js';
+
+/** So many grammars are kept compiled for each vocabulary: compiling one may take seconds with a large one. */
+const mostGrammars = 16;
+
+interface Vocabulary {
+  readonly info: Disposed;
+  readonly compiler: LibraryCompiler;
+  /** By what they were made of, the last used at the end. */
+  readonly compiled: Map<string, Disposed>;
+}
+
+interface Text {
+  readonly option: Structure['option'];
+  readonly matcher: LibraryMatcher;
+}
+
+export function createHandlers(): Handlers<GrammarOp> {
+  const vocabularies = new Map<number, Vocabulary>();
+  const texts = new Map<number, Text>();
+  let last = 0;
+
+  // Gives a compiled grammar, and keeps it. Matchers under way keep what they need of those that go.
+  async function compiled(vocabulary: Vocabulary, structure: Structure, lead: Lead): Promise<Disposed> {
+    const { compiler, compiled: kept } = vocabulary;
+    const key = JSON.stringify([structure.option, lead, structure.text]);
+    let made = kept.get(key);
+    if (!made) {
+      const grammar = await grammarOf(await startLibrary(), structure, lead);
+      made = await compiler.compileGrammar(grammar);
+      grammar.dispose();
+    }
+    kept.delete(key);
+    kept.set(key, made);
+    const [oldest] = kept.keys();
+    if (kept.size > mostGrammars && oldest !== undefined) {
+      kept.get(oldest)?.dispose();
+      kept.delete(oldest);
+    }
+    return made;
+  }
+
+  function accept(matcher: LibraryMatcher, token: number): void {
+    if (!matcher.acceptToken(token))
+      throw new RwkvError(
+        'grammar-failed',
+        `the grammar engine does not accept token ${token}, which it allowed`,
+      );
+  }
+
+  return {
+    // Tokens are bytes, maybe half a character; ids without any are never allowed.
+    async addVocabulary({ bytes, ends, size }) {
+      const { TokenizerInfo, GrammarCompiler } = await startLibrary();
+      const tokens = Array.from({ length: size }, (_, id) =>
+        spell(bytes.subarray(ends[id - 1] ?? 0, ends[id] ?? 0)),
+      );
+      const info = await TokenizerInfo.createTokenizerInfo(tokens, 'byte_level', false, size, [0]);
+      const compiler = await GrammarCompiler.createGrammarCompiler(info, false);
+      vocabularies.set(++last, { info, compiler, compiled: new Map() });
+      return last;
+    },
+    async removeVocabulary({ vocabulary: id }) {
+      const vocabulary = vocabularies.get(id);
+      vocabularies.delete(id);
+      for (const grammar of vocabulary?.compiled.values() ?? []) grammar.dispose();
+      vocabulary?.compiler.dispose();
+      vocabulary?.info.dispose();
+      return undefined;
+    },
+    async startMatcher({ vocabulary: id, structure, lead, accepted }) {
+      const library = await startLibrary();
+      const vocabulary = vocabularies.get(id);
+      if (!vocabulary) throw new RwkvError('disposed', 'the model was disposed');
+      const { option } = structure;
+      const { value, warnings } = await library.run(option, async () => {
+        const grammar = await compiled(vocabulary, structure, lead);
+        const matcher = await library.GrammarMatcher.createGrammarMatcher(grammar);
+        for (const token of accepted) accept(matcher, token);
+        return { matcher, allowed: await matcher.getNextTokenBitmask() };
+      });
+      texts.set(++last, { option, matcher: value.matcher });
+      return { matcher: last, allowed: value.allowed, warnings, bytes: library.bytes };
+    },
+    async acceptToken({ matcher: id, token }) {
+      const library = await startLibrary();
+      const text = texts.get(id);
+      if (!text) throw new RwkvError('disposed', 'the text was ended');
+      const { value } = await library.run(text.option, () => {
+        accept(text.matcher, token);
+        return text.matcher.getNextTokenBitmask();
+      });
+      return value;
+    },
+    async removeMatcher({ matcher: id }) {
+      texts.get(id)?.matcher.dispose();
+      texts.delete(id);
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,43 @@
+// Workers of Node, as the caller's half asks for them.
+import type { Worker, WorkerOptions } from 'node:worker_threads';
+import type { WorkerEvents, WorkerLike } from './page/client.js';
+import { RwkvError, sentence } from './shared/errors.js';
+
+/** It is plain JavaScript: flags of the caller, such as --input-type, are not for it. */
+const options: WorkerOptions = { execArgv: [] };
+
+/**
+ * Starts a worker as `start` does, with the options that it is given.
+ *
+ * @throws RwkvError `unsupported`, with the advice `help`
+ */
+export function spawnNode(
+  events: WorkerEvents,
+  start: (options: WorkerOptions) => Worker,
+  help: string,
+): WorkerLike {
+  const worker = started(() => start(options), help);
+  worker.unref(); // a script that forgets to dispose still ends
+  worker.on('message', events.message);
+  worker.on('messageerror', (error) => events.crash(error.message));
+  worker.on('error', (error) => events.crash(isMissing(error) ? `${error.message}; ${help}` : error.message));
+  worker.on('exit', (code) => events.crash(`it ended with code ${code}`));
+  return {
+    postMessage: (message, transfer) => worker.postMessage(message, transfer),
+    terminate: () => worker.terminate(),
+    hold: (busy) => (busy ? worker.ref() : worker.unref()),
+  };
+}
+
+function started(start: () => Worker, help: string): Worker {
+  try {
+    return start();
+  } catch (cause) {
+    const why = sentence(cause);
+    throw new RwkvError('unsupported', `the worker could not be started: ${why}; ${help}`, { cause });
+  }
+}
+
+function isMissing(error: Error): boolean {
+  return 'code' in error && /MODULE_NOT_FOUND$/.test(String(error.code));
+}

@@ -1,0 +1,39 @@
+// What the package asks of the grammar engine, which is a thing of its own that an app imports or not.
+import type { Allowed, Lead, Structure } from '../shared/protocol.js';
+import type { Client } from './client.js';
+
+/** Rules texts by grammars and JSON schemas: `grammar` of `rwkv-wasm/grammar`, for the option of that name of `RWKV.load`. */
+export interface GrammarEngine {
+  /** @internal Throws the reason of the signal that aborts, and RwkvErrors. */
+  start(text: RuledText): Promise<Matcher>;
+}
+
+/** A text that is to obey something. */
+export interface RuledText {
+  /** The model that writes it, which has a tokenizer and V logits. */
+  readonly model: Client;
+  readonly size: number;
+  /** The folder of the package's files, where the caller has named one. */
+  readonly base: URL | undefined;
+  readonly structure: Structure;
+  readonly lead: Lead;
+  /** Whatever ends it. */
+  readonly ends: readonly (AbortSignal | undefined)[];
+}
+
+/** What rules the texts of a model. */
+export interface Ruling {
+  readonly engine: GrammarEngine;
+  readonly base: RuledText['base'];
+}
+
+/** Follows a text through its grammar. */
+export interface Matcher {
+  readonly allowed: Allowed;
+  allows(token: number): boolean;
+  /** Whether the text is whole and nothing can follow. */
+  readonly isComplete: boolean;
+  /** Takes an allowed token, not 0. Where something has ended the text it does nothing, and the next call on it says why. */
+  accept(token: number): Promise<void>;
+  dispose(): void;
+}
