@@ -202,7 +202,7 @@ export interface GenerateOptions extends ReadOptions {
   /**
    * The text obeys this grammar, in xgrammar's EBNF with the rule `root`: `'root ::= "yes" | "no"'`. It ends where the grammar
    * does, or earlier by `maxTokens`, a `stop` text or an abort. At most 524,288 characters, and brackets 256 deep. Needs a model that was loaded with
-   * the option `grammar`: error `unsupported` without; `grammar-failed` where compiling takes longer than 30 seconds or too much memory.
+   * the option `grammar`: error `unsupported` without; `grammar-failed` where compiling takes longer than 60 seconds or too much memory.
    */
   grammar?: string | undefined;
   /**

@@ -9,7 +9,7 @@ import type { RuledText } from '../grammar-engine.js';
 export type SpawnEngine = (events: WorkerEvents, base: URL | undefined) => WorkerLike;
 
 /** What ends a worker: `seconds` that a call takes, and `bytes` that it has taken when a text begins. */
-export const usual = { seconds: 30, bytes: 2 ** 29 };
+export const usual = { seconds: 60, bytes: 2 ** 29 };
 
 export class Life {
   readonly #client: Client;
