@@ -90,7 +90,7 @@ const typesPart = (isChecked) => ({
   stamp: 'build/stamps/typescript.json',
   inputs: () =>
     filesBelow(home, ['web', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json'], /\.(ts|json)$/),
-  outputs: () => filesBelow(home, ['dist'], /\.(js|d\.ts)$/),
+  outputs: () => filesBelow(home, ['dist'], /(?<!\.min)\.(js|d\.ts)$/), // those are bundle.mjs's
   settings: { isChecked },
 });
 

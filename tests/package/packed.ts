@@ -39,6 +39,7 @@ export function run(
 
 /** The path of the tarball that `npm publish` would send, made of what is built. Made once for all tests. */
 export function tarball(): string {
+  run(process.execPath, ['wasm/bundle.mjs'], { cwd: repository });
   const path = join(tarballs, `${fingerprint()}.tgz`);
   if (existsSync(path)) return path;
   mkdirSync(tarballs, { recursive: true });
@@ -77,8 +78,11 @@ export interface Project {
   remove(): void;
 }
 
-/** An empty project with the package installed. */
-export function createProject(files: Readonly<Record<string, string | Uint8Array>> = {}): Project {
+/** A project of these files, with the package installed and, where there are some, other packages: saved, as users do. */
+export function createProject(
+  files: Readonly<Record<string, string | Uint8Array>> = {},
+  packages: readonly string[] = [],
+): Project {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'rwkv-wasm-project-'));
   const write = (given: typeof files) => {
     for (const [name, content] of Object.entries(given)) {
@@ -88,8 +92,9 @@ export function createProject(files: Readonly<Record<string, string | Uint8Array
     }
   };
   write({ 'package.json': '{ "private": true, "type": "module" }\n', ...files });
-  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--no-save'];
-  run('npm', ['install', ...options, tarball()], { cwd: folder });
+  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock'];
+  const save = packages.length > 0 ? '--save' : '--no-save';
+  run('npm', ['install', ...options, save, tarball(), ...packages], { cwd: folder, timeout: 400_000 });
   return {
     folder,
     installed: join(folder, 'node_modules/rwkv-wasm'),

@@ -1,13 +1,13 @@
 // The packed package in pages without a bundler: its files as they are, beside the page or on another origin.
 import { createHash } from 'node:crypto';
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium } from '../browser/chromium.js';
-import { createProject, type Project } from './packed.js';
-import { type FileServer, isolation, serveFolder } from './server.js';
-import { exact, nodeStory, openPage, teller } from './story.js';
+import { createProject, type Project, repository } from './packed.js';
+import { type FileServer, isolation, serveFolder, typeOf } from './server.js';
+import { exact, nodeStory, openPage, type TellOptions, teller } from './story.js';
 
 let browser: Browser;
 let project: Project;
@@ -97,6 +97,83 @@ test('where the page does not trust the policy of the package, a load says what 
   // The page's own `Worker` is in its place again.
   expect(await page.evaluate(() => Worker.toString())).toBe('function Worker() { [native code] }');
   await page.close();
+});
+
+describe('one script for each half', () => {
+  const files = [
+    'rwkv.min.js',
+    'worker-web.min.js',
+    'wasm/rwkv-baseline.mjs',
+    'wasm/rwkv-baseline.wasm',
+    'storyteller/rwkv7-tales-8.0M-q4.safetensors',
+    'storyteller/rwkv7-tales-8.0M-vocab.txt',
+  ];
+  const minified = ownEntry.replace('index.js', 'rwkv.min.js');
+
+  /** What is asked for from the opening of a page to the end of its story, by the name in the package or on the server. */
+  async function askedFor(entry: string, workers: string, options: TellOptions) {
+    const opened = await pageWith(entry, workers, network.origin, isolation);
+    const { page, tell, complaints, requests } = opened;
+    expect(await tell(options)).toMatchObject({ text: story, warnings: [] });
+    expect(complaints).toEqual([]);
+    await page.close();
+    const paths = requests.filter((url) => url !== 'data:,').map((url) => url.replace(/^blob:/, ''));
+    return paths.map((url) => new URL(url).pathname.replace(/^.*\/dist\//, ''));
+  }
+  const ofThePackage = (paths: readonly string[]) => paths.filter((path) => !path.startsWith('/')).sort();
+
+  test('asks for eight files where it was a file for each module', async () => {
+    const before = await askedFor(ownEntry, "'self'", exact);
+    const after = await askedFor(minified, "'self'", exact);
+    console.log(
+      `files that a page asks for: ${before.length}, of the one script for each half ${after.length}`,
+    );
+    expect(ofThePackage(after)).toEqual([...files].sort());
+    expect(after).toHaveLength(8); // with the page and its own script
+    expect(before.length).toBeGreaterThan(50);
+  });
+
+  test('does so from another origin too, with threads', async () => {
+    const entry = `${network.origin}/node_modules/rwkv-wasm/dist/rwkv.min.js`;
+    const workers = `'self' blob: ${network.origin}`;
+    expect(ofThePackage(await askedFor(entry, workers, exact))).toEqual([...files].sort());
+    const threaded = await askedFor(entry, workers, { ...exact, threads: 2 });
+    const names = files.map((name) => name.replace('baseline', 'baseline-threads'));
+    expect(ofThePackage(threaded)).toEqual([...names, 'thread-web.min.js'].sort());
+  });
+
+  test('has the libraries of the worker in it, for import maps do not reach there', async () => {
+    const vocabulary = { model: { type: 'WordLevel', vocab: { '[UNK]': 1, once: 2 }, unk_token: '[UNK]' } };
+    const text = JSON.stringify({ version: '1.0', added_tokens: [], ...vocabulary });
+    project.write({ 'tokenizer.json': text });
+    const { page, tell, complaints } = await pageWith(minified, "'self'", '');
+    expect(await tell({ ...exact, tokenizer: 'tokenizer.json' })).toMatchObject({ build: 'baseline' });
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+});
+
+test("the README's page of a content delivery network works under the policy that it names", async () => {
+  const readme = readFileSync(join(repository, 'README.md'), 'utf8');
+  const [, map = ''] = /^(<script type="importmap">[\s\S]*?<\/script>)$/m.exec(readme) ?? [];
+  const [, policy = ''] = /^```text\n(script-src .*)\n```$/m.exec(readme) ?? [];
+  const [, base = ''] = /"(https:.*\/)dist\/rwkv\.min\.js"/.exec(map) ?? [];
+  const icon = '<link rel="icon" href="data:,">';
+  const page = `<!doctype html><meta charset="utf-8">${icon}${map}<script type="module" src="teller.js"></script>`;
+  project.write({ 'network.html': page });
+  const server = await serve({ 'Content-Security-Policy': policy });
+  const context = await browser.newContext();
+  await context.route(`${base}**`, (route) => {
+    const path = join(project.installed, route.request().url().slice(base.length));
+    return route.fulfill({
+      path,
+      headers: { 'Access-Control-Allow-Origin': '*', 'Content-Type': typeOf(path) },
+    });
+  });
+  const opened = await openPage(context, `${server.origin}/network.html`);
+  expect(await opened.tell(exact)).toMatchObject({ text: story, warnings: [] });
+  expect(opened.complaints).toEqual([]);
+  await context.close();
 });
 
 describe('the package on another origin', () => {

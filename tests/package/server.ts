@@ -13,6 +13,8 @@ const types: Readonly<Record<string, string>> = {
   '.json': 'application/json',
 };
 
+export const typeOf = (file: string) => types[extname(file)] ?? 'application/octet-stream';
+
 export interface FileServer {
   /** Such as `http://127.0.0.1:1234`. */
   readonly origin: string;
@@ -27,8 +29,7 @@ export async function serveFolder(folder: string, headers: Record<string, string
     const file = join(folder, path.endsWith('/') ? `${path}index.html` : path);
     const found = statSync(file, { throwIfNoEntry: false });
     if (!found?.isFile()) return void response.writeHead(404, headers).end('not here');
-    const type = types[extname(file)] ?? 'application/octet-stream';
-    response.writeHead(200, { ...headers, 'content-type': type, 'content-length': found.size });
+    response.writeHead(200, { ...headers, 'content-type': typeOf(file), 'content-length': found.size });
     createReadStream(file).pipe(response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

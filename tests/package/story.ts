@@ -1,5 +1,5 @@
 // The same story everywhere: what a page or a script of a user tells must be what Node tells here.
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { type AssetOptions, RWKV } from '../../dist/node.js';
 
 /** What a consumer tells of the storyteller. */
@@ -13,6 +13,7 @@ export interface Told {
 export interface TellOptions extends AssetOptions {
   readonly build?: 'auto' | 'baseline' | 'relaxed';
   readonly threads?: number;
+  readonly tokenizer?: string;
 }
 
 /** Options that give the same bits on every machine. */
@@ -47,7 +48,7 @@ export interface WatchedPage {
   readonly requests: string[];
 }
 
-export async function watchedPage(browser: Browser): Promise<WatchedPage> {
+export async function watchedPage(browser: Browser | BrowserContext): Promise<WatchedPage> {
   const page = await browser.newPage();
   const complaints: string[] = [];
   const requests: string[] = [];
@@ -66,7 +67,7 @@ export interface OpenPage extends WatchedPage {
   refusal(options: TellOptions): Promise<{ code: string; message: string }>;
 }
 
-export async function openPage(browser: Browser, url: string): Promise<OpenPage> {
+export async function openPage(browser: Browser | BrowserContext, url: string): Promise<OpenPage> {
   const watched = await watchedPage(browser);
   const { page, complaints } = watched;
   await page.goto(url);
