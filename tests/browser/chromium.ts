@@ -2,12 +2,15 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
+/** @throws Error that says what to install */
+export function chromiumPath(): string {
+  const { CHROMIUM_PATH: path = '/usr/bin/chromium' } = process.env;
+  if (existsSync(path)) return path;
+  throw new Error(`${path} is missing: apt-get install chromium, or name a browser by CHROMIUM_PATH`);
+}
+
 export async function launchChromium(): Promise<Browser> {
-  const { CHROMIUM_PATH: executablePath = '/usr/bin/chromium' } = process.env;
-  if (!existsSync(executablePath))
-    throw new Error(
-      `${executablePath} is missing: apt-get install chromium, or name a browser by CHROMIUM_PATH`,
-    );
+  const executablePath = chromiumPath();
   const quiet = ['networking', 'timer-throttling'].map((name) => `--disable-background-${name}`);
   const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'];
   return chromium.launch({ executablePath, args: [...args, ...quiet, '--disable-component-update'] });

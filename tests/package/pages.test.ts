@@ -6,7 +6,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium } from '../browser/chromium.js';
 import { createProject, type Project, repository } from './packed.js';
-import { type FileServer, isolation, serveFolder, typeOf } from './server.js';
+import { deliver, type FileServer, isolation, serveFolder } from './server.js';
 import { exact, nodeStory, openPage, type TellOptions, teller } from './story.js';
 
 let browser: Browser;
@@ -163,13 +163,7 @@ test("the README's page of a content delivery network works under the policy tha
   project.write({ 'network.html': page });
   const server = await serve({ 'Content-Security-Policy': policy });
   const context = await browser.newContext();
-  await context.route(`${base}**`, (route) => {
-    const path = join(project.installed, route.request().url().slice(base.length));
-    return route.fulfill({
-      path,
-      headers: { 'Access-Control-Allow-Origin': '*', 'Content-Type': typeOf(path) },
-    });
-  });
+  await deliver(context, base, project.installed);
   const opened = await openPage(context, `${server.origin}/network.html`);
   expect(await opened.tell(exact)).toMatchObject({ text: story, warnings: [] });
   expect(opened.complaints).toEqual([]);

@@ -3,6 +3,7 @@ import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
+import type { BrowserContext } from 'playwright-core';
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -13,12 +14,21 @@ const types: Readonly<Record<string, string>> = {
   '.json': 'application/json',
 };
 
-export const typeOf = (file: string) => types[extname(file)] ?? 'application/octet-stream';
+const typeOf = (file: string) => types[extname(file)] ?? 'application/octet-stream';
 
 export interface FileServer {
   /** Such as `http://127.0.0.1:1234`. */
   readonly origin: string;
   close(): void;
+}
+
+/** Answers a browser's requests below `base` with the files of a folder, as a content delivery network does. */
+export async function deliver(context: BrowserContext, base: string, folder: string): Promise<void> {
+  await context.route(`${base}**`, (route) => {
+    const path = join(folder, route.request().url().slice(base.length));
+    const headers = { 'Access-Control-Allow-Origin': '*', 'Content-Type': typeOf(path) };
+    return route.fulfill({ path, headers });
+  });
 }
 
 /** Serves a folder on a port, and so an origin, of its own. */
