@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['tests/toolchains/**/*.test.ts'], testTimeout: 600_000, fileParallelism: false },
+  test: { include: ['tests/toolchains/**/*.test.ts'], testTimeout: 600_000, reporters: ['verbose'] },
 });
