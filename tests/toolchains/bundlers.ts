@@ -31,6 +31,7 @@ const vite = (version: number): Toolchain => ({
   packages: [`vite@${version}`],
   files: readmeApp,
   lines: viteLines,
+  tells: /Once upon a time/,
   async tell(project) {
     call(project, 'vite', 'build');
     await built(project, 'dist', 'Once upon a time');

@@ -88,6 +88,7 @@ export const frameworks: readonly Toolchain[] = [
     packages: ['react', 'react-dom', 'vite', '@vitejs/plugin-react'],
     files: example('react'),
     lines: viteLines,
+    tells: /Tell me a tale\.\s+\w/,
     async tell(project) {
       await served(project, ['vite', '--port', 'PORT'], (origin) =>
         page(origin, 'Tell me a tale.', asksOnce),
@@ -202,7 +203,7 @@ render(App, document.body);`,
       ...tale,
       'svelte.config.js': `import adapter from '@sveltejs/adapter-static';\nexport default { kit: { adapter: adapter() } };`,
       'vite.config.js': viteWith('{ sveltekit }', '@sveltejs/kit/vite'),
-      'src/app.html': `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>app</title>%sveltekit.head%</head><body>%sveltekit.body%</body></html>`,
+      'src/app.html': `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>app</title>%sveltekit.head%</head><body><div style="display: contents">%sveltekit.body%</div></body></html>`,
       'src/routes/+layout.js': 'export const prerender = true;',
       'src/routes/+page.svelte': `<script>
   import { tale } from '../../tale.js';

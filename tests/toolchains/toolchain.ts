@@ -22,6 +22,8 @@ export interface Toolchain {
   readonly lines?: readonly string[];
   /** Runs on the Node of `node24.ts`: the tool wants a newer one than the package. */
   readonly newerNode?: true;
+  /** What the text must match: the story, by default. */
+  readonly tells?: RegExp;
   /** Builds, runs and tells. */
   tell(project: Project): Told | Promise<Told>;
 }
@@ -73,9 +75,10 @@ export function program(project: Project, command: string, ...args: readonly str
 }
 export const node = (project: Project, ...args: readonly string[]) => program(project, 'node', ...args);
 
-/** Tools that ask whether somebody is there, or count their users, do not. */
+// As users have it: they are not in a test of Vitest. Tools that ask whether somebody is there, or count their users, do not.
+const { NODE_ENV: _, VITEST: __, ...inherited } = process.env;
 const environment: NodeJS.ProcessEnv = {
-  ...process.env,
+  ...inherited,
   CI: '1',
   NEXT_TELEMETRY_DISABLED: '1',
   ASTRO_TELEMETRY_DISABLED: '1',
