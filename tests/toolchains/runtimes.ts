@@ -90,17 +90,21 @@ export const others = [openai, languageModel, RwkvError];
 const typescript = (version: string): Toolchain => ({
   name: `TypeScript ${version}`,
   packages: [`typescript@${version}`],
-  files: { 'usage.ts': usage },
+  files: {
+    'usage.ts': usage,
+    'tsconfig.json': JSON.stringify({
+      compilerOptions: { noEmit: true, strict: true, skipLibCheck: false, target: 'es2022', types: [] },
+    }),
+  },
   tells: /no complaints/,
   tell(project): Told {
-    const always = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022', '--types', ''];
     const ways = [
       ['node16', 'node16'],
       ['nodenext', 'nodenext'],
       ['esnext', 'bundler'],
     ];
     for (const [module = '', resolution = ''] of ways)
-      call(project, 'tsc', ...always, '--module', module, '--moduleResolution', resolution, 'usage.ts');
+      call(project, 'tsc', '--project', '.', '--module', module, '--moduleResolution', resolution);
     return { text: 'no complaints' };
   },
 });

@@ -64,30 +64,27 @@ const minutes = (count: number) => count * 60_000;
 
 /** Runs a command of an installed package, such as a build. */
 export function call(project: Project, command: string, ...args: readonly string[]): string {
-  return run(bin(project, command), args, { cwd: project.folder, timeout: minutes(6), env: environment });
+  return run(bin(project, command), args, { cwd: project.folder, timeout: minutes(6), env: environment() });
 }
 
 /** Tells by a program that prints the story. */
 export function program(project: Project, command: string, ...args: readonly string[]): Told {
   const start = performance.now();
-  const text = run(command, args, { cwd: project.folder, timeout: minutes(2), env: environment });
+  const text = run(command, args, { cwd: project.folder, timeout: minutes(2), env: environment() });
   return { text, seconds: (performance.now() - start) / 1000 };
 }
 export const node = (project: Project, ...args: readonly string[]) => program(project, 'node', ...args);
 
-// As users have it: they are not in a test of Vitest. Tools that ask whether somebody is there, or count their users, do not.
-const { NODE_ENV: _, VITEST: __, ...inherited } = process.env;
-const environment: NodeJS.ProcessEnv = {
-  ...inherited,
-  CI: '1',
-  NEXT_TELEMETRY_DISABLED: '1',
-  ASTRO_TELEMETRY_DISABLED: '1',
-};
-/** Puts a folder of programs before the others. */
+/** As users have it: not in a test of Vitest. Tools that ask whether somebody is there, or count their users, do not. */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_ENV: _, VITEST: __, ...inherited } = process.env;
+  return { ...inherited, CI: '1', NEXT_TELEMETRY_DISABLED: '1', ASTRO_TELEMETRY_DISABLED: '1' };
+}
+/** Puts a folder of programs before the others, for npm too: it chooses versions that the Node at hand can run. */
 export function usePrograms(folder: string): () => void {
-  const { PATH } = environment;
-  Object.assign(environment, { PATH: `${folder}:${PATH}` });
-  return () => void Object.assign(environment, { PATH });
+  const { PATH } = process.env;
+  Object.assign(process.env, { PATH: `${folder}:${PATH}` });
+  return () => void Object.assign(process.env, { PATH });
 }
 
 /** The text that a page shows, and what is done there before. */
@@ -140,7 +137,7 @@ export async function served<T>(
   const port = await freePort();
   const said: string[] = [];
   const given = args.map((arg) => arg.replace('PORT', port));
-  const options = { cwd: project.folder, env: environment, detached: true }; // a group, which ends as one
+  const options = { cwd: project.folder, env: environment(), detached: true }; // a group, which ends as one
   const child = spawn(bin(project, command), given, options);
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => said.push(String(piece)));
   const closed = once(child, 'close');
