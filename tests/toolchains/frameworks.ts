@@ -60,6 +60,8 @@ const nextByWebpack = {
   lines: [`serverExternalPackages: ['rwkv-wasm']`],
 } satisfies Partial<Toolchain>;
 
+const kit = viteWith('{ sveltekit }', '@sveltejs/kit/vite').replace('kit()', 'kit({ adapter: adapter() })');
+
 export const frameworks: readonly Toolchain[] = [
   { ...next, name: 'Next.js 16, dev', tell: (project) => nextTells(project, 'dev') },
   {
@@ -201,8 +203,8 @@ render(App, document.body);`,
     packages: ['@sveltejs/kit', '@sveltejs/adapter-static', '@sveltejs/vite-plugin-svelte', 'svelte', 'vite'],
     files: {
       ...tale,
-      'svelte.config.js': `import adapter from '@sveltejs/adapter-static';\nexport default { kit: { adapter: adapter() } };`,
-      'vite.config.js': viteWith('{ sveltekit }', '@sveltejs/kit/vite'),
+      'vite.config.js': `import adapter from '@sveltejs/adapter-static';
+${kit}`,
       'src/app.html': `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>app</title>%sveltekit.head%</head><body><div style="display: contents">%sveltekit.body%</div></body></html>`,
       'src/routes/+layout.js': 'export const prerender = true;',
       'src/routes/+page.svelte': `<script>
