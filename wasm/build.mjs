@@ -79,7 +79,11 @@ const modulePart = (name, emscripten) => ({
   root: home,
   stamp: `build/stamps/${name}.json`,
   inputs: () =>
-    filesBelow(home, ['src', 'wasm', 'CMakeLists.txt', 'CMakePresets.json'], /\.(cpp|h|json|txt|cmake)$/),
+    filesBelow(
+      home,
+      ['src', 'wasm', 'CMakeLists.txt', 'CMakePresets.json'],
+      /\.(cpp|h|json|cmake)$|CMakeLists\.txt$/,
+    ),
   outputs: () => filesBelow(home, [`dist/wasm/${name}.mjs`, `dist/wasm/${name}.wasm`]),
   settings: { emscripten },
 });

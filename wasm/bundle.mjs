@@ -1,10 +1,12 @@
 // Makes of what was built one minified script for each half, for pages without a bundler: `node wasm/bundle.mjs`. Such a page asks for
-// 8 files then instead of a hundred, and the worker has its libraries, which import maps cannot give it.
+// 8 files then instead of a hundred, and the worker has its libraries, which import maps cannot give it. Beside them: whose code ships.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { noticesName, noticesOf, takenFiles } from './notices.mjs';
 import { filesBelow, isCurrent, make } from './stamps.mjs';
+import { librariesOfModules } from './toolchain.mjs';
 
 const home = fileURLToPath(new URL('..', import.meta.url));
 const scripts = {
@@ -17,8 +19,17 @@ const part = {
   root: home,
   stamp: 'build/stamps/bundle.json',
   inputs: () =>
-    filesBelow(home, ['dist', 'wasm/bundle.mjs', 'package-lock.json'], /(?<!\.min)\.(js|json|mjs)$/),
-  outputs: () => Object.values(scripts).flatMap((name) => filesBelow(home, [`dist/${name}`])),
+    filesBelow(
+      home,
+      ['dist', 'wasm/licenses', 'wasm/bundle.mjs', 'wasm/notices.mjs', 'package-lock.json'],
+      /(?<!\.min|NOTICES)\.(js|json|mjs|txt)$/,
+    ),
+  outputs: () =>
+    filesBelow(
+      home,
+      [...Object.values(scripts), noticesName].map((name) => `dist/${name}`),
+    ),
+  settings: librariesOfModules(),
 };
 
 /** They start each other. */
@@ -27,11 +38,11 @@ const renamed = {
   transform: (code) => code.replaceAll(/\b(worker|thread)-web\.js/g, (name) => scripts[name]),
 };
 
-async function bundle(name) {
+async function bundle(name, files) {
   const bundling = await rolldown({
     input: join(home, 'dist', name),
     external: /\/wasm\/rwkv-[\w-]+\.mjs$/, // one of them is loaded
-    plugins: [renamed],
+    plugins: [renamed, takenFiles(files)],
   });
   const { output } = await bundling.generate({ format: 'esm', minify: true, codeSplitting: false });
   await bundling.close();
@@ -42,15 +53,18 @@ async function bundle(name) {
 export async function bundleAll() {
   if (isCurrent(part)) return;
   await make(part, async () => {
-    for (const [name, made] of Object.entries(scripts)) {
-      const path = join(home, 'dist', made);
-      const code = await bundle(name);
-      if (existsSync(path) && readFileSync(path, 'utf8') === code) continue;
-      const half = join(home, 'build', `${made}.${process.pid}`);
-      writeFileSync(half, code);
-      renameSync(half, path); // whole, or not at all
-    }
+    const files = new Set(filesBelow(home, ['dist/wasm', 'dist/grammar']).map((file) => join(home, file)));
+    for (const [name, made] of Object.entries(scripts)) write(made, await bundle(name, files));
+    write(noticesName, noticesOf(files));
   });
+}
+
+function write(name, text) {
+  const path = join(home, 'dist', name);
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+  const half = join(home, 'build', `${name}.${process.pid}`);
+  writeFileSync(half, text);
+  renameSync(half, path); // whole, or not at all
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await bundleAll();

@@ -105,6 +105,19 @@ export function emscriptenVersion() {
   return versionOf(systemEmscripten() ?? ownEmscripten) || undefined;
 }
 
+/** The versions of what becomes part of a module; undefined what is not here. */
+export function librariesOfModules() {
+  const emscripten = systemEmscripten() ?? ownEmscripten;
+  const library = (path) => readOrEmpty(join(emscripten, 'system/lib', path));
+  const llvm = Number(/define _LIBCPP_VERSION (\d+)/.exec(library('libcxx/include/__config'))?.[1]); // 210108: 21.1.8
+  return {
+    emscripten: emscriptenVersion(),
+    xsimd: xsimdVersion(givenXsimd() ?? ownXsimd),
+    musl: library('libc/musl/VERSION').trim() || undefined,
+    llvm: llvm ? [llvm / 10_000, (llvm / 100) % 100, llvm % 100].map(Math.floor).join('.') : undefined,
+  };
+}
+
 function locate() {
   const inRoot = (path) => (packagesInRoot().length > 0 ? existing(path) : undefined);
   return {
@@ -135,14 +148,15 @@ function versionOf(emscriptenRoot) {
 
 function givenXsimd() {
   const folder = process.env.XSIMD_INCLUDE_DIR;
-  if (folder && !(xsimdVersion(folder) >= 13))
+  if (folder && !(Number.parseInt(xsimdVersion(folder), 10) >= 13))
     throw new Error(`XSIMD_INCLUDE_DIR: ${folder} has no xsimd >= 13`);
   return folder || undefined;
 }
 
 function xsimdVersion(includeFolder) {
   const config = readOrEmpty(join(includeFolder, 'xsimd/config/xsimd_config.hpp'));
-  return Number(/define XSIMD_VERSION_MAJOR (\d+)/.exec(config)?.[1]);
+  const [first, ...others] = config.matchAll(/define XSIMD_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)/g);
+  return first && [first, ...others].map(([, number]) => number).join('.');
 }
 
 function givenCatch2() {
@@ -241,7 +255,9 @@ function packagesInRoot() {
 }
 
 function copyOfSystemXsimd() {
-  const folder = ['/usr/local/include', '/usr/include'].find((path) => xsimdVersion(path) >= 13);
+  const folder = ['/usr/local/include', '/usr/include'].find(
+    (path) => Number.parseInt(xsimdVersion(path), 10) >= 13,
+  );
   if (folder) copyXsimd(folder);
   return folder && ownXsimd;
 }

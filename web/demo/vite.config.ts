@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { takenFiles } from '../../wasm/notices.mjs';
 import { offline } from './offline/plugin.js';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -9,6 +10,9 @@ const headers = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
+
+/** Of which code the site is made, for its notices. */
+const files = new Set<string>();
 
 export default defineConfig({
   root: here('.'),
@@ -20,8 +24,8 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0,
   },
-  worker: { format: 'es' },
-  plugins: [offline()],
+  worker: { format: 'es', plugins: () => [takenFiles(files)] },
+  plugins: [takenFiles(files), offline(files)],
   server: { headers },
   preview: { port: 4173, host: '127.0.0.1', headers },
 });

@@ -1,10 +1,11 @@
 // What makes a built page an app that opens without a network: a manifest, icons, and a service worker that keeps every
-// file of the build.
+// file of the build, the notices of other people's code among them.
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type HtmlTagDescriptor, type Plugin, type ResolvedConfig } from 'vite';
+import { type BuildOptions, build, type HtmlTagDescriptor, type Plugin, type ResolvedConfig } from 'vite';
+import { noticesName, noticesOf, takenFiles } from '../../../wasm/notices.mjs';
 import { drawIcons } from './icons.js';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -24,7 +25,8 @@ interface Entry {
   readonly revision: string | null;
 }
 
-export function offline(): Plugin {
+/** @param files - of which the page is made; those of the service worker are added */
+export function offline(files: Set<string>): Plugin {
   let config: ResolvedConfig;
   return {
     name: 'offline',
@@ -42,7 +44,10 @@ export function offline(): Plugin {
       async handler() {
         if (config.command !== 'build') return; // a server closes too
         const site = config.build.outDir;
-        await buildServiceWorker(site, await entries(site, config.build.assetsDir));
+        // Twice: the first time to know of what it is made, for that stands in a file of the site, all of which it lists.
+        await buildServiceWorker([], { write: false }, files);
+        await writeFile(join(site, noticesName), noticesOf(files));
+        await buildServiceWorker(await entries(site, config.build.assetsDir), { outDir: site }, files);
       },
     },
   };
@@ -65,14 +70,15 @@ async function entries(site: string, hashed: string): Promise<Entry[]> {
 }
 
 /** One file of its own, beside index.html: its folder is what it may serve. */
-function buildServiceWorker(site: string, precached: Entry[]) {
+function buildServiceWorker(precached: Entry[], options: BuildOptions, files: Set<string>) {
   return build({
     configFile: false,
     publicDir: false,
+    plugins: [takenFiles(files)],
     logLevel: 'warn',
     define: { __PRECACHED__: JSON.stringify(precached), 'process.env.NODE_ENV': '"production"' },
     build: {
-      outDir: site,
+      ...options,
       emptyOutDir: false,
       target: 'es2022',
       lib: {

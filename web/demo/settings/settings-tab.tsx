@@ -50,6 +50,11 @@ export function Settings() {
         />
       </section>
       <Documents />
+      <p>
+        <a href="THIRD-PARTY-NOTICES.txt" target="_blank" rel="noreferrer">
+          Licences
+        </a>
+      </p>
     </div>
   );
 }
