@@ -49,12 +49,20 @@ async function bundle(name, files) {
   return output[0].code;
 }
 
+/** The minified scripts by name, and `files`: all that ships of which something is made. */
+export async function bundleScripts() {
+  const files = new Set(filesBelow(home, ['dist/wasm', 'dist/grammar']).map((file) => join(home, file)));
+  const texts = new Map();
+  for (const [name, made] of Object.entries(scripts)) texts.set(made, await bundle(name, files));
+  return { texts, files };
+}
+
 /** Makes them of the scripts that are there. What would not change is not touched, for programs that run side by side. */
 export async function bundleAll() {
   if (isCurrent(part)) return;
   await make(part, async () => {
-    const files = new Set(filesBelow(home, ['dist/wasm', 'dist/grammar']).map((file) => join(home, file)));
-    for (const [name, made] of Object.entries(scripts)) write(made, await bundle(name, files));
+    const { texts, files } = await bundleScripts();
+    for (const [name, text] of texts) write(name, text);
     write(noticesName, noticesOf(files));
   });
 }
