@@ -162,11 +162,14 @@ export function moduleOfThisNode() {
 
 /**
  * Builds all that the package ships, or all but the modules that are not asked for. What dist/ holds afterwards is of the
- * same sources: a module that was built of others and is not asked for is taken out. `forTests`: the core's tests will be built
- * in the same folders.
+ * same sources: a module that was built of others and is not asked for is taken out. `checksTypes`: what is shipped is checked, and
+ * then its declarations may name the parts of a union in another order. `forTests`: the core's tests will be built in the same folders.
  */
-export async function buildAll({ modules = allModules, forTests = false } = {}) {
-  const isWhole = modules.length === allModules.length;
+export async function buildAll({
+  modules = allModules,
+  checksTypes = modules.length === allModules.length,
+  forTests = false,
+} = {}) {
   const version = emscriptenVersion();
   const stale = allModules.filter((name) => !isCurrent(modulePart(name, version)));
   const wanted = modules.filter((name) => stale.includes(name));
@@ -174,7 +177,7 @@ export async function buildAll({ modules = allModules, forTests = false } = {}) 
     'npm packages': npmPackagesAreInstalled(home) ? 0 : 11,
     toolchain: wanted.length === 0 || toolchainIsComplete() ? 0 : 14,
     ...Object.fromEntries(wanted.map((name) => [name, 50])),
-    TypeScript: isCurrent(typesPart(isWhole || undefined)) ? 0 : 8,
+    TypeScript: isCurrent(typesPart(checksTypes || undefined)) ? 0 : 8,
   };
   const progress = new Progress(
     Object.fromEntries(Object.entries(needs).filter(([, seconds]) => seconds > 0)),
@@ -193,7 +196,7 @@ export async function buildAll({ modules = allModules, forTests = false } = {}) 
   const packageHalf = async () => {
     await task('npm packages', () => run('npm', ['ci', '--no-audit', '--no-fund']));
     if (!isCurrent(libraryPart)) await make(libraryPart, makeLibrary);
-    const types = typesPart(isWhole);
+    const types = typesPart(checksTypes);
     await task('TypeScript', () => make(types, () => compileTypeScript(types)));
   };
   const moduleHalf = async () => {

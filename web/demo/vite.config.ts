@@ -17,6 +17,7 @@ const files = new Set<string>();
 export default defineConfig({
   root: here('.'),
   base: './',
+  oxc: { jsx: { development: false } }, // whatever NODE_ENV says: with it paths of this machine would stand in the site
   resolve: { alias: { 'rwkv-wasm': here('../../dist/index.js') } },
   build: {
     outDir: here('../../site'),
