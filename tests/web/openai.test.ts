@@ -337,3 +337,16 @@ test('after its worker died the model is loaded again', async () => {
     fake.remove();
   }
 });
+
+test('many choices of one request raise no warning', async () => {
+  const warnings: Error[] = [];
+  const hear = (warning: Error) => warnings.push(warning);
+  process.on('warning', hear);
+  const { signal } = new AbortController();
+  const request = { prompt, n: 24, max_tokens: 2 };
+  await client.completions.create(request, { signal });
+  for await (const _ of await client.completions.create({ ...request, stream: true }, { signal }));
+  await new Promise(setImmediate); // they are told a little later
+  process.off('warning', hear);
+  expect(warnings).toEqual([]);
+});
