@@ -157,13 +157,18 @@ const rooms: Readonly<Record<string, Room>> = {
       'workbox-precaching/precacheAndRoute.js',
     ],
   },
+  // How the site is built; whose code that is, is told by the build of the package.
+  notices: { files: /^wasm\/notices\.mjs$/, sees: [] },
+  site: {
+    files: /^web\/demo\/(vite\.config|offline\/(plugin|icons))\.ts$/,
+    sees: ['notices'],
+    packages: ['vite', '@resvg/resvg-wasm'],
+  },
   demo: {
     files: /^web\/demo\//,
     sees: ['doors', 'shared'],
     packages: [
       'rwkv-wasm',
-      'vite',
-      '@resvg/resvg-wasm',
       'preact',
       'preact/hooks',
       '@preact/signals',
