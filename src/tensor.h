@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "room.h"
 
 namespace rwkv {
 
@@ -77,7 +80,8 @@ class Buffer {
 
   Buffer() = default;
   explicit Buffer(size_t bytes)
-      : data_(static_cast<std::byte*>(std::aligned_alloc(kAlignment, padded(bytes)))),
+      : data_(static_cast<std::byte*>(
+            ::operator new(padded(bytes), std::align_val_t(kAlignment), std::nothrow))),
         bytes_(data_ ? bytes : 0) {}
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
@@ -86,7 +90,7 @@ class Buffer {
     std::swap(bytes_, other.bytes_);
     return *this;
   }
-  ~Buffer() { std::free(data_); }
+  ~Buffer() { ::operator delete(data_, std::align_val_t(kAlignment)); }
 
   explicit operator bool() const { return data_ != nullptr; }
   size_t bytes() const { return bytes_; }
@@ -124,6 +128,10 @@ class Arena {
   Rows rows(int count, int width) { return {floats(size_t(count) * width), count, width}; }
   float* floats(size_t count);
 
+  // From now on so many bytes lie ready behind the mark: rows that were not reserved end the program where there is no memory.
+  // Errors: kOutOfMemory.
+  Status reserve(uint64_t bytes, std::string_view what);
+
   struct Mark {
     size_t block, used;
   };
@@ -145,6 +153,17 @@ inline float* Arena::floats(size_t count) {
   float* data = reinterpret_cast<float*>(blocks_[block_].as<std::byte>() + used_);
   used_ += bytes;
   return data;
+}
+
+inline Status Arena::reserve(uint64_t bytes, std::string_view what) {
+  for (size_t block = block_, used = used_; block < blocks_.size(); ++block, used = 0)
+    if (used + bytes <= blocks_[block].bytes()) return block_ = block, used_ = used, Done{};
+  if (block_ == 0 && used_ == 0) blocks_.clear();  // never both
+  Buffer block = bytes < SIZE_MAX / 2 ? Buffer(size_t(bytes)) : Buffer();
+  if (!block) return no_room(bytes, what);
+  blocks_.push_back(std::move(block));
+  block_ = blocks_.size() - 1, used_ = 0;
+  return Done{};
 }
 
 // Gives the arena's memory back at the end of a scope.

@@ -1,4 +1,6 @@
 // Models and sessions as JavaScript sees them (web/worker/module.ts has the types). Translates, does not think.
+#include <emscripten/em_js.h>
+
 #include "./js.h"
 #include "formats/checkpoint.h"
 #include "model/initial_state.h"
@@ -6,10 +8,21 @@
 #include "session/scoring.h"
 #include "session/session.h"
 
+EM_JS_DEPS(rwkv_copy, "$Emval");
+EM_JS(emscripten::EM_VAL, rwkv_copy, (emscripten::EM_VAL view), {
+  try {
+    return Emval.toHandle(Emval.toValue(view).slice());
+  } catch {
+    return Emval.toHandle(null);
+  }
+});
+
 namespace rwkv {
 namespace {
 
-std::vector<Token> tokens_of(const val& ids) { return emscripten::convertJSArrayToNumberVector<Token>(ids); }
+Result<std::vector<Token>> tokens_of(const val& ids) { return numbers_of<Token>(ids, "tokens"); }
+
+constexpr uint64_t kBytesOfBias = 64;  // of one token in a logit bias
 
 struct JsSession {
   Session session;
@@ -37,36 +50,64 @@ val info(const LoadedModel& loaded) {
 }
 
 // REQUIRES: a tokenizer, where the text is not empty.
-val tokenize(const LoadedModel& loaded, const std::string& text) {
+val tokenize(const LoadedModel& loaded, val js_text) {
+  const auto text = text_of(js_text, "a text");
+  if (!text) return fail(text.error());
   std::vector<Token> ids;
-  if (!text.empty())
-    if (const auto encoded = loaded.tokenizer->encode(text, ids); !encoded) return fail(encoded.error());
-  return succeed(copy_of<Token>("Int32Array", ids));
+  if (const Status room = require_room(sizeof(Token) * text->size(), "the tokens of a text"); !room)
+    return fail(room.error());
+  ids.reserve(text->size());
+  if (!text->empty())
+    if (const auto encoded = loaded.tokenizer->encode(*text, ids); !encoded) return fail(encoded.error());
+  return answer(copy_of<Token>(ids));
 }
 
-std::string detokenize(const LoadedModel& loaded, val ids) {
+val detokenize(const LoadedModel& loaded, val js_ids) {
+  const auto ids = tokens_of(js_ids);
+  if (!ids) return fail(ids.error());
+  uint64_t bytes = 0;
+  for (const Token id : *ids) bytes += loaded.tokenizer->bytes(id).size();
+  bytes *= 3;  // as U+FFFD
+  if (const Status room = require_room(2 * bytes, "the text of tokens"); !room) return fail(room.error());
   Utf8Stream stream;
   std::string text;
-  for (const Token id : tokens_of(ids)) text += stream.push(loaded.tokenizer->bytes(id));
-  return text + stream.finish();
+  text.reserve(size_t(bytes) + 3);
+  for (const Token id : *ids) text += stream.push(loaded.tokenizer->bytes(id));
+  return succeed(val(text += stream.finish()));
 }
 
 // The bytes of all tokens, one after the other, and where each ends. REQUIRES: a tokenizer.
 val token_bytes(const LoadedModel& loaded) {
+  const Tokenizer& tokenizer = *loaded.tokenizer;
+  uint64_t total = 0;
+  for (Token id = 0; id < tokenizer.size(); ++id) total += tokenizer.bytes(id).size();
+  const uint64_t size = total + sizeof(int32_t) * uint64_t(tokenizer.size());
+  if (const Status room = require_room(size, "the bytes of all tokens"); !room) return fail(room.error());
   std::string bytes;
   std::vector<int32_t> ends;
-  for (Token id = 0; id < loaded.tokenizer->size(); ++id) {
-    bytes += loaded.tokenizer->bytes(id);
+  bytes.reserve(size_t(total));
+  ends.reserve(size_t(tokenizer.size()));
+  for (Token id = 0; id < tokenizer.size(); ++id) {
+    bytes += tokenizer.bytes(id);
     ends.push_back(int32_t(bytes.size()));
   }
+  const auto js_bytes = copy_of(std::as_bytes(std::span(bytes)));
+  const auto js_ends = copy_of<int32_t>(ends);
+  if (!js_bytes || !js_ends) return fail((js_bytes ? js_ends : js_bytes).error());
   val result = val::object();
-  result.set("bytes",
-             copy_of("Uint8Array", std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size())));
-  result.set("ends", copy_of<int32_t>("Int32Array", ends));
-  return result;
+  result.set("bytes", *js_bytes);
+  result.set("ends", *js_ends);
+  return succeed(result);
 }
 
 uint64_t seed_of(uint32_t low, uint32_t high) { return uint64_t(high) << 32 | low; }
+
+val session_of(Result<Session> session, const SamplingOptions& options = {}, int top_logprobs = -1) {
+  if (!session) return fail(session.error());
+  if (const Status room = require_room(kBytesOfBias * options.logit_bias.size(), "a session"); !room)
+    return fail(room.error());
+  return succeed(val(std::make_unique<JsSession>(JsSession{std::move(*session), options, top_logprobs})));
+}
 
 // From the state of a file or a saved session, or `null`: from the model's own initial state. A saved session
 // goes on with its own chance unless `is_seeded`.
@@ -74,117 +115,144 @@ val create_session(const LoadedModel& loaded, uint32_t seed_low, uint32_t seed_h
                    val js_state) {
   const uint64_t seed = seed_of(seed_low, seed_high);
   const Tokenizer* tokenizer = loaded.tokenizer.get();
-  const auto answer = [](Session session) {
-    return succeed(val(std::make_unique<JsSession>(JsSession{std::move(session)})));
-  };
-  if (js_state.isNull()) return answer(Session(loaded.model, tokenizer, seed));
+  if (js_state.isNull()) return session_of(Session::create(loaded.model, tokenizer, seed));
   const JsSource source(js_state);
   if (Session::is_saved(source)) {
     auto session = Session::restore(loaded.model, tokenizer, source);
-    if (!session) return fail(session.error());
-    if (is_seeded) session->reseed(seed);
-    return answer(std::move(*session));
+    if (session && is_seeded) session->reseed(seed);
+    return session_of(std::move(session));
   }
   const auto checkpoint = open_checkpoint(source);
   if (!checkpoint) return fail(checkpoint.error());
-  const auto initial = load_initial_state(*checkpoint, loaded.model.config);
-  return initial ? answer(Session(loaded.model, tokenizer, seed, *initial)) : fail(initial.error());
+  auto initial = load_initial_state(*checkpoint, loaded.model.config);
+  if (!initial) return fail(initial.error());
+  return session_of(Session::create(loaded.model, tokenizer, seed, std::move(*initial)));
 }
 
-std::unique_ptr<JsSession> fork(const JsSession& js) { return std::make_unique<JsSession>(js); }
+val fork(const JsSession& js) { return session_of(js.session.fork(), js.options, js.top_logprobs); }
 
 val save(const JsSession& js, bool as_halves) {
   const auto bytes = js.session.save(as_halves ? Session::SavedAs::kF16 : Session::SavedAs::kF32);
-  return copy_of("Uint8Array", std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+  return bytes ? answer(copy_of(std::span<const std::byte>(*bytes))) : fail(bytes.error());
+}
+
+SamplingOptions options_of(const val& js) {
+  return {.temperature = js["temperature"].as<float>(),
+          .top_p = js["topP"].as<float>(),
+          .top_k = js["topK"].as<int>(),
+          .min_p = js["minP"].as<float>(),
+          .typical_p = js["typicalP"].as<float>(),
+          .presence_penalty = js["presencePenalty"].as<float>(),
+          .frequency_penalty = js["frequencyPenalty"].as<float>(),
+          .penalty_decay = js["penaltyDecay"].as<float>()};
 }
 
 // How sample() draws from now on. `ids` and `biases` are the logit bias.
-void configure(JsSession& js, const SamplingOptions& options, val ids, val biases, int top_logprobs) {
-  js.options = options;
-  js.top_logprobs = top_logprobs;
+val configure(JsSession& js, val options, val ids, val biases, int top_logprobs) {
   const auto tokens = tokens_of(ids);
-  const auto values = emscripten::convertJSArrayToNumberVector<float>(biases);
-  for (size_t i = 0; i < tokens.size(); ++i) js.options.logit_bias[tokens[i]] = values[i];
+  if (!tokens) return fail(tokens.error());
+  const auto values = numbers_of<float>(biases, "a logit bias");
+  if (!values) return fail(values.error());
+  if (const Status room = require_room(kBytesOfBias * tokens->size(), "a logit bias"); !room)
+    return fail(room.error());
+  js.options = options_of(options);
+  js.top_logprobs = top_logprobs;
+  for (size_t i = 0; i < tokens->size(); ++i) js.options.logit_bias[(*tokens)[i]] = (*values)[i];
+  return succeed(val::null());
 }
 
 val prompt(JsSession& js, val ids) {
-  const auto queued = js.session.prompt(tokens_of(ids));
-  return queued ? succeed(val::null()) : fail(queued.error());
+  const auto tokens = tokens_of(ids);
+  return tokens ? answer(js.session.prompt(*tokens)) : fail(tokens.error());
 }
 
-void repeat(JsSession& js, val ids, const JsSession& other) {
-  js.session.repeat(tokens_of(ids), js.options, other.session);
+val repeat(JsSession& js, val ids, const JsSession& other) {
+  const auto tokens = tokens_of(ids);
+  return tokens ? answer(js.session.repeat(*tokens, js.options, other.session)) : fail(tokens.error());
 }
 
 val logits(const JsSession& js) {
-  return js.session.logits().empty() ? val::null() : copy_of("Float32Array", js.session.logits());
+  if (const Status finite = js.session.check(); !finite) return fail(finite.error());
+  return js.session.logits().empty() ? succeed(val::null()) : answer(copy_of(js.session.logits()));
 }
 
 // `allowed` as a Uint32Array of bits, or null.
 val sample(JsSession& js, val allowed) {
-  std::vector<uint32_t> bits;
-  if (!allowed.isNull()) bits = emscripten::convertJSArrayToNumberVector<uint32_t>(allowed);
-  const Piece piece = js.session.sample(js.options, bits);
+  Result<std::vector<uint32_t>> bits = std::vector<uint32_t>();
+  if (!allowed.isNull()) bits = numbers_of<uint32_t>(allowed, "the tokens to draw from");
+  if (!bits) return fail(bits.error());
+  const std::span<const float> logits = js.session.logits();
+  constexpr uint64_t kBytesOfTop = 4 * sizeof(LogProbability);  // of a vector that grows
+  const uint64_t top = uint64_t(std::max(js.top_logprobs, 0)) + 1;
+  if (const Status room = require_room(kBytesOfTop * std::min<uint64_t>(top, logits.size()), "a token");
+      !room)
+    return fail(room.error());
+  const auto likely = top_log_probabilities(logits, js.top_logprobs);
+  const auto piece = js.session.sample(js.options, *bits);
+  if (!piece) return fail(piece.error());
   val result = val::object();
-  result.set("token", piece.token);
-  result.set("text", piece.text);
-  if (js.top_logprobs < 0) return result;
-  const std::span<const float> logits = js.session.logits();  // those that it was drawn from, still
+  result.set("token", piece->token);
+  result.set("text", piece->text);
+  if (js.top_logprobs < 0) return succeed(result);
   val likeliest = val::array();
-  for (const auto& [token, value] : top_log_probabilities(logits, js.top_logprobs)) {
+  for (const auto& [token, value] : likely) {
     val one = val::object();
     one.set("token", token);
     one.set("text", js.session.text_of(token));
     one.set("logprob", value);
     likeliest.call<void>("push", one);
   }
-  result.set("logprob", log_probability(logits, piece.token));
+  result.set("logprob", log_probability(logits, piece->token));
   result.set("topLogprobs", likeliest);
-  return result;
+  return succeed(result);
 }
 
 val start_scoring(const LoadedModel& loaded, val ids, int top) {
-  return val(std::make_unique<Scoring>(loaded.model, tokens_of(ids), top));
+  auto tokens = tokens_of(ids);
+  return tokens ? answer(Scoring::start(loaded.model, std::move(*tokens), top)) : fail(tokens.error());
 }
 
 val start_pooling(const LoadedModel& loaded, val ids) {
-  return val(std::make_unique<Pooling>(loaded.model, tokens_of(ids)));
+  auto tokens = tokens_of(ids);
+  return tokens ? answer(Pooling::start(loaded.model, std::move(*tokens))) : fail(tokens.error());
 }
 
 // Scratch memory of every pass over the weights.
 Arena arena;
 
-// Reads the next chunk; the log probabilities of all tokens behind the last, `null` before.
+// Reads the next chunk of a text; the numbers behind the last, `null` before.
+template <class Reading>
+val next_numbers(Reading& reading, auto numbers) {
+  if (!reading.is_done())
+    if (const Status read = reading.next(arena); !read) return fail(read.error());
+  return reading.is_done() ? answer(copy_of<float>(numbers())) : succeed(val::null());
+}
+
 val next_scores(Scoring& scoring) {
-  if (!scoring.is_done()) scoring.next(arena);
-  return scoring.is_done() ? copy_of<float>("Float32Array", scoring.log_probabilities()) : val::null();
+  return next_numbers(scoring, [&] { return std::span(scoring.log_probabilities()); });
 }
 
 val next_pool(Pooling& pooling) {
-  if (!pooling.is_done()) pooling.next(arena);
-  return pooling.is_done() ? copy_of<float>("Float32Array", pooling.mean()) : val::null();
+  std::vector<float> mean;
+  return next_numbers(pooling, [&] { return std::span(mean = pooling.mean()); });
 }
 
 // One pass: of each session at most so many tokens.
-void advance(val js_sessions, val most) {
+val advance(val js_sessions, val js_most) {
+  const auto most = numbers_of<int>(js_most, "a pass");
+  if (!most) return fail(most.error());
+  if (const Status room = require_room(sizeof(Session*) * most->size(), "a pass"); !room)
+    return fail(room.error());
   std::vector<Session*> sessions;
+  sessions.reserve(most->size());
   for (const val& js : js_sessions)
     sessions.push_back(&js.as<JsSession*>(emscripten::allow_raw_pointers())->session);
-  read_pending(sessions, arena, tokens_of(most));
+  return answer(read_pending(sessions, arena, *most));
 }
 
 }  // namespace
 
 EMSCRIPTEN_BINDINGS(rwkv) {
-  emscripten::value_object<SamplingOptions>("SamplingOptions")
-      .field("temperature", &SamplingOptions::temperature)
-      .field("topP", &SamplingOptions::top_p)
-      .field("topK", &SamplingOptions::top_k)
-      .field("minP", &SamplingOptions::min_p)
-      .field("typicalP", &SamplingOptions::typical_p)
-      .field("presencePenalty", &SamplingOptions::presence_penalty)
-      .field("frequencyPenalty", &SamplingOptions::frequency_penalty)
-      .field("penaltyDecay", &SamplingOptions::penalty_decay);
   emscripten::class_<LoadedModel>("Model")
       .function("info", &info)
       .function("tokenize", &tokenize)
@@ -209,6 +277,11 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("save", &save)
       .function("configure", &configure)
       .function("repeat", &repeat)
+      .function("check",
+                emscripten::optional_override([](const JsSession& js) { return answer(js.session.check()); }))
+      .function("isFresh", emscripten::optional_override([](const JsSession& js) {
+                  return js.session.pending() == 0 && js.session.logits().empty();
+                }))
       .function("logits", &logits)
       .function("sample", &sample);
   emscripten::function("advance", &advance);

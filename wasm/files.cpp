@@ -22,10 +22,12 @@ Result<std::unique_ptr<Tokenizer>> make_tokenizer(const val& vocabulary, const C
   if (vocabulary.isString())
     return vocabulary.as<std::string>() == "bytes" ? make_byte_tokenizer()
                                                    : embedded_tokenizer(checkpoint, warnings);
-  const auto name = vocabulary["name"].as<std::string>(), bytes = vocabulary["bytes"].as<std::string>();
+  const auto name = vocabulary["name"].as<std::string>();
+  const auto bytes = text_of(vocabulary["bytes"], name.c_str());
+  if (!bytes) return bytes.error();
   const val count = vocabulary["count"];
-  return count.isNumber() ? make_decoder(name, bytes, uint64_t(count.as<double>()))
-                          : make_world_tokenizer(name, bytes);
+  return count.isNumber() ? make_decoder(name, *bytes, uint64_t(count.as<double>()))
+                          : make_world_tokenizer(name, *bytes);
 }
 
 // What was asked for; `null`: what a packed file was made for, else q8.
@@ -83,14 +85,6 @@ val start_loading(val js_source, val vocabulary, val quantization, val kernels, 
 val bytes_needed(const JsLoading& js, val quantization) {
   const auto plan = plan_model(js.checkpoint, chosen(quantization, js.checkpoint));
   return plan ? succeed(val(double(plan->bytes))) : fail(plan.error());
-}
-
-// Whether so many bytes are there, which then stay with the module.
-bool has_room(double bytes) {
-  void* volatile room =
-      bytes < double(SIZE_MAX) ? std::malloc(size_t(bytes)) : nullptr;  // or it would be left out
-  std::free(room);
-  return room;
 }
 
 // Reads the next part; the model after the last, `null` before.
@@ -155,8 +149,7 @@ val start_conversion(val js_source, val quantization, val sampling) {
 val next_piece(JsConversion& js) {
   const auto piece = js.conversion->next();
   if (!piece) return fail(piece.error());
-  if (piece->bytes() == 0) return succeed(val::null());
-  return succeed(copy_of("Uint8Array", std::span(piece->as<uint8_t>(), piece->bytes())));
+  return piece->bytes() == 0 ? succeed(val::null()) : answer(copy_of(piece->span()));
 }
 
 }  // namespace
@@ -168,7 +161,8 @@ EMSCRIPTEN_BINDINGS(rwkv_files) {
                              [](const JsConversion& js) { return double(js.conversion->bytes()); }))
       .function("next", &next_piece);
   emscripten::function("startLoading", &start_loading);
-  emscripten::function("hasRoom", &has_room);
+  emscripten::function("hasRoom",
+                       emscripten::optional_override([](double bytes) { return has_room(uint64_t(bytes)); }));
   emscripten::function("inspect", &inspect);
   emscripten::function("startConversion", &start_conversion);
 }

@@ -11,6 +11,7 @@
 
 #include "formats/source.h"
 #include "model/weights.h"
+#include "room.h"
 #include "tokenizer/tokenizer.h"
 
 namespace rwkv {
@@ -32,9 +33,47 @@ inline val fail(const Error& error) {
   return result;
 }
 
+// The value, or its error.
+template <class T>
+val answer(Result<T> result) {
+  if (!result) return fail(result.error());
+  if constexpr (std::is_same_v<T, Done>) return succeed(val::null());
+  else if constexpr (std::is_same_v<T, val> || std::is_convertible_v<T, val>)
+    return succeed(std::move(*result));
+  else return succeed(val(std::make_unique<T>(std::move(*result))));
+}
+
+// A typed array of its own with what `view` shows; null where JavaScript has no memory for it.
+extern "C" emscripten::EM_VAL rwkv_copy(emscripten::EM_VAL view);
+
+// Errors: kOutOfMemory.
 template <class Element>
-val copy_of(const char* type, std::span<const Element> values) {
-  return val::global(type).new_(typed_memory_view(values.size(), values.data()));
+Result<val> copy_of(std::span<const Element> values) {
+  const val view(typed_memory_view(values.size(), values.data()));
+  const val copy = val::take_ownership(rwkv_copy(view.as_handle()));
+  if (!copy.isNull()) return copy;
+  return Error{ErrorKind::kOutOfMemory,
+               "no memory for an array of " + std::to_string(values.size_bytes()) + " bytes"};
+}
+
+inline Result<val> copy_of(std::span<const std::byte> bytes) {
+  return copy_of(std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+}
+
+// Of an array of numbers. Errors: kOutOfMemory.
+template <class Element>
+Result<std::vector<Element>> numbers_of(const val& array, const char* what) {
+  const auto bytes = uint64_t(array["length"].as<double>()) * sizeof(Element);
+  if (const Status room = require_room(bytes, what); !room) return room.error();
+  return emscripten::convertJSArrayToNumberVector<Element>(array);
+}
+
+// Of JavaScript's text, or of its bytes. Errors: kOutOfMemory.
+inline Result<std::string> text_of(const val& text, const char* what) {
+  constexpr uint64_t kBytesOfUnit = 2 * 3;  // of UTF-8, which Embind copies once
+  if (const Status room = require_room(kBytesOfUnit * uint64_t(text["length"].as<double>()), what); !room)
+    return room.error();
+  return text.as<std::string>();
 }
 
 // JavaScript's { name, size, read(offset, into) -> '' or what went wrong }.

@@ -104,6 +104,8 @@ Result<Checkpoint> open_ggml(const Source& source) {
                        "rwkv.cpp file version " + std::to_string(file_version) + ", expected 100 or 101");
   in.skip(16);  // V, C, layers, type: the tensors tell them
 
+  if (Status room = require_tables(source, std::min<uint64_t>(kMostTensors, in.left() / 16)); !room)
+    return room.error();
   Checkpoint raw{.source = &source};
   while (!in.error() && in.left() > 0) {
     Result<Tensor> tensor = read_tensor(source, in, file_version);

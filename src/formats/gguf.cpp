@@ -50,6 +50,7 @@ class Reader {
       return bad_file(source_, std::to_string(pairs) + " key-value pairs and " + std::to_string(tensors) +
                                    " tensors, expected at most " + std::to_string(kMostEntries));
 
+    if (Status room = require_tables(source_, tensors); !room) return room.error();
     for (uint64_t i = 0; i < pairs; ++i)
       if (Status status = read_pair(); !status) return status.error();
     if (Status status = check_metadata(); !status) return status.error();

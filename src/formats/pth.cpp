@@ -261,7 +261,7 @@ Result<Buffer> read_entry(const Source& source, const ZipDirectory& zip, const Z
   }
   Result<uint64_t> offset = zip.data_offset(entry);
   if (!offset) return offset.error();
-  return read_range(source, *offset, entry.bytes);
+  return read_directory(source, *offset, entry.bytes);
 }
 
 }  // namespace

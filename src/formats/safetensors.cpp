@@ -166,7 +166,7 @@ Result<Checkpoint> open_safetensors(const Source& source) {
     return bad_file(source, "safetensors header of " + std::to_string(header_bytes) + " bytes in a file of " +
                                 std::to_string(source.size()));
   }
-  Result<Buffer> header = read_range(source, 8, header_bytes);
+  Result<Buffer> header = read_directory(source, 8, header_bytes);
   if (!header) return header.error();
   return Reader(source, header_bytes, as_text(header->span())).read();
 }

@@ -11,9 +11,14 @@ State::State(const Config& config, const InitialState& initial)
       head_size_(config.version == Version::k4 ? 0 : config.head_size),
       stride_(2 * config.channels + config.wkv_floats()),
       values_(size_t(stride_) * config.layers) {
+  reset(initial);
+}
+
+void State::reset(const InitialState& initial) {
+  std::fill(values_.begin(), values_.end(), 0.0f);
   if (head_size_ == 0)
-    for (int layer = 0; layer < config.layers; ++layer)
-      std::fill_n(wkv(layer) + 2 * channels_, channels_, -1e30f);
+    for (size_t at = 0; at < size(); at += size_t(stride_))
+      std::fill_n(&values_[at] + 4 * channels_, channels_, -1e30f);
   for (size_t layer = 0; layer < initial.size(); ++layer)
     over_heads([&](size_t plain, size_t kept, int count) {
       std::copy_n(&initial[layer][plain], count, wkv(int(layer)) + kept);

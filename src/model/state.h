@@ -19,11 +19,16 @@ class State {
   // A fresh state: zeros or `initial`, but for version 4's pp, a running maximum, which starts at -1e30.
   // REQUIRES: `initial` is empty or was made for `config`.
   explicit State(const Config& config, const InitialState& initial = {});
+  // Fresh again, as State(config, initial) is.
+  void reset(const InitialState& initial);
 
   float* time_shift(int layer) { return values_.data() + size_t(stride_) * layer; }
   float* channel_shift(int layer) { return time_shift(layer) + channels_; }
   float* wkv(int layer) { return time_shift(layer) + 2 * channels_; }
 
+  static uint64_t size(const Config& config) {
+    return (2 * uint64_t(config.channels) + uint64_t(config.wkv_floats())) * uint64_t(config.layers);
+  }
   size_t size() const { return values_.size(); }
   // All of it, layer after layer, the recurrence's state as (3, C) aa, bb, pp in version 4, else (H, N, N) as
   // [head][key][value].

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "formats/containers/bytes.h"
+#include "room.h"
 
 namespace rwkv {
 namespace {
@@ -97,7 +98,15 @@ Status TensorReader::with_strided(const Tensor& tensor, Use use) {
   });
 }
 
+Status TensorReader::require(const Tensor& tensor, uint64_t bytes) const {
+  const uint64_t piece = tensor.strides.empty() ? std::min(tensor.bytes, 2 * kPieceBytes)
+                                                : tensor.bytes + sizeof(float) * tensor.count();
+  return require_room(piece + bytes, checkpoint_.source->name() + ": " + tensor.name);
+}
+
 Result<Vector> TensorReader::values(const Tensor& tensor) {
+  if (const Status room = require(tensor, tensor.bytes + sizeof(float) * tensor.count()); !room)
+    return room.error();
   Vector values(size_t(tensor.count()), 0.0f);
   const Status status =
       tensor.strides.empty()
@@ -111,6 +120,8 @@ Result<Vector> TensorReader::values(const Tensor& tensor) {
 
 Status TensorReader::each_rows(const Tensor& tensor, const TakeRows& take) {
   const int rows = int(tensor.shape[0]), cols = int(tensor.shape[1]);
+  // A group of rows as floats, in order, as columns and packed.
+  if (Status room = require(tensor, 4 * sizeof(float) * kGroup * uint64_t(cols)); !room) return room;
   std::vector<float> values(size_t(kGroup) * cols);
   int row = 0;
   const auto hand_over = [&](auto fill) {

@@ -29,6 +29,8 @@ class TensorReader {
   Status each_rows(const Tensor& tensor, const TakeRows& take);
 
  private:
+  // Room for what reading the tensor takes, a piece of it or all, and so many bytes more.
+  Status require(const Tensor& tensor, uint64_t bytes) const;
   Status read_piece(const Tensor& tensor, uint64_t offset, std::span<std::byte> out);
   // take(bytes) for all bytes, in pieces of whole `unit`s.
   template <class Take>

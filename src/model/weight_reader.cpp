@@ -1,6 +1,7 @@
 #include "model/weight_reader.h"
 
 #include "formats/views.h"
+#include "room.h"
 
 namespace rwkv {
 namespace {
@@ -195,7 +196,8 @@ Matrix WeightReader::transposed(const Vector& values, int i, int rows, int cols)
   bytes_ += bytes;
   if (plan_only_) return {};
   Matrix matrix = make_matrix(format, rows, cols);
-  if (matrix.empty()) return fail_memory(bytes), Matrix{};
+  const uint64_t group_bytes = 2 * sizeof(float) * kGroup * uint64_t(cols);
+  if (matrix.empty() || !has_room(group_bytes)) return fail_memory(bytes), Matrix{};
   const float* from = values.data() + size_t(i) * rows * cols;
   std::vector<float> group(size_t(kGroup) * cols);
   for (int row = 0; row < rows; row += kGroup) {

@@ -2,8 +2,10 @@
 
 #include <cmath>
 
+#include "formats/containers/bytes.h"
 #include "model/initial_state.h"
 #include "model/weight_reader.h"
+#include "room.h"
 
 namespace rwkv {
 namespace {
@@ -219,6 +221,10 @@ Result<Loading> Loading::start(const Checkpoint& checkpoint, Quantization quanti
                                uint64_t part_bytes) {
   auto config = detect_config(checkpoint);
   if (!config) return config.error();
+  const uint64_t layers = sizeof(Layer) * 3 * uint64_t(config->layers);  // in a vector that grows
+  if (const Status room = require_room(layers, checkpoint.source->name()); !room) return room.error();
+  if (const Status room = require_tables(*checkpoint.source, checkpoint.tensors.size()); !room)
+    return room.error();
   return Loading(checkpoint, *config, quantization, std::move(progress), part_bytes);
 }
 
@@ -250,6 +256,8 @@ Result<Model> load_model(const Checkpoint& checkpoint, Quantization quantization
 Result<ModelPlan> plan_model(const Checkpoint& checkpoint, Quantization quantization) {
   const auto config = detect_config(checkpoint);
   if (!config) return config.error();
+  if (const Status room = require_tables(*checkpoint.source, checkpoint.tensors.size()); !room)
+    return room.error();
   WeightReader in(checkpoint, quantization);
   in.plan_only();
   Model nothing;

@@ -43,6 +43,10 @@ class Sampler {
   explicit Sampler(Memory memory)
       : random_(Random::at(memory.random)), occurrence_(std::move(memory.occurrence)) {}
 
+  size_t seen() const { return occurrence_.size(); }  // tokens that it remembers
+  void forget() { occurrence_.clear(); }
+  void go_on_as(const Sampler& other) { random_ = other.random_; }  // chance does
+
   // Draws from `logits` (V), which it leaves changed:
   //   logit[n] += logit_bias[n]
   //   logit[n] -= presence + frequency * occurrence[n], for n seen

@@ -4,6 +4,7 @@
 #include "formats/containers/bytes.h"
 #include "formats/containers/cursor.h"
 #include "quant/dtype.h"
+#include "room.h"
 #include "session/session.h"
 
 namespace rwkv {
@@ -50,18 +51,16 @@ DType type_of(Session::SavedAs format) {
 
 class Writer {
  public:
+  explicit Writer(uint64_t bytes) { out_.reserve(size_t(bytes)); }
   template <class T>
   void number(T value) {
     bytes(std::as_bytes(std::span(&value, 1)));
   }
   void bytes(std::span<const std::byte> more) { out_.insert(out_.end(), more.begin(), more.end()); }
   void text(std::string_view more) { bytes(std::as_bytes(std::span(more))); }
-  void floats(std::span<const float> values, Session::SavedAs format) {
-    std::vector<float> bounded;
-    if (format == Session::SavedAs::kF16) {
-      for (const float v : values) bounded.push_back(std::clamp(v, -kLargestHalf, kLargestHalf));
-      values = bounded;
-    }
+  void floats(std::vector<float> values, Session::SavedAs format) {
+    if (format == Session::SavedAs::kF16)
+      for (float& v : values) v = std::clamp(v, -kLargestHalf, kLargestHalf);
     const size_t at = out_.size();
     out_.resize(at + bytes_of(type_of(format), values.size()));
     encode(type_of(format), values, out_.data() + at);
@@ -78,13 +77,25 @@ class Writer {
   std::vector<std::byte> out_;
 };
 
+constexpr uint64_t kHeaderBytes = 56, kHashBytes = 8;
+
+// Of a whole saved session.
+uint64_t saved_bytes(uint64_t queued, uint64_t generated, uint64_t floats, DType dtype) {
+  return (kHeaderBytes + queued * 4 + generated * 8 + floats * bytes_of(dtype, 1) + 3) / 4 * 4 + kHashBytes;
+}
+
 }  // namespace
 
-std::vector<std::byte> Session::save(SavedAs format) const {
+Result<std::vector<std::byte>> Session::save(SavedAs format) const {
+  const std::vector<float> none;
+  const std::vector<float>& logits = queue_.empty() ? logits_ : none;
+  const uint64_t size =
+      saved_bytes(queue_.size(), sampler_.seen(), logits.size() + state_.size(), type_of(format));
+  // Beside it a copy of what the session holds.
+  if (const Status room = require_room(size + bytes(), "a saved session"); !room) return room.error();
   const Sampler::Memory memory = sampler_.memory();
   const std::string_view unfinished = text_.pending();
-  const std::span<const float> logits = queue_.empty() ? std::span(logits_) : std::span<const float>();
-  Writer out;
+  Writer out(size);
   out.text(kMagic);
   out.number(kVersion);
   out.number(uint32_t(format));
@@ -115,7 +126,6 @@ Result<Session> Session::restore(const Model& model, const Tokenizer* tokenizer,
   const auto damaged = [&](const std::string& what) {
     return bad(ErrorKind::kBadFile, "damaged saved session: " + what);
   };
-  constexpr uint64_t kHeaderBytes = 56, kHashBytes = 8;
   if (!is_saved(file)) return bad(ErrorKind::kBadFile, "not a saved session");
   if (file.size() < kHeaderBytes + kHashBytes || file.size() % 4)
     return damaged("cut off after " + std::to_string(file.size()) + " bytes");
@@ -139,8 +149,7 @@ Result<Session> Session::restore(const Model& model, const Tokenizer* tokenizer,
   // Whole and untouched, before anything of it is believed.
   const DType dtype = type_of(SavedAs(format));
   const uint64_t float_bytes = bytes_of(dtype, 1);
-  const uint64_t expected =
-      (kHeaderBytes + queued * 4 + generated * 8 + (logits + floats) * float_bytes + 3) / 4 * 4 + kHashBytes;
+  const uint64_t expected = saved_bytes(queued, generated, logits + floats, dtype);
   if (expected != file.size())
     return damaged("expected " + std::to_string(expected) + " bytes, found " + std::to_string(file.size()));
   const Result<Buffer> read = read_range(file, 0, file.size());
@@ -151,7 +160,10 @@ Result<Session> Session::restore(const Model& model, const Tokenizer* tokenizer,
   std::memcpy(&sum, read->as<std::byte>() + read->bytes() - kHashBytes, sizeof sum);
   if (hash.value() != sum) return damaged("the checksum does not match");
 
-  Session session(model, tokenizer, 0);
+  const uint64_t parts = sizeof(float) * floats + sizeof(Token) * queued + kOccurrenceBytes * generated;
+  if (const Status room = require_room(bytes(model) + parts, "a session"); !room) return room.error();
+  Session session(model, tokenizer, 0, nullptr);
+  session.queue_.reserve(size_t(queued));
   const auto V = uint64_t(model.config.vocabulary);
   if (print != fingerprint(model) || floats != session.state_.size() || (logits && logits != V))
     return bad(ErrorKind::kBadModel, "a session of another model");

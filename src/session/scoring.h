@@ -11,16 +11,19 @@ namespace rwkv {
 // ln p(token | the tokens before it) for every token of a text but the first, and the `top` likeliest in its place.
 class Scoring {
  public:
-  // The model must outlive it. REQUIRES: ids in [0, V).
-  Scoring(const Model& model, std::vector<Token> tokens, int top = 0);
+  // The model must outlive it. REQUIRES: ids in [0, V). Errors of all calls: kOutOfMemory, kBadModel as
+  // Session::check().
+  static Result<Scoring> start(const Model& model, std::vector<Token> tokens, int top = 0);
   bool is_done() const { return done_ + 1 >= tokens_.size(); }
   // Reads the next chunk, with kChunk V floats of scratch memory. REQUIRES: !is_done().
-  void next(Arena& arena);
+  Status next(Arena& arena);
   // (tokens that are done, 1 + 2 min(top, V)): a token's log probability, then id and log probability of the likeliest, likeliest
   // first. Ids are floats too: V < 2^24.
   const std::vector<float>& log_probabilities() const { return log_probabilities_; }
 
  private:
+  Scoring(const Model& model, std::vector<Token> tokens, int top);
+
   const Model& model_;
   std::vector<Token> tokens_;
   int top_;
@@ -32,15 +35,17 @@ class Scoring {
 // The mean over a text's tokens of what the head gets, (C).
 class Pooling {
  public:
-  // The model must outlive it. REQUIRES: ids in [0, V), at least one.
-  Pooling(const Model& model, std::vector<Token> tokens);
+  // The model must outlive it. REQUIRES: ids in [0, V), at least one. Errors as of Scoring.
+  static Result<Pooling> start(const Model& model, std::vector<Token> tokens);
   bool is_done() const { return done_ == tokens_.size(); }
   // Reads the next chunk. REQUIRES: !is_done().
-  void next(Arena& arena);
+  Status next(Arena& arena);
   // REQUIRES: is_done().
   std::vector<float> mean() const;
 
  private:
+  Pooling(const Model& model, std::vector<Token> tokens);
+
   const Model& model_;
   std::vector<Token> tokens_;
   State state_;

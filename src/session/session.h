@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,14 +24,15 @@ struct Piece {
 // sample. The state is that of all tokens read, wherever prompts and calls were cut.
 class Session {
  public:
-  // The model and the tokenizer (nullptr: token ids only, all texts empty) must outlive it.
-  Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed)
-      : Session(model, tokenizer, seed, model.initial_state) {}
-  // Starts from `initial`, made for the model, instead of the model's own initial state.
-  Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed, const InitialState& initial)
-      : model_(model), tokenizer_(tokenizer), state_(model.config, initial), sampler_(seed) {
-    if (&initial != &model.initial_state) initial_ = std::make_shared<const InitialState>(initial);
-  }
+  // The model and the tokenizer (nullptr: token ids only, all texts empty) must outlive it. It starts from `initial`, made for
+  // the model, or from the model's own initial state. Errors of all calls: kOutOfMemory; the session is as it was then.
+  static Result<Session> create(const Model& model, const Tokenizer* tokenizer, uint64_t seed,
+                                std::optional<InitialState> initial = {});
+  Session(Session&&) = default;
+  // A copy that goes on alike.
+  Result<Session> fork() const;
+  // The memory that one takes with nothing pending.
+  static uint64_t bytes(const Model& model);
 
   // Queues a prompt. An empty one starts a fresh session from kEndOfText and leaves a used one as it is.
   // Errors: kInvalidArgument for an id outside [0, V); nothing is queued then.
@@ -39,17 +41,20 @@ class Session {
   int pending() const { return int(queue_.size()); }
   // What follows all tokens read, (V); empty before the first.
   std::span<const float> logits() const { return logits_; }
+  // Errors: kBadModel where logits are not finite, with the layer where that began: of infinity or NaN among the weights, or of
+  // sums beyond all floats. Nothing is drawn from them.
+  Status check() const;
   // What a token would add by itself; bytes that make no character are U+FFFD.
   std::string text_of(Token id) const;
   // Draws the next token and queues it; kEndOfText is not queued and has no text. `allowed` (empty: all) are
   // the tokens to draw from, as keep_allowed() takes them; where none is left the result is kEndOfText.
   // REQUIRES: nothing pending, logits not empty.
-  Piece sample(const SamplingOptions& options, std::span<const uint32_t> allowed = {});
+  Result<Piece> sample(const SamplingOptions& options, std::span<const uint32_t> allowed = {});
   // Queues tokens as if they had been drawn here; chance then goes on where it stands in `other`. A session
   // that was copied before it drew too much takes back the rest so.
   // REQUIRES: a tokenizer; `ids` in [0, V).
-  void repeat(std::span<const Token> ids, const SamplingOptions& options, const Session& other);
-  // As it was before the first token; chance goes on. A restored session starts from the model's own initial
+  Status repeat(std::span<const Token> ids, const SamplingOptions& options, const Session& other);
+  // As it was before the first token; chance goes on. Takes no memory, as adopt() and reseed() take none. A restored session starts from the model's own initial
   // state.
   void reset();
   // Stands where `other`, of the same model, does, as if it had read all that `other` read and nothing else;
@@ -60,7 +65,7 @@ class Session {
   // All that goes on from here, as bytes: saved_session.md describes them. With kF32 a restored session
   // writes the very text that this one would; kF16 takes half the memory and rounds the state.
   enum class SavedAs : uint32_t { kF32, kF16 };
-  std::vector<std::byte> save(SavedAs format) const;
+  Result<std::vector<std::byte>> save(SavedAs format) const;
   // Errors: kBadFile (not a saved session, damaged, of a newer version), kBadModel (of another model),
   // kReadFailed, kOutOfMemory.
   static Result<Session> restore(const Model& model, const Tokenizer* tokenizer, const Source& file);
@@ -68,7 +73,13 @@ class Session {
   static bool is_saved(const Source& file);
 
  private:
-  friend void read_pending(std::span<Session* const>, Arena&, std::span<const int>);
+  friend Status read_pending(std::span<Session* const>, Arena&, std::span<const int>);
+
+  Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed,
+          std::shared_ptr<const InitialState> initial);
+  Session(const Session&) = default;
+  uint64_t bytes() const;
+  static constexpr uint64_t kOccurrenceBytes = 64;  // of a token that was generated, in the sampler's map
 
   const Model& model_;  // copies are sessions of the same model
   const Tokenizer* tokenizer_;
@@ -77,8 +88,11 @@ class Session {
   Sampler sampler_;
   Utf8Stream text_;
   std::vector<Token> queue_;
-  std::vector<float> logits_;
+  std::vector<float> logits_;  // there is always room for V
 };
+
+// kBadModel, "the model's numbers are not finite from blocks.3.att on", of the state that is left.
+Error not_finite(const State& state, const Config& config);
 
 // Errors: kBadVocabulary where the tokenizer (nullptr: none) knows ids that the model does not.
 Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer, const Config& config);
@@ -89,7 +103,8 @@ constexpr int kChunk = 32;
 
 // Reads queued tokens of all sessions in one forward call: at most kChunk each, and of session i at most
 // most[i], where that is given. Sessions with nothing queued rest.
+// Errors: kOutOfMemory; nothing is read then.
 // REQUIRES: sessions of one model, each once; `most` empty or as long as `sessions`, all positive.
-void read_pending(std::span<Session* const> sessions, Arena& arena, std::span<const int> most = {});
+Status read_pending(std::span<Session* const> sessions, Arena& arena, std::span<const int> most = {});
 
 }  // namespace rwkv

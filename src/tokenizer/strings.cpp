@@ -1,5 +1,6 @@
 #include "tokenizer/strings.h"
 
+#include "room.h"
 #include "tokenizer/python_literal.h"
 
 namespace rwkv {
@@ -51,6 +52,8 @@ Result<Vocabulary> read_strings(std::string_view file_name, std::string_view str
     return bad("expected " + std::to_string(count) + " tokens, the vocabulary has only " +
                std::to_string(strings.size()) + " bytes");
 
+  if (const Status room = require_room(strings.size() + sizeof(uint32_t) * (count + 1), file_name); !room)
+    return room.error();
   Vocabulary vocabulary;
   vocabulary.text.reserve(strings.size() - size_t(count) * kLengthBytes);  // escapes are never shorter
   vocabulary.starts.reserve(size_t(count) + 1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "room.h"
 #include "tokenizer/python_literal.h"
 
 namespace rwkv {
@@ -97,6 +98,11 @@ Result<Vocabulary> read_vocabulary(std::string_view file_name, std::string_view 
   if (file[file.find_first_not_of(kBlank)] == '<')
     return bad(name + ": expected a vocabulary, lines of `id literal length`; this is a web page");
 
+  // Texts and lines, in vectors that grow, and ids in one, then in the table.
+  const auto require_ids = [&, bytes = 12 * file.size()](uint64_t ids) {
+    return require_room(bytes + 4 * sizeof(uint32_t) * ids, name);
+  };
+  if (const Status room = require_ids(0); !room) return room.error();
   std::string text;
   std::vector<Line> lines;
   std::vector<uint32_t> line_of;  // by id: the number of its line, from 1, or 0
@@ -108,6 +114,8 @@ Result<Vocabulary> read_vocabulary(std::string_view file_name, std::string_view 
     std::string wrong =
         read_line(whole.ends_with('\r') ? whole.substr(0, whole.size() - 1) : whole, line, text);
     if (wrong.empty()) {
+      if (line.id >= line_of.capacity())
+        if (const Status room = require_ids(line.id + 1); !room) return room.error();
       if (line.id >= line_of.size()) line_of.resize(line.id + 1);
       if (const uint32_t other = line_of[line.id])
         wrong = "id " + std::to_string(line.id) + " is already on line " + std::to_string(other);

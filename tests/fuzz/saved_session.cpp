@@ -22,22 +22,22 @@ const Model& model() {
 void drain(Session& session) {
   Arena arena;
   Session* one[] = {&session};
-  while (session.pending()) read_pending(one, arena);
+  while (session.pending()) (void)read_pending(one, arena);
 }
 
 std::vector<Bytes> seeds() {
-  Session session(model(), nullptr, 1);
+  Session session = *Session::create(model(), nullptr, 1);
   const Token tokens[] = {1, 2, 3};
   if (!session.prompt(tokens)) return {};
   std::vector<Bytes> seeds;
   const auto add = [&](Session::SavedAs format) {
-    Bytes bytes = session.save(format);
+    Bytes bytes = *session.save(format);
     bytes.resize(bytes.size() - kSumBytes);
     seeds.push_back(std::move(bytes));
   };
   add(Session::SavedAs::kF32);
   drain(session);
-  session.sample({});
+  *session.sample({});
   drain(session);
   add(Session::SavedAs::kF32);
   add(Session::SavedAs::kF16);

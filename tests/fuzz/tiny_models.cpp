@@ -46,14 +46,13 @@ constexpr Row kDeepEmbed[] = {{"ffn.s_emb.weight", "VE"},
 
 }  // namespace
 
-std::vector<FileTensor> tiny_model(Version version, int C, int layers) {
-  constexpr int kVocabulary = 9, kHidden = 9, kHeads = 2, kRank = 2;
+std::vector<FileTensor> tiny_model(Version version, int C, int layers, int wide) {
+  constexpr int kHeads = 2, kRank = 2;
   const auto size = [&](char letter) -> int64_t {
     switch (letter) {
       case 'F':
-        return kHidden;
       case 'V':
-        return kVocabulary;
+        return wide;
       case 'H':
         return kHeads;
       case 'N':

@@ -10,8 +10,8 @@
 
 namespace rwkv::fuzz {
 
-// All tensors of a model in the authors' names, as halves: C channels, V = F = 9, two heads, rank 2.
-std::vector<FileTensor> tiny_model(Version version, int C = 8, int layers = 1);
+// All tensors of a model in the authors' names, as halves: C channels, V = F wide, two heads, rank 2.
+std::vector<FileTensor> tiny_model(Version version, int C = 8, int layers = 1, int wide = 9);
 
 // blocks.N.att.time_state for the same sizes.
 std::vector<FileTensor> tiny_states(int C = 8, int layers = 1);

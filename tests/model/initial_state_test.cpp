@@ -112,13 +112,14 @@ TEST_CASE("a fresh session starts from the model's state, or from the one it is 
     require(session.prompt({{5, 6, 7}}));
     Arena arena;
     Session* one[] = {&session};
-    while (session.pending()) read_pending(one, arena);
+    while (session.pending()) require(read_pending(one, arena));
     return std::vector<float>(session.logits().begin(), session.logits().end());
   };
-  const auto from_state = read(Session(tuned, nullptr, 1));
-  CHECK(from_state == read(Session(oracle.model, nullptr, 1, tuned.initial_state)));
-  CHECK(from_state != read(Session(oracle.model, nullptr, 1)));
-  CHECK(read(Session(tuned, nullptr, 1, InitialState())) == read(Session(oracle.model, nullptr, 1)));
+  const auto from_state = read(require(Session::create(tuned, nullptr, 1)));
+  CHECK(from_state == read(require(Session::create(oracle.model, nullptr, 1, tuned.initial_state))));
+  CHECK(from_state != read(require(Session::create(oracle.model, nullptr, 1))));
+  CHECK(read(require(Session::create(tuned, nullptr, 1, InitialState()))) ==
+        read(require(Session::create(oracle.model, nullptr, 1))));
 }
 
 TEST_CASE("a state tells its values as files keep them, whatever their order in memory") {

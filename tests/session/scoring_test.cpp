@@ -16,9 +16,9 @@ TEST_CASE(
     const size_t V = size_t(oracle.model.config.vocabulary), T = oracle.tokens.size();
     const auto logits = read_all(oracle.model, oracle.tokens, int(T));
     for (const size_t top : {size_t(0), size_t(2), V + 1}) {
-      Scoring scoring(oracle.model, oracle.tokens, int(top));
+      Scoring scoring = require(Scoring::start(oracle.model, oracle.tokens, int(top)));
       Arena arena;
-      while (!scoring.is_done()) scoring.next(arena);
+      while (!scoring.is_done()) require(scoring.next(arena));
       const std::vector<float>& scores = scoring.log_probabilities();
       const size_t width = 1 + 2 * std::min(top, V);
       REQUIRE(scores.size() == (T - 1) * width);
@@ -34,17 +34,17 @@ TEST_CASE(
     }
   }
   const Oracle oracle = load_oracle("v7-bf16");
-  CHECK(Scoring(oracle.model, {}).is_done());
-  CHECK(Scoring(oracle.model, {1}).is_done());
+  CHECK(require(Scoring::start(oracle.model, {})).is_done());
+  CHECK(require(Scoring::start(oracle.model, {1})).is_done());
 }
 
 TEST_CASE("the pooled vector's product with the head is the mean of all logits") {
   const Oracle oracle = load_oracle("v7-bf16");
   const int V = oracle.model.config.vocabulary, R = int(oracle.tokens.size());
   const auto logits = read_all(oracle.model, oracle.tokens, R);
-  Pooling pooling(oracle.model, oracle.tokens);
+  Pooling pooling = require(Pooling::start(oracle.model, oracle.tokens));
   Arena arena;
-  while (!pooling.is_done()) pooling.next(arena);
+  while (!pooling.is_done()) require(pooling.next(arena));
   std::vector<float> mean = pooling.mean(), product(static_cast<size_t>(V));
   matmul(oracle.model.head, {mean.data(), 1, int(mean.size())}, {product.data(), 1, V}, arena);
   for (int v = 0; v < V; ++v) {

@@ -12,14 +12,14 @@ const SamplingOptions kGreedy{.temperature = 0};
 void drain(Session& session) {
   Arena arena;
   Session* one[] = {&session};
-  while (session.pending()) read_pending(one, arena);
+  while (session.pending()) require(read_pending(one, arena));
 }
 
 std::vector<Token> generate(Session& session, int count, const SamplingOptions& options) {
   std::vector<Token> tokens;
   for (int i = 0; i < count; ++i) {
     drain(session);
-    tokens.push_back(session.sample(options).token);
+    tokens.push_back(require(session.sample(options)).token);
     if (tokens.back() == kEndOfText) break;
   }
   return tokens;
@@ -30,7 +30,8 @@ std::vector<Token> generate(Session& session, int count, const SamplingOptions& 
 TEST_CASE("a prompt may come in any pieces") {
   const Oracle oracle = load_oracle("v6-bf16");
   const std::span<const Token> tokens(oracle.tokens);
-  Session whole(oracle.model, nullptr, 1), pieces(oracle.model, nullptr, 1);
+  Session whole = require(Session::create(oracle.model, nullptr, 1)),
+          pieces = require(Session::create(oracle.model, nullptr, 1));
   require(whole.prompt(tokens));
   drain(whole);
   for (const auto& [from, count] : {std::pair{0, 3}, {3, 1}, {4, 0}, {4, 36}}) {
@@ -45,21 +46,22 @@ TEST_CASE("a prompt may come in any pieces") {
 
 TEST_CASE("a prompt longer than a chunk is read a chunk at a time") {
   const Oracle oracle = load_oracle("v7-bf16");
-  Session session(oracle.model, nullptr, 1);
+  Session session = require(Session::create(oracle.model, nullptr, 1));
   require(session.prompt(oracle.tokens));
   Arena arena;
   Session* one[] = {&session};
-  read_pending(one, arena);
+  require(read_pending(one, arena));
   CHECK(session.pending() == 40 - kChunk);
   CHECK(session.logits().empty());
-  read_pending(one, arena);
+  require(read_pending(one, arena));
   CHECK(session.pending() == 0);
   CHECK(session.logits().size() == size_t(oracle.model.config.vocabulary));
 }
 
 TEST_CASE("an empty prompt starts a fresh session from the end of text and leaves a used one alone") {
   const Oracle oracle = load_oracle("v7-bf16");
-  Session fresh(oracle.model, nullptr, 1), zero(oracle.model, nullptr, 1);
+  Session fresh = require(Session::create(oracle.model, nullptr, 1)),
+          zero = require(Session::create(oracle.model, nullptr, 1));
   require(fresh.prompt({}));
   CHECK(fresh.pending() == 1);
   require(zero.prompt(std::vector<Token>{kEndOfText}));
@@ -71,7 +73,7 @@ TEST_CASE("an empty prompt starts a fresh session from the end of text and leave
 
 TEST_CASE("a token id out of range is refused and nothing is queued") {
   const Oracle oracle = load_oracle("v4-bf16");
-  Session session(oracle.model, nullptr, 1);
+  Session session = require(Session::create(oracle.model, nullptr, 1));
   for (const Token bad : {-1, 256, 1 << 30}) {
     const auto status = session.prompt(std::vector<Token>{1, bad});
     REQUIRE(!status.ok());
@@ -85,7 +87,7 @@ TEST_CASE("the same seed gives the same tokens, and sessions beside each other d
   const Oracle oracle = load_oracle("v7-bf16");
   const SamplingOptions options{.temperature = 1.2f, .top_p = 0.9f, .presence_penalty = 0.3f};
   const auto alone = [&](uint64_t seed) {
-    Session session(oracle.model, nullptr, seed);
+    Session session = require(Session::create(oracle.model, nullptr, seed));
     require(session.prompt(oracle.tokens));
     return generate(session, 24, options);
   };
@@ -95,28 +97,30 @@ TEST_CASE("the same seed gives the same tokens, and sessions beside each other d
   std::vector<Session> sessions;
   std::vector<Session*> together;
   std::vector<std::vector<Token>> texts(3);
-  for (uint64_t seed = 0; seed < 3; ++seed) sessions.emplace_back(oracle.model, nullptr, seed + 7);
+  for (uint64_t seed = 0; seed < 3; ++seed)
+    sessions.push_back(require(Session::create(oracle.model, nullptr, seed + 7)));
   for (Session& session : sessions) require(session.prompt(oracle.tokens)), together.push_back(&session);
   Arena arena;
   for (int step = 0; step < 24; ++step) {
-    for (int i = 0; i < 2; ++i) read_pending(together, arena);  // the prompt takes two chunks
+    for (int i = 0; i < 2; ++i) require(read_pending(together, arena));  // the prompt takes two chunks
     for (size_t i = 0; i < 3; ++i)
       if (texts[i].empty() || texts[i].back() != kEndOfText)
-        texts[i].push_back(sessions[i].sample(options).token);
+        texts[i].push_back(require(sessions[i].sample(options)).token);
   }
   for (uint64_t seed = 0; seed < 3; ++seed) CHECK(texts[seed] == alone(seed + 7));
 }
 
 TEST_CASE("a chunk is no longer than asked for, and changes nothing") {
   const Oracle oracle = load_oracle("v7-bf16");
-  Session whole(oracle.model, nullptr, 1), slow(oracle.model, nullptr, 1);
+  Session whole = require(Session::create(oracle.model, nullptr, 1)),
+          slow = require(Session::create(oracle.model, nullptr, 1));
   for (Session* session : {&whole, &slow}) require(session->prompt(oracle.tokens));
   drain(whole);
   Arena arena;
   Session* one[] = {&slow};
   for (const int most : {5, 1, 1000}) {
     const int before = slow.pending();
-    read_pending(one, arena, std::span(&most, 1));
+    require(read_pending(one, arena, std::span(&most, 1)));
     CHECK(before - slow.pending() == std::min({most, kChunk, before}));
   }
   drain(slow);
@@ -127,7 +131,9 @@ TEST_CASE("a session that adopts another stands where that one does, with chance
   const Oracle oracle = load_oracle("v7-bf16");
   const SamplingOptions options{.temperature = 1.2f, .top_p = 0.9f, .presence_penalty = 0.3f};
   const std::span<const Token> tokens(oracle.tokens);
-  Session read(oracle.model, nullptr, 7), other(oracle.model, nullptr, 8), adopting(oracle.model, nullptr, 7);
+  Session read = require(Session::create(oracle.model, nullptr, 7)),
+          other = require(Session::create(oracle.model, nullptr, 8)),
+          adopting = require(Session::create(oracle.model, nullptr, 7));
   require(read.prompt(tokens));
   require(other.prompt(tokens.first(30)));
   drain(other);
@@ -140,7 +146,8 @@ TEST_CASE("a session that adopts another stands where that one does, with chance
 
 TEST_CASE("what was sampled is read before the text goes on") {
   const Oracle oracle = load_oracle("v52-fp16");
-  Session session(oracle.model, nullptr, 1), replay(oracle.model, nullptr, 1);
+  Session session = require(Session::create(oracle.model, nullptr, 1)),
+          replay = require(Session::create(oracle.model, nullptr, 1));
   require(session.prompt(oracle.tokens));
   std::vector<Token> text = oracle.tokens;
   for (const Token token : generate(session, 10, kGreedy)) text.push_back(token);
@@ -152,13 +159,13 @@ TEST_CASE("what was sampled is read before the text goes on") {
 
 TEST_CASE("tokens are drawn from the allowed ones") {
   const Oracle oracle = load_oracle("v7-bf16");
-  Session session(oracle.model, nullptr, 1);
+  Session session = require(Session::create(oracle.model, nullptr, 1));
   require(session.prompt(oracle.tokens));
   std::vector<uint32_t> allowed(8);
   allowed[3] = 0b110;  // 97 and 98
   for (int i = 0; i < 20; ++i) {
     drain(session);
-    const Token token = session.sample({.temperature = 5}, allowed).token;
+    const Token token = require(session.sample({.temperature = 5}, allowed)).token;
     CHECK((token == 97 || token == 98));
   }
 }
@@ -167,27 +174,27 @@ TEST_CASE("a copy that repeats what was drawn goes on as the session that drew i
   const Oracle oracle = load_oracle("v7-bf16");
   const auto tokenizer = make_byte_tokenizer();
   const SamplingOptions options{.temperature = 1.5f, .presence_penalty = 0.5f, .frequency_penalty = 0.5f};
-  Session session(oracle.model, tokenizer.get(), 1);
+  Session session = require(Session::create(oracle.model, tokenizer.get(), 1));
   require(session.prompt(oracle.tokens));
   generate(session, 5, options);
   drain(session);
-  Session copy = session;
+  Session copy = require(session.fork());
   const std::vector<Token> drawn = generate(session, 12, options);
-  copy.repeat(drawn, options, session);
+  require(copy.repeat(drawn, options, session));
   CHECK(copy.pending() == 12);
   CHECK(generate(copy, 20, options) == generate(session, 20, options));
-  CHECK(copy.save(Session::SavedAs::kF32) == session.save(Session::SavedAs::kF32));
+  CHECK(require(copy.save(Session::SavedAs::kF32)) == require(session.save(Session::SavedAs::kF32)));
 }
 
 TEST_CASE("pieces of text hold whole characters") {
   const Oracle oracle = load_oracle("v4-bf16");
   const auto tokenizer = make_byte_tokenizer();
-  Session session(oracle.model, tokenizer.get(), 3);
+  Session session = require(Session::create(oracle.model, tokenizer.get(), 3));
   require(session.prompt(std::vector<Token>{65}));
   std::string bytes, text;
   for (int i = 0; i < 200; ++i) {
     drain(session);
-    const Piece piece = session.sample({.temperature = 2});
+    const Piece piece = require(session.sample({.temperature = 2}));
     if (piece.token == kEndOfText) break;
     bytes += char(piece.token);
     text += piece.text;

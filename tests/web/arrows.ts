@@ -13,7 +13,7 @@ interface Room {
 
 const rooms: Readonly<Record<string, Room>> = {
   // The core: bindings -> session -> {model, tokenizer, sampling}; model -> kernels -> {simd, quant, tensor}.
-  result: { files: /^src\/result\.h$/, sees: [] },
+  result: { files: /^src\/(result|room)\.(h|cpp)$/, sees: [] },
   utf8: { files: /^src\/utf8\.(h|cpp)$/, sees: [] },
   tensor: { files: /^src\/tensor\.(h|cpp)$/, sees: ['result'] },
   simd: { files: /^src\/simd\.h$/, sees: [] },
@@ -54,7 +54,7 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['model', 'source', 'containers', 'dtype', 'tokenizer', 'sampling', 'result'],
   },
   bindings: {
-    files: /^wasm\/(bindings|files|js)\.(h|cpp)$/,
+    files: /^wasm\/(abort|bindings|files|js)\.(h|cpp)$/,
     sees: [
       'session',
       'sampling',

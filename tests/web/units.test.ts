@@ -2,6 +2,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { fileName } from '../../dist/page/places.js';
 import { Queue } from '../../dist/page/queue.js';
+import { RwkvError } from '../../dist/shared/errors.js';
 import { openPath } from '../../dist/store/node/files.js';
 import { memorySource } from '../../dist/store/sources.js';
 import { chooseBuild, chooseThreads } from '../../dist/worker/engine.js';
@@ -241,6 +242,19 @@ describe('turns', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(errors).toEqual([new Error('too much')]);
   });
+
+  test('a pass that fails is told to who waits for it, and others read on', async () => {
+    const noMemory = new RwkvError('out-of-memory', 'a pass: no memory for 8 bytes');
+    const crashed = vi.fn();
+    const read = (readers: Reader[]) => {
+      if (readers.some((reader) => reader.left > 100)) throw noMemory;
+      for (const reader of readers) reader.left = 0;
+    };
+    const turns = new Turns(read, async () => void (await tick()), crashed);
+    expect(await failure(turns.ready(new Reader(101)))).toBe(noMemory);
+    await turns.ready(new Reader(5));
+    expect(crashed).not.toHaveBeenCalled();
+  });
 });
 
 describe('the prefix cache', () => {
@@ -250,8 +264,8 @@ describe('the prefix cache', () => {
   test('gives the longest text that a prompt begins with', () => {
     const cache = new PrefixCache(10_000, 100);
     const [short, long] = [session(), session()];
-    expect(cache.add(text(20), () => short)).toBe(true);
-    expect(cache.add(text(30, 2), () => long)).toBe(true);
+    expect(cache.add(text(20), () => ({ value: short }))).toBe(true);
+    expect(cache.add(text(30, 2), () => ({ value: long }))).toBe(true);
     expect(cache.find(text(40))?.session).toBe(short);
     expect(cache.find([...text(30, 2), 3])?.session).toBe(long);
     expect(cache.find(text(19))).toBeUndefined();
@@ -262,7 +276,7 @@ describe('the prefix cache', () => {
   test('gives a text that was followed by more only to prompts that go on', () => {
     const cache = new PrefixCache(10_000, 100);
     const inside = session(7);
-    cache.add(text(20), () => inside);
+    cache.add(text(20), () => ({ value: inside }));
     expect(cache.find(text(20))).toBeUndefined();
     expect(cache.find(text(21))?.session).toBe(inside);
   });
@@ -270,12 +284,34 @@ describe('the prefix cache', () => {
   test('keeps nothing twice, nothing short, and no more than it may', () => {
     const cache = new PrefixCache(3 * (100 + 4 * 20), 100);
     const made = [1, 2, 3, 4].map(() => session());
-    const add = (i: number) => cache.add(text(20, i), () => made[i - 1] ?? session());
+    const add = (i: number) => cache.add(text(20, i), () => ({ value: made[i - 1] ?? session() }));
     expect([add(1), add(2), add(3), add(3)]).toEqual([true, true, true, false]);
     cache.find(text(20, 1)); // used
     add(4);
     expect(made.map((one) => one.delete.mock.calls.length)).toEqual([0, 1, 0, 0]);
-    expect(cache.add(text(15), () => session())).toBe(false);
-    expect(new PrefixCache(99, 100).add(text(20), () => session())).toBe(false);
+    expect(cache.add(text(15), () => ({ value: session() }))).toBe(false);
+    expect(new PrefixCache(99, 100).add(text(20), () => ({ value: session() }))).toBe(false);
+  });
+
+  const full = { error: { code: 'out-of-memory', message: 'a session: no memory for 8 bytes' } };
+
+  test('gives way to what has no memory, the least recently used first, and to nothing else', () => {
+    const cache = new PrefixCache(10_000, 100);
+    const made = [1, 2, 3].map(() => session());
+    for (const [i, one] of made.entries()) cache.add(text(20, i), () => ({ value: one }));
+    const answers = [full, full, { value: 7 }];
+    expect(cache.makeRoom(() => answers.shift() ?? full)).toBe(7);
+    expect(made.map((one) => one.delete.mock.calls.length)).toEqual([1, 1, 0]);
+    const bad = { error: { code: 'bad-file', message: 'damaged' } };
+    expect(() => cache.makeRoom(() => bad)).toThrow('damaged');
+    expect(made[2]?.delete).not.toHaveBeenCalled();
+    expect(() => cache.makeRoom(() => full)).toThrow(expect.objectContaining({ code: 'out-of-memory' }));
+    expect(made[2]?.delete).toHaveBeenCalledOnce();
+  });
+
+  test('keeps nothing that there is no memory for', () => {
+    const cache = new PrefixCache(10_000, 100);
+    expect(cache.add(text(20), () => full)).toBe(false);
+    expect(cache.find(text(20))).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 // The page half of the conversation: owns the worker, numbers the calls, hears aborts, delivers answers.
 import { onAbort } from '../shared/aborts.js';
-import { RwkvError } from '../shared/errors.js';
+import { isMemoryError, outOfMemory, RwkvError } from '../shared/errors.js';
 import type { Op, Reply, ReplyMessage, Request, RequestMessage, WorkerMessage } from '../shared/protocol.js';
 import type { LoadProgress, ReadProgress } from '../shared/types.js';
 
@@ -69,6 +69,8 @@ export class Client {
         unhear = onAbort(signal, () => reject(signal?.reason));
         this.#worker.postMessage<K>({ id, op, body }, transfer);
       });
+    } catch (error) {
+      throw isMemoryError(error) ? outOfMemory(error) : error; // of a message that is too large to copy
     } finally {
       unhear();
       waiting.delete(id);

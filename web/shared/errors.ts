@@ -31,7 +31,7 @@ const codes = [
  * - `hash-mismatch`: bytes whose SHA-256 is not the one that was asked for; nothing is kept of them
  * - `quota-exceeded`: the store has no room for the file; what came of it stays for the next try
  * - `in-use`: a stored file that cannot be deleted or replaced while it is downloaded or read, perhaps by another page or process
- * - `out-of-memory`: the model does not fit into the memory that WebAssembly can have
+ * - `out-of-memory`: the model, a session or what a call needs does not fit into the memory that WebAssembly can have; all else is as it was
  * - `no-tokenizer`: text was asked of a model that was loaded without a tokenizer
  * - `grammar-failed`: the grammar engine ran out of time or memory, or failed; the model and its sessions go on, and the next call has
  *   a new engine
@@ -65,6 +65,21 @@ export function sentence(thrown: unknown): string {
   if (!isError(thrown)) return String(thrown);
   const { message, cause } = thrown;
   return isError(cause) && !message.includes(cause.message) ? `${message}: ${cause.message}` : message;
+}
+
+/** Whether the engine says that it has no memory, as of an array or a message that is too large. */
+export function isMemoryError(thrown: unknown): thrown is Error {
+  const names = ['RangeError', 'InternalError', 'DataCloneError'];
+  return (
+    isError(thrown) &&
+    names.includes(thrown.name) &&
+    /memory|alloc|(array|string) length/i.test(thrown.message)
+  );
+}
+
+/** The error that it is then. */
+export function outOfMemory(cause: Error): RwkvError {
+  return new RwkvError('out-of-memory', `JavaScript has no memory for it: ${cause.message}`, { cause });
 }
 
 /** The error for a value that is not what was expected. */

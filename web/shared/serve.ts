@@ -1,5 +1,5 @@
 // A worker's half of the conversation: hears requests, has them handled, answers.
-import { RwkvError, sentence } from './errors.js';
+import { isMemoryError, outOfMemory, RwkvError, sentence } from './errors.js';
 import type {
   Handlers,
   Op,
@@ -35,8 +35,9 @@ export function serve<Of extends Op>(
       const reply: ReplyMessage<K> = { kind: 'reply', id, op, value };
       port.postMessage<K>(reply, buffersOf(value));
     } catch (error) {
-      if (!(error instanceof RwkvError)) return crash(error);
-      port.postMessage({ kind: 'error', id, op, code: error.code, message: error.message });
+      const told = isMemoryError(error) ? outOfMemory(error) : error;
+      if (!(told instanceof RwkvError)) return crash(told);
+      port.postMessage({ kind: 'error', id, op, code: told.code, message: told.message });
     }
   }
   port.listen((message) => void answer(message));

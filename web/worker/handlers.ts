@@ -45,7 +45,7 @@ export function createHandlers(
   ): Promise<Float32Array<ArrayBuffer>> {
     try {
       for (let tokens = wholeChunk; ; tokens += wholeChunk) {
-        const numbers = reading.next();
+        const numbers = there().prefixes.makeRoom(() => reading.next());
         report({ tokens: numbers ? total : tokens, total });
         if (numbers) return numbers;
         await breathe();
@@ -108,7 +108,7 @@ export function createHandlers(
 
     tokenize: ({ text }) => there().encode(text, false),
     detokenize: ({ tokens }) => there().decode(tokens),
-    tokenBytes: () => there().model.tokenBytes(),
+    tokenBytes: () => unwrap(there().model.tokenBytes()),
     async score({ before, prompt, topLogprobs }, report) {
       const context = tokensOf(before, there(), false);
       if (context.length === 0)
@@ -117,21 +117,29 @@ export function createHandlers(
       const all = new Int32Array(context.length + tokens.length);
       all.set(context);
       all.set(tokens, context.length);
-      const scores = await finish(there().model.score(all, topLogprobs), all.length, report);
+      const { model, prefixes } = there();
+      const reading = prefixes.makeRoom(() => model.score(all, topLogprobs));
+      const scores = await finish(reading, all.length, report);
       const width = scores.length / Math.max(all.length - 1, 1); // the first token comes after nothing
       return { tokens, scores: scores.slice((context.length - 1) * width) };
     },
     async embed({ prompt }, report) {
       const tokens = tokensOf(prompt, there(), false);
       if (tokens.length === 0) throw new RwkvError('invalid-argument', 'text: expected at least one token');
-      return finish(there().model.pool(tokens), tokens.length, report);
+      const { model, prefixes } = there();
+      return finish(
+        prefixes.makeRoom(() => model.pool(tokens)),
+        tokens.length,
+        report,
+      );
     },
 
     async createSession({ seed, isSeeded, state }) {
       const source = state && (await openSource(state, host));
       try {
         const file = source && reader(source);
-        const session = unwrap(there().model.createSession(...seedWords(seed), isSeeded, file));
+        const { model, prefixes } = there();
+        const session = prefixes.makeRoom(() => model.createSession(...seedWords(seed), isSeeded, file));
         return keep(new Text(there(), session, state === null));
       } finally {
         source?.close();

@@ -83,15 +83,17 @@ export async function load(
     const info = model.info();
     const threads = request.threads === 'auto' && info.bytes < smallBytes ? 1 : engine.threads;
     engine.useThreads(threads);
-    const advance = (batch: WasmSession[], most: Int32Array) => engine.module.advance(batch, most);
     const sessionBytes = info.stateBytes + 4 * info.vocabulary; // with the logits
+    const prefixes = new PrefixCache<WasmSession>(request.prefixCache, sessionBytes);
+    const advance = (batch: WasmSession[], most: Int32Array) =>
+      prefixes.makeRoom(() => engine.module.advance(batch, most));
     return {
       model,
       turns: new Turns(advance, breathe, crash),
-      prefixes: new PrefixCache<WasmSession>(request.prefixCache, sessionBytes),
+      prefixes,
       encode: vocabulary.encode ?? ((text) => unwrap(model.tokenize(text))),
       decode(tokens) {
-        const text = model.detokenize(tokens);
+        const text = unwrap(model.detokenize(tokens));
         return vocabulary.dropsBlank ? text.replace(/^ /, '') : text;
       },
       info: {

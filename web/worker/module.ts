@@ -41,20 +41,29 @@ export interface WasmSession {
   /** Stands where `other` does, behind all that it read; chance and penalties stay its own. */
   adopt(other: WasmSession): void;
   /** A copy. */
-  fork(): WasmSession;
+  fork(): Result<WasmSession>;
   /** As bytes (src/session/saved_session.md). */
-  save(asHalves: boolean): Uint8Array<ArrayBuffer>;
+  save(asHalves: boolean): Result<Uint8Array<ArrayBuffer>>;
   /** How `sample` draws from now on. Steps tell so many of the likeliest tokens; -1: no log probabilities. */
-  configure(sampling: Sampling, biasedTokens: Int32Array, biases: Float32Array, topLogprobs: number): void;
+  configure(
+    sampling: Sampling,
+    biasedTokens: Int32Array,
+    biases: Float32Array,
+    topLogprobs: number,
+  ): Result<null>;
+  /** Whether nothing was read or waits to be. */
+  isFresh(): boolean;
+  /** An error `bad-model` where the logits are not finite. */
+  check(): Result<null>;
   /** A copy; `null` before anything was read. */
-  logits(): Float32Array | null;
+  logits(): Result<Float32Array | null>;
   /**
    * Draws a token and, unless it is token 0, queues it: of those whose bits are set in `allowed`, or of all. Token 0 where
    * none is left. REQUIRES: nothing pending, logits.
    */
-  sample(allowed: Int32Array | null): Step;
+  sample(allowed: Int32Array | null): Result<Step>;
   /** Queues tokens as if they had been drawn, with chance where it stands in `other`. REQUIRES: a tokenizer. */
-  repeat(tokens: Int32Array, other: WasmSession): void;
+  repeat(tokens: Int32Array, other: WasmSession): Result<null>;
   delete(): void;
 }
 
@@ -62,9 +71,9 @@ export interface WasmSession {
 export interface WasmModel {
   info(): Omit<Told<ModelInfo>, 'name' | 'build' | 'threads'>;
   tokenize(text: string): Result<Int32Array>;
-  detokenize(tokens: Int32Array): string;
+  detokenize(tokens: Int32Array): Result<string>;
   /** The bytes of all tokens, one after the other, and where each ends. REQUIRES: a tokenizer. */
-  tokenBytes(): { readonly bytes: Uint8Array; readonly ends: Int32Array };
+  tokenBytes(): Result<{ readonly bytes: Uint8Array; readonly ends: Int32Array }>;
   /**
    * From the initial state of a file or a saved session, which are read during the call only; `null`: from the model's own.
    * A saved session goes on with its own chance unless `isSeeded`.
@@ -79,16 +88,16 @@ export interface WasmModel {
    * A text (T) read chunk by chunk for the log probabilities (T - 1, 1 + 2 K) of its tokens but the first: of the token, then id and log
    * probability of the `top` likeliest, or of all.
    */
-  score(tokens: Int32Array, top: number): WasmReading;
+  score(tokens: Int32Array, top: number): Result<WasmReading>;
   /** A text read chunk by chunk for the mean of its hidden states (C). At least one token. */
-  pool(tokens: Int32Array): WasmReading;
+  pool(tokens: Int32Array): Result<WasmReading>;
   delete(): void;
 }
 
 /** A text that is being read for what it tells. */
 export interface WasmReading {
   /** Reads the next chunk; the numbers behind the last, `null` before. */
-  next(): Float32Array<ArrayBuffer> | null;
+  next(): Result<Float32Array<ArrayBuffer> | null>;
   delete(): void;
 }
 
@@ -129,8 +138,8 @@ export interface WasmModule {
     quantization: Quantization | null,
     sampling: string | null,
   ): Result<WasmConversion>;
-  /** One batched pass: each session reads so many of the tokens that it has pending, at most a chunk. */
-  advance(sessions: readonly WasmSession[], most: Int32Array): void;
+  /** One batched pass: each session reads so many of the tokens that it has pending, at most a chunk; none where it fails. */
+  advance(sessions: readonly WasmSession[], most: Int32Array): Result<null>;
 }
 
 /** What builds with threads export besides (wasm/threads.cpp). */

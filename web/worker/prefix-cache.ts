@@ -1,5 +1,7 @@
 // The prefix cache (prompt cache): states of prompts that were read before, for prompts that begin alike.
 
+import { type Result, unwrap } from './module.js';
+
 /** Shorter texts are read as fast as they are kept. */
 export const leastKept = 16;
 /** Longer ones would be looked through for too long. */
@@ -54,23 +56,37 @@ export class PrefixCache<S extends Session> {
     return length >= leastKept && length <= mostKept && this.#bytesOf(length) <= this.#limit;
   }
 
-  /** Keeps what `make` gives, unless there is one already or such texts are not kept. */
-  add(text: ArrayLike<number>, make: () => S): boolean {
+  /**
+   * What `attempt` gives. Where there is no memory for it, what is kept gives way.
+   *
+   * @throws RwkvError as the core says it
+   */
+  makeRoom<T>(attempt: () => Result<T>): T {
+    let result = attempt();
+    while ('error' in result && result.error.code === 'out-of-memory' && this.#drop()) result = attempt();
+    return unwrap(result);
+  }
+
+  /** Keeps what `make` gives, unless there is one already, such texts are not kept or there is no memory. */
+  add(text: ArrayLike<number>, make: () => Result<S>): boolean {
     if (!this.keeps(text.length)) return false;
     const bytes = this.#bytesOf(text.length);
     if (this.find(text)?.tokens.length === text.length) return false;
     while (this.#bytes + bytes > this.#limit) this.#drop();
-    const session = make();
+    const made = make();
+    if ('error' in made) return false;
+    const session = made.value;
     this.#kept.push({ tokens: Int32Array.from(text), session, isReady: session.pending() === 0 });
     this.#bytes += bytes;
     return true;
   }
 
-  #drop(): void {
+  #drop(): boolean {
     const kept = this.#kept.shift();
-    if (!kept) return;
+    if (!kept) return false;
     this.#bytes -= this.#bytesOf(kept.tokens.length);
     kept.session.delete();
+    return true;
   }
 
   #bytesOf(tokens: number): number {

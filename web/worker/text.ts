@@ -2,7 +2,7 @@
 import { RwkvError } from '../shared/errors.js';
 import type { Drawing, Prompt, ReadCounts } from '../shared/protocol.js';
 import type { ReadProgress, Step } from '../shared/types.js';
-import { seedWords, unwrap, type WasmModel, type WasmSession } from './module.js';
+import { type Result, seedWords, unwrap, type WasmModel, type WasmSession } from './module.js';
 import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
 import { Trail } from './trail.js';
 import type { Turns } from './turns.js';
@@ -73,19 +73,20 @@ export class Text {
     const text = isUsed && typeof prompt === 'string' ? border + prompt : prompt;
     const tokens = tokensOf(text, this.#loaded, isUsed);
     const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
+    const session = this.#session;
+    this.#loaded.prefixes.makeRoom(() => session.configure(sampling, biasedTokens, biases, topLogprobs));
     const counts = this.#read(tokens, call, report);
-    this.#session.configure(sampling, biasedTokens, biases, topLogprobs);
     if (seed !== undefined) this.#session.reseed(...seedWords(seed));
     return counts;
   }
 
   async next(allowed: Int32Array | null, isDelivered: boolean | null): Promise<Step> {
     const session = this.#session;
-    const { model, turns } = this.#loaded;
+    const { model, turns, prefixes } = this.#loaded;
     await turns.ready(session);
-    if (isDelivered !== null) this.#trail ??= new Trail(model, session);
+    if (isDelivered !== null) this.#trail ??= new Trail(model, prefixes, session);
     if (isDelivered) this.#trail?.pass(session);
-    const step = session.sample(allowed);
+    const step = this.#orBack(() => session.sample(allowed));
     this.#trail?.add(step);
     if (step.token !== 0) this.#lengthen([step.token]);
     turns.start(session);
@@ -127,19 +128,19 @@ export class Text {
   }
 
   fork(): Text {
-    const copy = new Text(this.#loaded, this.#session.fork(), this.#isOwnStart);
+    const copy = new Text(this.#loaded, this.#copy(), this.#isOwnStart);
     copy.#tokens = this.#tokens?.slice();
     return copy;
   }
 
   save(asHalves: boolean): Uint8Array<ArrayBuffer> {
-    return this.#session.save(asHalves);
+    return this.#loaded.prefixes.makeRoom(() => this.#session.save(asHalves));
   }
 
   async logits(): Promise<Float32Array> {
     const session = this.#session;
     await this.#loaded.turns.ready(session);
-    const logits = session.logits();
+    const logits = unwrap(session.logits());
     if (logits) return logits;
     throw new RwkvError(
       'invalid-argument',
@@ -160,7 +161,7 @@ export class Text {
     const leave = async () => {
       if (tokens && prefixes.keeps(tokens.length) && session.pending() <= 1) {
         await turns.ready(session);
-        if (prefixes.add(tokens, () => session)) return; // it may be the beginning of another prompt
+        if (prefixes.add(tokens, () => ({ value: session }))) return; // it may be the beginning of another prompt
       }
       session.delete();
     };
@@ -168,7 +169,21 @@ export class Text {
   }
 
   get #isUsed(): boolean {
-    return this.#session.pending() > 0 || this.#session.logits() !== null;
+    return !this.#session.isFresh();
+  }
+
+  // Where numbers are not finite nothing sensible can follow: the text is as it was before the call.
+  #orBack<T>(attempt: () => Result<T>): T {
+    try {
+      return this.#loaded.prefixes.makeRoom(attempt);
+    } catch (error) {
+      if (error instanceof RwkvError && error.code === 'bad-model') this.rewind(null);
+      throw error;
+    }
+  }
+
+  #copy(): WasmSession {
+    return this.#loaded.prefixes.makeRoom(() => this.#session.fork());
   }
 
   // A fresh session goes on from what another has read of the same prompt.
@@ -176,17 +191,18 @@ export class Text {
     const session = this.#session;
     const { turns, prefixes } = this.#loaded;
     const tokens = this.#tokens;
-    const past = { session: session.fork(), tokens, length: tokens?.length ?? 0, call };
+    const past = { session: this.#copy(), tokens, length: tokens?.length ?? 0, call };
     const isFresh = tokens?.length === 0;
     const kept = isFresh ? prefixes.find(prompt) : undefined;
     if (kept) session.adopt(kept.session);
     const cached = kept?.tokens.length ?? 0;
-    const result = session.prompt(prompt.subarray(cached));
-    if ('error' in result) {
+    try {
+      prefixes.makeRoom(() => session.prompt(prompt.subarray(cached)));
+    } catch (error) {
       session.delete();
       this.#session = past.session;
+      throw error;
     }
-    unwrap(result);
     this.#forget();
     this.#past = past;
 
@@ -199,7 +215,13 @@ export class Text {
         turns.mark(session, left, () => prefixes.add(longer.slice(0, shared), () => session.fork()));
     }
     const total = unread + cached;
-    await turns.ready(session, () => report({ tokens: total - session.pending(), total }));
+    try {
+      await turns.ready(session, () => report({ tokens: total - session.pending(), total }));
+      prefixes.makeRoom(() => session.check());
+    } catch (error) {
+      this.rewind(null); // as it was, unless it is gone
+      throw error;
+    }
     report({ tokens: total, total });
     if (longer && unread >= leastKept) prefixes.add(longer, () => session.fork());
     return { tokens: total, cached };

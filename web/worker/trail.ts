@@ -1,12 +1,14 @@
 // An undo log, for backtracking: how a generated text grew, so that it can go back to where it was a little shorter.
 import type { Step } from '../shared/types.js';
-import type { WasmModel, WasmSession } from './module.js';
+import { unwrap, type WasmModel, type WasmSession } from './module.js';
+import type { PrefixCache } from './prefix-cache.js';
 
 /** Copies of the session are so many tokens apart: what is read again is short, and copies cost little. */
 const pace = 32;
 
 export class Trail {
   readonly #model: WasmModel;
+  readonly #prefixes: PrefixCache<WasmSession>;
   /** The session as it was at some time when all its text was delivered; the text's length then. */
   #copy: WasmSession;
   #length = 0;
@@ -14,16 +16,18 @@ export class Trail {
   #tokens: number[] = [];
   #text = '';
 
-  constructor(model: WasmModel, start: WasmSession) {
+  constructor(model: WasmModel, prefixes: PrefixCache<WasmSession>, start: WasmSession) {
     this.#model = model;
-    this.#copy = start.fork();
+    this.#prefixes = prefixes;
+    this.#copy = prefixes.makeRoom(() => start.fork());
   }
 
   /** Before a token is drawn, when all that came before it is delivered. */
   pass(session: WasmSession): void {
     if (this.#tokens.length < pace || this.#textOf(this.#tokens) !== this.#text) return;
+    const copy = this.#prefixes.makeRoom(() => session.fork());
     this.#copy.delete();
-    this.#copy = session.fork();
+    this.#copy = copy;
     this.#length += this.#text.length;
     this.#tokens = [];
     this.#text = '';
@@ -50,7 +54,8 @@ export class Trail {
     const whole = this.#tokens.slice(0, kept);
     const broken = rest.slice(this.#textOf(whole).length);
     const tokens = broken === '' ? whole : [...whole, ...encode(broken, true)];
-    this.#copy.repeat(Int32Array.from(tokens), session);
+    const ids = Int32Array.from(tokens);
+    this.#prefixes.makeRoom(() => this.#copy.repeat(ids, session));
     return this.#copy;
   }
 
@@ -60,6 +65,6 @@ export class Trail {
 
   // Half a character at the end becomes U+FFFD, so that it is no beginning of the text that is to be.
   #textOf(tokens: readonly number[]): string {
-    return this.#model.detokenize(Int32Array.from(tokens));
+    return unwrap(this.#model.detokenize(Int32Array.from(tokens)));
   }
 }

@@ -1,3 +1,5 @@
+import { RwkvError } from '../shared/errors.js';
+
 /** What reads tokens: all that the turns need to know of a session. */
 export interface Reader {
   /** Tokens that wait to be read. */
@@ -54,9 +56,9 @@ export class Turns<R extends Reader> {
   #running = false;
 
   /**
-   * @param advance - one pass: each reader reads so many of its tokens, or all it can in one pass
+   * @param advance - one pass: each reader reads so many of its tokens, or all it can in one pass; none where it throws
    * @param breathe - resolves when the event loop has handled what had arrived
-   * @param crash - hears what `advance` throws; no turn follows
+   * @param crash - hears what `advance` throws that is no RwkvError; no turn follows
    */
   constructor(
     advance: (readers: R[], most: Int32Array) => void,
@@ -136,10 +138,23 @@ export class Turns<R extends Reader> {
       return Math.min(before, chunk);
     });
     const start = performance.now();
-    this.#advance(readers, most);
+    const done = this.#read(readers, most);
     this.#lastPass = performance.now() - start;
     this.#pace = most.reduce((sum, count) => sum + count, 0) / Math.max(this.#lastPass, 0.01);
-    return readers;
+    return done;
+  }
+
+  // Who has read. Where a pass fails, each reads alone; who waits for one that then fails too hears why.
+  #read(readers: R[], most: Int32Array): R[] {
+    try {
+      this.#advance(readers, most);
+      return readers;
+    } catch (error) {
+      if (!(error instanceof RwkvError)) throw error;
+      if (readers.length > 1) return readers.flatMap((one, i) => this.#read([one], most.subarray(i, i + 1)));
+      for (const reader of readers) this.stop(reader, error);
+      return [];
+    }
   }
 
   // Who reads in the next pass, and how much at most. Beside texts that are being generated, which read one token each, long

@@ -1,5 +1,7 @@
 #include "formats/containers/bytes.h"
 
+#include "room.h"
+
 namespace rwkv {
 namespace {
 
@@ -31,6 +33,17 @@ Result<Buffer> read_range(const Source& source, uint64_t offset, uint64_t bytes)
   if (!buffer) return buffer;
   if (Status read = source.read(offset, buffer->span()); !read) return read.error();
   return buffer;
+}
+
+Result<Buffer> read_directory(const Source& source, uint64_t offset, uint64_t bytes) {
+  constexpr uint64_t kBytesOfByte = 16;  // a tensor's entry has 50 bytes at least
+  if (const Status room = require_room(kBytesOfByte * bytes, source.name()); !room) return room.error();
+  return read_range(source, offset, bytes);
+}
+
+Status require_tables(const Source& source, uint64_t tensors) {
+  constexpr uint64_t kBytesOfTensor = 1024;  // its name and shape, twice while it is renamed
+  return require_room(kBytesOfTensor * tensors, source.name());
 }
 
 std::optional<uint64_t> element_count(const Shape& shape) {

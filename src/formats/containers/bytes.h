@@ -35,6 +35,10 @@ Result<Buffer> allocate(const Source& source, uint64_t bytes);
 // The bytes [offset, offset + bytes). REQUIRES: they lie inside the source. Errors: kReadFailed,
 // kOutOfMemory.
 Result<Buffer> read_range(const Source& source, uint64_t offset, uint64_t bytes);
+// The same of a directory or a header, where there is room for the tables that it becomes too.
+Result<Buffer> read_directory(const Source& source, uint64_t offset, uint64_t bytes);
+// Room for the tables of so many tensors. Errors: kOutOfMemory.
+Status require_tables(const Source& source, uint64_t tensors);
 
 // The product of the dimensions, none of them negative; none where it exceeds 63 bits.
 std::optional<uint64_t> element_count(const Shape& shape);

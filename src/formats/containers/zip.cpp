@@ -96,7 +96,7 @@ Result<ZipDirectory> ZipDirectory::open(const Source& source) {
 }
 
 Status ZipDirectory::read_entries(const End& end) {
-  Result<Buffer> directory = read_range(*source_, end.directory, end.bytes);
+  Result<Buffer> directory = read_directory(*source_, end.directory, end.bytes);
   if (!directory) return directory.error();
   directory_ = std::move(*directory);
   data_end_ = end.directory;

@@ -219,6 +219,7 @@ void turn_low_rank(Checkpoint& file, bool turned) {
 }  // namespace
 
 Status use_authors_names(Checkpoint& file) {
+  if (Status room = require_tables(*file.source, file.tensors.size()); !room) return room;
   if (Status named = use_plain_names(file); !named) return named;
   const Marks marks = find_marks(file);
   const auto refuse = [&](const std::string& what) { return unsupported(*file.source, "holds " + what); };

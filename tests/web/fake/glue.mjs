@@ -1,7 +1,7 @@
 // Stands in for the generated glue: a "model" whose next token is predictable, so that the TypeScript half can be
 // tested without the core, including what the core never does (crash, be slow). web/worker/module.ts describes the interface.
 //
-// Tokens are bytes. After token t comes t + 1; after 'z' the end of text. Token 200 makes `advance` throw. Logits are
+// Tokens are bytes. After token t comes t + 1; after 'z' the end of text. Token 200 makes `advance` throw; for token 210 it has no memory, and behind token 212 no number is finite. Logits are
 // [tokens read, passes, largest batch, sum of tokens read]; the sum starts from the number in a state's file, "state 7".
 // Of a model or a state that is "too large" it says so, and dies of one that "dies". One that "echoes" says what it was told,
 // with `|`, `(` and `)` for line breaks, `<` and `>`, so that no template takes its reply for the reply's end or a thought.
@@ -49,19 +49,29 @@ export default async function create({ instantiateWasm }) {
     reseed(low, high) {
       this.chance = low + high;
     }
+    isFresh() {
+      return this.queue.length === 0 && this.last < 0;
+    }
+    check() {
+      return this.last === 212
+        ? { error: { code: 'bad-model', message: "the model's numbers are not finite from blocks.0.att on" } }
+        : { value: null };
+    }
     logits() {
-      return this.last < 0 ? null : Float32Array.of(this.read, passes, largestBatch, this.sum);
+      return { value: this.last < 0 ? null : Float32Array.of(this.read, passes, largestBatch, this.sum) };
     }
     configure(sampling, biasedTokens, biases, topLogprobs) {
       this.sampling = sampling;
       this.bias = new Map([...biasedTokens].map((token, i) => [token, biases[i]]));
       this.topLogprobs = topLogprobs;
+      return { value: null };
     }
     fork() {
-      return Object.assign(new Session(0, 0), this, { queue: [...this.queue], told: [...this.told] });
+      const value = Object.assign(new Session(0, 0), this, { queue: [...this.queue], told: [...this.told] });
+      return { value };
     }
     save() {
-      return new TextEncoder().encode(`state ${this.sum}`);
+      return { value: new TextEncoder().encode(`state ${this.sum}`) };
     }
     reset() {
       Object.assign(this, { queue: [], read: 0, sum: 0, last: -1 });
@@ -70,13 +80,15 @@ export default async function create({ instantiateWasm }) {
       if (allowed !== null) throw new Error('the fake core knows no grammar');
       const { temperature } = this.sampling;
       if (this.pending() > 0 || this.last < 0) throw new Error('sampled too early');
+      if ('error' in this.check()) return this.check();
       let token = this.last === 122 ? 0 : temperature === 2 ? 97 + (this.chance++ % 26) : this.last + 1;
       if (echoes) token = echoOf(this.told[this.echoed++]);
       while (this.bias.get(token) === -Infinity) token++;
       if (token !== 0) this.queue.push(token);
       const step = { token, text: token === 0 ? '' : String.fromCharCode(token) };
-      if (this.topLogprobs < 0) return step;
-      return { ...step, logprob: -1, topLogprobs: Array(this.topLogprobs).fill({ ...step, logprob: -1 }) };
+      if (this.topLogprobs < 0) return { value: step };
+      const topLogprobs = Array(this.topLogprobs).fill({ ...step, logprob: -1 });
+      return { value: { ...step, logprob: -1, topLogprobs } };
     }
     adopt({ read, sum, last }) {
       Object.assign(this, { queue: [], read, sum, last });
@@ -84,6 +96,7 @@ export default async function create({ instantiateWasm }) {
     repeat(tokens, other) {
       this.queue.push(...tokens);
       this.chance = other.chance;
+      return { value: null };
     }
     feed(most) {
       for (const token of this.queue.splice(0, Math.min(chunk, most))) {
@@ -122,7 +135,7 @@ export default async function create({ instantiateWasm }) {
             warnings: [],
           }),
           tokenize: (value) => ({ value: Int32Array.from(new TextEncoder().encode(value)) }),
-          detokenize: (tokens) => new TextDecoder().decode(Uint8Array.from(tokens)),
+          detokenize: (tokens) => ({ value: new TextDecoder().decode(Uint8Array.from(tokens)) }),
           createSession(low, high, _isSeeded, state) {
             const session = new Session(low, high);
             if (state === null) return { value: session };
@@ -143,10 +156,13 @@ export default async function create({ instantiateWasm }) {
     },
     hasRoom: () => true,
     advance(sessions, most) {
+      if (sessions.some((session, i) => session.queue.slice(0, most[i]).includes(210)))
+        return { error: { code: 'out-of-memory', message: 'a pass: no memory for 210 bytes' } };
       if (delay > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delay);
       passes++;
       largestBatch = Math.max(largestBatch, sessions.length);
       for (const [i, session] of sessions.entries()) session.feed(most[i]);
+      return { value: null };
     },
   };
 }

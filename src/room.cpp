@@ -1,0 +1,23 @@
+#include "room.h"
+
+#include <new>
+
+namespace rwkv {
+
+bool has_room(uint64_t bytes) {
+  if (bytes > SIZE_MAX / 2) return false;
+  void* room = ::operator new(size_t(bytes), std::nothrow);
+  ::operator delete(room);
+  return room;
+}
+
+Error no_room(uint64_t bytes, std::string_view what) {
+  return {ErrorKind::kOutOfMemory, std::string(what) + ": no memory for " + std::to_string(bytes) + " bytes"};
+}
+
+Status require_room(uint64_t bytes, std::string_view what) {
+  if (bytes <= UINT64_MAX - kSmallBytes && has_room(bytes + kSmallBytes)) return Done{};
+  return no_room(bytes, what);
+}
+
+}  // namespace rwkv
