@@ -2,6 +2,7 @@
 #include <array>
 #include <cassert>
 
+#include "room.h"
 #include "tokenizer/strings.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
@@ -19,8 +20,10 @@ struct Match {
 // where its children begin and where those of the node before it end.
 class Trie {
  public:
-  // REQUIRES: `ids` are those with bytes, at least one, in the order of their bytes, no two with the same.
-  Trie(const Vocabulary& vocabulary, const std::vector<Token>& ids);
+  // REQUIRES: `ids` are those with bytes, at least one, in the order of their bytes, no two with the same; `count` nodes.
+  Trie(const Vocabulary& vocabulary, const std::vector<Token>& ids, size_t count);
+  // The nodes that it has: each token brings those of its bytes that it does not share with the one before.
+  static size_t count(const Vocabulary& vocabulary, const std::vector<Token>& ids);
 
   // The longest token that `text` begins with; of length 0 where there is none.
   Match longest_match(std::string_view text) const {
@@ -53,7 +56,22 @@ class Trie {
   std::array<uint32_t, 256> first_{};  // the root's child for each byte, which every match begins with
 };
 
-Trie::Trie(const Vocabulary& vocabulary, const std::vector<Token>& ids) {
+size_t Trie::count(const Vocabulary& vocabulary, const std::vector<Token>& ids) {
+  size_t count = 1;
+  std::string_view before;
+  for (const Token id : ids) {
+    const std::string_view bytes = vocabulary.bytes(id);
+    const size_t most = std::min(before.size(), bytes.size());
+    const auto differs = std::mismatch(bytes.begin(), bytes.begin() + most, before.begin()).first;
+    count += size_t(bytes.end() - differs);
+    before = bytes;
+  }
+  return count;
+}
+
+Trie::Trie(const Vocabulary& vocabulary, const std::vector<Token>& ids, size_t count) {
+  nodes_.reserve(count + 1);
+  labels_.reserve(count);
   // The tokens below a node, a range of `ids`. Those of the nodes of one depth follow one another.
   struct Range {
     uint32_t begin, end;
@@ -78,9 +96,7 @@ Trie::Trie(const Vocabulary& vocabulary, const std::vector<Token>& ids) {
     }
   }
   nodes_.push_back({uint32_t(labels_.size()), kEndOfText});
-  assert(nodes_.size() == labels_.size() + 1);
-  nodes_.shrink_to_fit();
-  labels_.shrink_to_fit();
+  assert(labels_.size() == count && nodes_.size() == count + 1);
 }
 
 std::string hexadecimal(char byte) {
@@ -90,8 +106,8 @@ std::string hexadecimal(char byte) {
 
 class TrieTokenizer final : public Tokenizer {
  public:
-  TrieTokenizer(Vocabulary vocabulary, const std::vector<Token>& ids)
-      : vocabulary_(std::move(vocabulary)), trie_(vocabulary_, ids) {}
+  TrieTokenizer(Vocabulary vocabulary, const std::vector<Token>& ids, size_t nodes)
+      : vocabulary_(std::move(vocabulary)), trie_(vocabulary_, ids, nodes) {}
 
   Status encode(std::string_view text, std::vector<Token>& ids) const override {
     const size_t before = ids.size();
@@ -125,7 +141,10 @@ Result<std::unique_ptr<Tokenizer>> make_trie_tokenizer(std::string_view file_nam
   };
   const auto bytes = [&](Token id) { return vocabulary->bytes(id); };
 
+  const auto size = uint64_t(vocabulary->size());
+  if (const Status room = require_room(sizeof(Token) * size, file_name); !room) return room.error();
   std::vector<Token> ids;
+  ids.reserve(size_t(size));
   for (Token id = 0; id < vocabulary->size(); ++id)
     if (!bytes(id).empty()) ids.push_back(id);
   if (ids.empty()) return bad("the vocabulary is empty");
@@ -138,7 +157,12 @@ Result<std::unique_ptr<Tokenizer>> make_trie_tokenizer(std::string_view file_nam
   if (twin != ids.end())
     return bad("ids " + std::to_string(std::min(twin[0], twin[1])) + " and " +
                std::to_string(std::max(twin[0], twin[1])) + " have the same bytes");
-  return std::unique_ptr<Tokenizer>(std::make_unique<TrieTokenizer>(std::move(*vocabulary), ids));
+  const size_t nodes = Trie::count(*vocabulary, ids);
+  constexpr uint64_t kBytesOfNode = 9, kBytesOfId = 48;  // of an id: ranges, in vectors that grow
+  if (const Status room = require_room(kBytesOfNode * (nodes + 1) + kBytesOfId * ids.size(), file_name);
+      !room)
+    return room.error();
+  return std::unique_ptr<Tokenizer>(std::make_unique<TrieTokenizer>(std::move(*vocabulary), ids, nodes));
 }
 
 }  // namespace
