@@ -24,9 +24,9 @@ std::string entry(std::string_view name, std::string_view dtype, const Shape& sh
          begin + ',' + end + "]},";
 }
 
-Buffer copy_of(std::span<const std::byte> bytes) {
-  Buffer buffer(bytes.size());
-  if (buffer) std::copy(bytes.begin(), bytes.end(), buffer.as<std::byte>());
+Result<Buffer> copy_of(const Source& source, std::span<const std::byte> bytes) {
+  Result<Buffer> buffer = allocate(source, bytes.size());
+  if (buffer) std::copy(bytes.begin(), bytes.end(), buffer->as<std::byte>());
   return buffer;
 }
 
@@ -36,6 +36,8 @@ Result<Conversion> Conversion::start(const Checkpoint& checkpoint, Quantization 
                                      LoadProgress progress) {
   auto plan = plan_model(checkpoint, quantization);
   if (!plan) return plan.error();
+  if (const Status room = require_tables(*checkpoint.source, checkpoint.tensors.size()); !room)
+    return room.error();
   Conversion conversion(checkpoint, std::move(*plan), quantization, std::move(progress));
   conversion.header_ = conversion.header();
   conversion.bytes_ = conversion.header_.size() + checkpoint.vocabulary.bytes;
@@ -73,13 +75,13 @@ std::string Conversion::header() const {
   return std::string(length.begin(), length.end()) + json;
 }
 
-Buffer Conversion::read(const PlannedTensor& planned) {
+Result<Buffer> Conversion::read(const PlannedTensor& planned) {
   const int rows = planned.shape.size() == 2 ? int(planned.shape[0]) : 0,
             cols = rows ? int(planned.shape[1]) : 0;
   switch (planned.kind) {
     case PlannedTensor::Kind::kVector: {
       const Vector values = reader_.vector(planned.name, planned.shape);
-      return copy_of(std::as_bytes(std::span(values)));
+      return copy_of(*checkpoint_->source, std::as_bytes(std::span(values)));
     }
     case PlannedTensor::Kind::kMatrix:
       return std::move(reader_.matrix(planned.name, rows, cols).data);
@@ -88,14 +90,14 @@ Buffer Conversion::read(const PlannedTensor& planned) {
     case PlannedTensor::Kind::kEmbedding:
       return std::move(reader_.embedding(planned.name, rows, cols).data);
   }
-  return {};
+  return Buffer();
 }
 
 Result<Buffer> Conversion::next() {
   const size_t turn = next_++;
-  if (turn == 0) return copy_of(std::as_bytes(std::span(header_)));
+  if (turn == 0) return copy_of(*checkpoint_->source, std::as_bytes(std::span(header_)));
   if (turn <= plan_.tensors.size()) {
-    Buffer buffer = read(plan_.tensors[turn - 1]);
+    Result<Buffer> buffer = read(plan_.tensors[turn - 1]);
     if (reader_.error()) return *reader_.error();
     return buffer;
   }

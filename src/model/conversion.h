@@ -26,7 +26,7 @@ class Conversion {
         quantization_(quantization),
         reader_(checkpoint, quantization, std::move(progress)) {}
   std::string header() const;
-  Buffer read(const PlannedTensor& planned);
+  Result<Buffer> read(const PlannedTensor& planned);
 
   const Checkpoint* checkpoint_;
   ModelPlan plan_;
