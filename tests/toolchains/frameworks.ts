@@ -90,7 +90,7 @@ export const frameworks: readonly Toolchain[] = [
     packages: ['react', 'react-dom', 'vite', '@vitejs/plugin-react'],
     files: example('react'),
     lines: viteLines,
-    tells: /Tell me a tale\.\s+\w/,
+    tells: /Tell me a tale\.\s+\S/,
     async tell(project) {
       await served(project, ['vite', '--port', 'PORT'], (origin) =>
         page(origin, 'Tell me a tale.', asksOnce),
