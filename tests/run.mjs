@@ -122,6 +122,9 @@ async function testAll() {
     ensureOtherBrowsers();
   });
   await part('package and page', () => runPackage('vitest/vitest.mjs', 'run'));
+  await part('long runs, in short', () =>
+    run(process.execPath, ['--expose-gc', 'tests/soak/run.mjs', '--short']),
+  );
   if (modernNode() === process.execPath) return;
   const tests = ['model', 'states', 'threads'].map(testOf);
   await part('package, relaxed SIMD', () =>
