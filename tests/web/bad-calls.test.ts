@@ -2,7 +2,10 @@
 // the call had not been.
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Model, RWKV, type Session } from '../../dist/node.js';
+import { rwkv, rwkvEmbedding } from '../../dist/adapters/ai-sdk-node.js';
+import { openai } from '../../dist/adapters/openai-node.js';
+import { languageModel } from '../../dist/adapters/prompt-api-node.js';
+import { type Model, RWKV, renderChat, type Session, store } from '../../dist/node.js';
 import { oracle } from './command.js';
 import { collect, failure, textOf } from './streams.js';
 
@@ -36,6 +39,69 @@ async function isUntouched() {
 
 const unknown = { nope: 1 } as object;
 const long = 'The old king had three daughters. '.repeat(400);
+
+describe('options that are no object are refused by', () => {
+  const messages = [{ role: 'user', content: 'Who?' }] as const;
+  const doors: [string, (options: object) => Promise<unknown>][] = [
+    ['load', (options) => RWKV.load(oracle, options)],
+    ['inspect', (options) => RWKV.inspect(oracle, options)],
+    ['convert', (options) => collect(RWKV.convert(oracle, options))],
+    ['createSession', (options) => model.createSession(options)],
+    ['chat of a model', (options) => model.chat(messages, options).result],
+    ['embed', (options) => model.embed('x', options)],
+    ['complete', (options) => collect(session.complete('x', options))],
+    ['the result of complete', (options) => session.complete('x', options).result],
+    ['chat', (options) => collect(session.chat(messages, options))],
+    ['generate', (options) => collect(session.generate('x', options))],
+    ['stream', (options) => textOf(session.stream('x', options))],
+    ['append', (options) => session.append('x', options)],
+    ['logits', (options) => session.logits(options)],
+    ['score', (options) => session.score('x', options)],
+    ['save', (options) => session.save(options)],
+    ['renderChat', async (options) => renderChat(messages, options)],
+    ['download', (options) => store.download('http://127.0.0.1:9/x', options)],
+    ['openai', async (options) => openai(model, options)],
+    ['a request', (options) => openai(model).completions.create({ model: 'any', prompt: 'x' }, options)],
+    ['rwkv', async (options) => rwkv(model, options)],
+    ['rwkvEmbedding', async (options) => rwkvEmbedding(model, options)],
+    ['languageModel', async (options) => languageModel(model, options)],
+  ];
+  const wrong: unknown[] = [null, 7, 'text', true];
+  test.each(doors)('%s', async (_, call) => {
+    for (const options of wrong) {
+      const error = await failure(call(options as object));
+      expect([error.name, error.code]).toEqual(['RwkvError', 'invalid-argument']);
+      expect(error.message).toMatch(/^options: expected an object; found /);
+    }
+    await isUntouched();
+  });
+});
+
+describe('lists with holes are refused, as', () => {
+  const holed = <T>(item: T): T[] => Object.assign(new Array<T>(1), { 1: item });
+  const user = { role: 'user', content: 'Who?' } as const;
+  const part = { type: 'text', text: 'Who?' } as const;
+  const client = () => openai(model);
+  const common = { model: 'any', max_tokens: 1 };
+  const lists: [string, () => Promise<unknown>][] = [
+    ['messages', () => session.chat(holed(user), options).result],
+    ['parts of a message', () => session.chat([{ ...user, content: holed(part) }], options).result],
+    ['messages to render', async () => renderChat(holed(user))],
+    ['stop texts', () => session.complete('', { stop: holed('x') }).result],
+    ['banned tokens', () => session.complete('', { ban: holed(1) }).result],
+    ['a prompt', () => session.append(holed(1))],
+    ['texts of a request', () => client().completions.create({ ...common, prompt: holed('x') })],
+    [
+      'stop texts of a request',
+      () => client().completions.create({ ...common, prompt: 'x', stop: holed('x') }),
+    ],
+    ['messages of a request', () => client().chat.completions.create({ ...common, messages: holed(user) })],
+  ];
+  test.each(lists)('%s', async (_, call) => {
+    expect(await failure(call())).toMatchObject({ code: 'invalid-argument' });
+    await isUntouched();
+  });
+});
 
 describe('an unknown or mistyped option leaves everything as it was, of', () => {
   const wrong: [string, () => Promise<unknown>][] = [

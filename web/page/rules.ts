@@ -58,7 +58,7 @@ export const stops: Rule<string | readonly string[]> = {
   expected: 'a text or up to 64 texts, none of them empty',
   accepts: (value): value is string | readonly string[] =>
     Array.isArray(value)
-      ? value.length <= 64 && value.every((text) => typeof text === 'string' && text !== '')
+      ? value.length <= 64 && [...value].every((text) => typeof text === 'string' && text !== '') // `every` of a list passes over holes
       : typeof value === 'string' && value !== '',
 };
 export const biases: Rule<Readonly<Record<number, number>> | ReadonlyMap<number, number>> = {
@@ -133,10 +133,15 @@ export function* entriesOf(
 /** Takes an option; `undefined` where it is absent. */
 export type Get = <T>(name: string, rule: Rule<T>) => T | undefined;
 
+/** Options, before anything is taken of them: programs pass `null` for none. @throws RwkvError `invalid-argument` */
+export function optionsOf<T extends object>(options: T): T {
+  if (record.accepts(options)) return options;
+  throw unexpected('options', 'an object', options);
+}
+
 // Reads the options that `take` asks for; a name that it does not ask for is unknown.
 export function check<T>(options: object, take: (get: Get) => T, of?: string): T {
-  if (typeof options !== 'object' || options === null) throw unexpected('options', 'an object', options);
-  const given = new Map<string, unknown>(Object.entries(options));
+  const given = new Map<string, unknown>(Object.entries(optionsOf(options)));
   const known: string[] = [];
   const taken = take((name, rule) => {
     known.push(name);

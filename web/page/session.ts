@@ -26,6 +26,7 @@ import {
   type ScoreOptions,
 } from './options.js';
 import { Queue } from './queue.js';
+import { optionsOf } from './rules.js';
 import { type Score, scoreOf } from './score.js';
 import { textsOf } from './steps.js';
 import { vocabularyOf } from './vocabulary.js';
@@ -103,7 +104,7 @@ export class Session implements AsyncDisposable {
    */
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Completion {
     const { steps, result } = generating(() => {
-      const { template = chatTemplateFor(this.#info), think } = options;
+      const { template = chatTemplateFor(this.#info), think } = optionsOf(options);
       const checked = this.#check(options, 'chat', ['template', 'think']);
       const chat = render(messages, { template, think }, checked.structure !== undefined);
       this.#conversation.warnOfRepetition(messages);
@@ -161,7 +162,7 @@ export class Session implements AsyncDisposable {
     /** What it came to, when the loop has ended. */
     readonly result: Completion['result'];
   } {
-    const { steps, result } = this.#generating(prompt, { ...options, echo: undefined }, undefined);
+    const { steps, result } = this.#generating(prompt, options, undefined);
     return Object.assign(steps, { result });
   }
 
@@ -314,7 +315,10 @@ export class Session implements AsyncDisposable {
 
   // Options and prompt are checked when the first step is asked for: out of the loop, as everything else is thrown.
   #generating(prompt: string | ArrayLike<number>, options: GenerateOptions, needs: string | undefined) {
-    return generating(() => this.#callOf(this.#check(options, needs), this.#checkPrompt(prompt), ''));
+    return generating(() => {
+      const call = this.#callOf(this.#check(options, needs), this.#checkPrompt(prompt), '');
+      return { ...call, echo: call.echo && needs === 'text' }; // an echo is text
+    });
   }
 
   #check(options: GenerateOptions, needs: string | undefined, others: readonly string[] = []) {

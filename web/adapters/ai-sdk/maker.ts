@@ -4,6 +4,7 @@ import { checkFormat, type TranscriptFormat } from '../../page/chat/template.js'
 import type { RWKV } from '../../page/load.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
 import { fileName } from '../../page/places.js';
+import { optionsOf } from '../../page/rules.js';
 import { unexpected } from '../../shared/errors.js';
 import { isUrl } from '../../shared/realms.js';
 import { storyteller } from '../../storyteller.js';
@@ -31,7 +32,8 @@ export type RwkvEmbeddingMaker = (
 ) => RwkvEmbeddingModel;
 
 export function rwkvEmbeddingMaker(load: RWKV['load']): RwkvEmbeddingMaker {
-  return (model, { name, ...loadOptions } = {}) => {
+  return (model, settings = {}) => {
+    const { name, ...loadOptions } = optionsOf(settings);
     checkName(name);
     return new RwkvEmbeddingModel(name ?? nameOf(model), new LazyModel(load, model, loadOptions));
   };
@@ -56,7 +58,7 @@ export function rwkvMaker(load: RWKV['load']): RwkvMaker {
     settings?: RwkvSettings & { readonly specification?: 'v4' | undefined },
   ): RwkvLanguageModel;
   function make(model?: ModelOrSource, settings: RwkvSettings = {}): RwkvLanguageModel | RwkvLanguageModelV2 {
-    const { specification = 'v4', ...others } = settings;
+    const { specification = 'v4', ...others } = optionsOf(settings);
     if (specification !== 'v2' && specification !== 'v4')
       throw unexpected('option specification', "'v2' or 'v4'", specification);
     const made = makeModel(load, model, others);

@@ -3,7 +3,7 @@ import { type ChatFormat, chatTemplateFor, chatTemplates, checkFormat } from '..
 import type { RWKV } from '../../page/load.js';
 import type { Model } from '../../page/model.js';
 import { checkGenerateOptions, type GenerateOptions, type LoadOptions } from '../../page/options.js';
-import { integer } from '../../page/rules.js';
+import { integer, optionsOf } from '../../page/rules.js';
 import { withRecommended } from '../../page/sampling.js';
 import { onAbort } from '../../shared/aborts.js';
 import { unexpected } from '../../shared/errors.js';
@@ -82,7 +82,7 @@ export function createEndpoints(
   source: ModelOrSource,
   options: OpenAIOptions,
 ): Endpoints {
-  const { name, chat: format = {}, defaults = {}, parallel = 64, ...others } = options;
+  const { name, chat: format = {}, defaults = {}, parallel = 64, ...others } = optionsOf(options);
   const { usesRecommended = false, ...loadOptions } = others;
   checkGenerateOptions(defaults);
   if (name !== undefined && (typeof name !== 'string' || name === ''))
@@ -235,7 +235,8 @@ async function* told<Chunk>(
 }
 
 // What a body asks for. @throws OpenAIError
-function read<T>({ onIgnored }: RequestOptions, job: (unknown: Set<string> | undefined) => T): T {
+function read<T>(options: RequestOptions, job: (unknown: Set<string> | undefined) => T): T {
+  const { onIgnored } = optionsOf(options);
   const unknown = onIgnored && new Set<string>();
   try {
     const read = job(unknown);

@@ -118,7 +118,7 @@ export function listOf<T>(item: Rule<T>, least: number, most: number, expected: 
   return {
     expected,
     accepts: (value): value is readonly T[] =>
-      Array.isArray(value) && value.length >= least && value.length <= most && value.every(item.accepts),
+      Array.isArray(value) && value.length >= least && value.length <= most && [...value].every(item.accepts),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   type GenerateOptions,
   type LoadOptions,
 } from '../../page/options.js';
+import { optionsOf } from '../../page/rules.js';
 import type { LoadProgress } from '../../shared/types.js';
 import { LazyModel, type ModelOrSource } from '../shared/lazy-model.js';
 import { link } from '../shared/signals.js';
@@ -49,7 +50,7 @@ function makeLanguageModel(
   model: ModelOrSource,
   settings: LanguageModelSettings,
 ): LanguageModelFactory {
-  const { template, think, defaults: given = {}, seed, ...loadOptions } = settings;
+  const { template, think, defaults: given = {}, seed, ...loadOptions } = optionsOf(settings);
   const defaults: GenerateOptions = { maxTokens: 1024, ...given };
   checkGenerateOptions(defaults);
   checkSessionOptions({ seed });

@@ -33,19 +33,19 @@ export function checkMessages(messages: unknown): void {
   if (!Array.isArray(messages)) throw unexpected('messages', 'an array of messages', messages);
   if (messages.length === 0)
     throw new RwkvError('invalid-argument', 'messages: expected at least one; found none');
-  messages.forEach((message: unknown, i) => {
+  for (const [i, message] of messages.entries()) {
     const name = `messages[${i}]`;
     if (!isObject(message)) throw unexpected(name, 'an object with role and content', message);
     const { role, content } = message;
     if (!roles.includes(role)) throw unexpected(`${name}.role`, "'system', 'user' or 'assistant'", role);
-    if (typeof content === 'string') return;
+    if (typeof content === 'string') continue;
     if (!Array.isArray(content)) throw unexpected(`${name}.content`, 'a text or an array of parts', content);
-    content.forEach((part: unknown, j) => {
+    for (const [j, part] of content.entries()) {
       const isText = isObject(part) && part.type === 'text' && typeof part.text === 'string';
       if (!isText)
         throw unexpected(`${name}.content[${j}]`, "a part { type: 'text', text }", kindOf(part) ?? part);
-    });
-  });
+    }
+  }
 }
 
 function isObject(value: unknown): value is Record<'role' | 'content' | 'type' | 'text', unknown> {

@@ -1,4 +1,5 @@
 // Conversations written in a template: whole, or in the pieces that they grow by.
+import { optionsOf } from '../rules.js';
 import { type ChatMessage, checkMessages, textOf } from './messages.js';
 import { beginsThought } from './reply.js';
 import {
@@ -147,6 +148,6 @@ export function render(messages: readonly ChatMessage[], format: ChatFormat, isS
  * @throws RwkvError `invalid-argument`, naming the message or the option
  */
 export function renderChat(messages: readonly ChatMessage[], options: ChatFormat = {}): RenderedChat {
-  const { prompt, stops } = render(messages, options);
+  const { prompt, stops } = render(messages, optionsOf(options));
   return { prompt, stop: [...stops] };
 }
