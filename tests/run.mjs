@@ -122,6 +122,9 @@ async function testAll() {
     ensureOtherBrowsers();
   });
   await part('package and page', () => runPackage('vitest/vitest.mjs', 'run'));
+  await part('fuzzing in JavaScript, 2 seconds each', () =>
+    run(process.execPath, ['tests/fuzz/js/run.mjs', '2']),
+  );
   await part('long runs, in short', () =>
     run(process.execPath, ['--expose-gc', 'tests/soak/run.mjs', '--short']),
   );
