@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { RWKV } from '../../dist/node.js';
+import { quantizations } from '../../dist/shared/number-formats.js';
+import { knownSums, knownText } from '../web/known-logits.js';
 import type { Engine, Tab } from './engines/engine.js';
 import { type Host, startHost } from './engines/host.js';
 import { engines } from './engines/installed.js';
@@ -14,12 +16,21 @@ import { choose, goOn, ready, standing, text, visit } from './engines/page.js';
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const site = here('../../build/engines/site');
 const otherSite = here('../../build/engines/other-site');
+const bare = here('../../build/engines/bare');
 
 /** The likeliest story, the same in every engine that computes in the baseline build. */
 let story: string;
 
 beforeAll(async () => {
   await build({ root: here('../../web/demo'), logLevel: 'warn', build: { outDir: site } });
+  await build({
+    root: here('bare'),
+    base: './',
+    logLevel: 'warn',
+    build: { outDir: bare, emptyOutDir: true },
+    worker: { format: 'es' },
+  });
+  await cp(here('../fixtures/oracle/v7-bf16.pth'), join(bare, 'v7-bf16.pth'));
   await cp(site, otherSite, { recursive: true });
   await change(join(otherSite, 'index.html'), '</head>', '<!-- another --></head>');
   await change(join(otherSite, 'service-worker.js'), /(index\.html\W+revision:\W)\w{4}/, '$1beef');
@@ -75,6 +86,36 @@ describe.each(engines)('in $name', { timeout: 60_000 }, ({ name, start }) => {
       await tab.close();
       await host.cut().catch(() => {}); // it may be cut already
     };
+  });
+
+  test('the logits behind a known text are those of every machine', async () => {
+    const own = await startHost(bare);
+    try {
+      await tab.open(own.url);
+      const found = await tab.evaluate(
+        async (text, formats) => {
+          const { RWKV } = window;
+          const sums: Record<string, string> = {};
+          for (const quantization of formats) {
+            const model = await RWKV.load('v7-bf16.pth', {
+              ...{ quantization, tokenizer: 'bytes', build: 'baseline', cache: false },
+            });
+            const session = await model.createSession();
+            await session.append(new TextEncoder().encode(text));
+            const logits = new Float32Array(await session.logits());
+            await model.dispose();
+            const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', logits));
+            sums[quantization] = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+          }
+          return sums;
+        },
+        knownText,
+        [...quantizations],
+      );
+      expect(found).toEqual(knownSums);
+    } finally {
+      await own.cut();
+    }
   });
 
   test('a story streams into the text; Stop stops it, and Continue goes on from there', async () => {
