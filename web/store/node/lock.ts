@@ -36,7 +36,9 @@ export async function withLockFile<T>(
   const watch = new Watch();
   while (!(await take(path, owner, told))) {
     signal?.throwIfAborted();
-    const found = await look(path);
+    const found = await look(path).catch((cause) => {
+      throw told(cause);
+    });
     if (found === undefined) continue;
     const state = await watch.stateOf(found);
     if (state === 'dead') await rob(path, found.text);
@@ -50,7 +52,9 @@ export async function withLockFile<T>(
     return await work();
   } finally {
     clearInterval(beat);
-    if ((await look(path))?.text === owner) await rm(path, { force: true });
+    await release(path, owner).catch((cause) => {
+      throw told(cause);
+    });
   }
 }
 
@@ -64,16 +68,25 @@ async function take(path: string, owner: string, told: (cause: unknown) => unkno
   }
 }
 
+// Each step is tried twice: a lock that stays holds up everybody for as long as its owner lives.
+async function release(path: string, owner: string): Promise<void> {
+  const found = await look(path).catch(() => look(path));
+  const remove = () => rm(path, { force: true });
+  if (found?.text === owner) await remove().catch(remove);
+}
+
 interface Seen {
   readonly text: string;
   /** Changes with each heartbeat. */
   readonly beat: number;
 }
 
+/** `undefined`: there is none. Another's that cannot be read is an error: who took it for none would ask for ever. */
 async function look(path: string): Promise<Seen | undefined> {
   try {
     return { text: await readFile(path, 'utf8'), beat: (await stat(path)).mtimeMs };
-  } catch {
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
     return undefined;
   }
 }
@@ -111,7 +124,8 @@ async function rob(path: string, found: string): Promise<void> {
     return; // someone was faster
   }
   // What came between the look and the grip was somebody's new lock: it goes back.
-  if ((await look(aside))?.text !== found) await link(aside, path).catch(() => {});
+  const seen = await look(aside).catch(() => undefined);
+  if (seen?.text !== found) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }
 
