@@ -4,5 +4,7 @@
 #include <cassert>
 
 _LIBCPP_BEGIN_NAMESPACE_STD
-void __libcpp_verbose_abort(const char* reason, ...) noexcept { __assert_fail(reason, __FILE__, __LINE__, __func__); }
+void __libcpp_verbose_abort(const char* reason, ...) noexcept {
+  __assert_fail(reason, __FILE__, __LINE__, __func__);
+}
 _LIBCPP_END_NAMESPACE_STD
