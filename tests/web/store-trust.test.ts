@@ -9,8 +9,8 @@ import { RWKV, store } from '../../dist/node.js';
 import { keep, readOnlyStore } from '../../dist/store/keeping.js';
 import { nodeStore } from '../../dist/store/node/host.js';
 import { Watch, withLockFile } from '../../dist/store/node/lock.js';
-import { takePart } from '../../dist/store/node/parts.js';
-import { machine } from '../../dist/store/node/processes.js';
+import { step, takePart } from '../../dist/store/node/parts.js';
+import { boot, machine } from '../../dist/store/node/processes.js';
 import { openFolder } from '../../dist/store/node/shelf.js';
 import { cli, oracle } from './command.js';
 import { folder, server } from './store-room.js';
@@ -138,12 +138,12 @@ describe('a partial file', () => {
   });
 
   test.each([
-    ['of a process that is gone is gone on with', `${machine}-${2 ** 22 + 1}-01234567.part`, 0],
-    ['of another machine is copied', `01234567-1-01234567.part`, 1],
+    ['of a process that is gone is gone on with', `${machine}-${2 ** 22 + 1}-${boot}01234567.part`, 0],
+    ['of another machine is copied', `01234567-1-${boot}01234567.part`, 1],
     ['that nobody writes is gone on with', 'part', 0],
   ])('%s', async (_, name, left) => {
     writeFileSync(join(folder, `${key}.${name}`), piece(4));
-    writeFileSync(join(folder, `${key}.${machine}-${2 ** 22 + 2}-01234567.part`), 'less');
+    writeFileSync(join(folder, `${key}.${machine}-${2 ** 22 + 2}-${boot}01234567.part`), 'less');
     expect(await (await openFolder(folder))?.find(key)).toEqual({ bytes: 100, complete: false });
     const sink = await takePart(folder, key);
     expect(sink.size).toBe(100);
@@ -153,6 +153,19 @@ describe('a partial file', () => {
     await (await openFolder(folder))?.remove(key);
     expect(readdirSync(folder)).toEqual([]);
   });
+});
+
+test.each([
+  ['that nobody closed before a loss of power goes back to what was synced', 'fedcba98', 2 * step + 5, step],
+  ['of less than that begins anew', 'fedcba98', step + 5, 0],
+  ['of a process that was killed is whole, for the system has run on', boot, 2 * step + 5, 2 * step + 5],
+])('a partial file %s', async (_, since, bytes, kept) => {
+  const path = join(folder, `${key}.${machine}-${2 ** 22 + 1}-${since}01234567.part`);
+  writeFileSync(path, new Uint8Array(bytes)); // zeros, as what was not synced may come back
+  const sink = await takePart(folder, key);
+  expect(sink.size).toBe(kept);
+  await sink.close();
+  expect((await takePart(folder, key)).size).toBe(kept); // closed, it is what it is
 });
 
 describe('a stored file with a SHA-256', () => {

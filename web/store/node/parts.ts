@@ -1,5 +1,6 @@
-// Partial files of the cache folder: KEY.part where nobody writes, KEY.MACHINE-PID-TOKEN.part while one does. No two ever write one:
-// whoever goes on with what another has left makes it his own first, and looks at its size before each piece.
+// Partial files of the cache folder: KEY.part where nobody writes, KEY.MACHINE-PID-BOOT.part while one does (and a random end). No two
+// ever write one: whoever goes on with what another has left makes it his own first, and looks at its size before each piece. What
+// outlasts a loss of power are synced bytes alone: of a part that nobody closed, those before the last step but one.
 import {
   closeSync,
   constants,
@@ -15,7 +16,7 @@ import { join } from 'node:path';
 import { RwkvError } from '../../shared/errors.js';
 import { codeOf } from '../../shared/realms.js';
 import type { Sink } from '../shelf.js';
-import { isRunning, machine } from './processes.js';
+import { boot, isRunning, machine, noBoot } from './processes.js';
 
 /** A partial file. */
 export interface Part {
@@ -37,11 +38,23 @@ export async function partsOf(folder: string, key: string): Promise<Part[]> {
   return parts.sort((a, b) => b.bytes - a.bytes);
 }
 
+/** Bytes are synced whenever so many more have been written. */
+export const step = 2 ** 24;
+
 /** Opens the partial file of a key as one's own, with what others have left of it. REQUIRES: the lock of the key. */
 export async function takePart(folder: string, key: string): Promise<Sink> {
-  const own = join(folder, `${key}.${machine}-${process.pid}-${crypto.randomUUID().slice(0, 8)}.part`);
-  for (const { path } of await partsOf(folder, key)) if (await adopt(path, own)) break;
-  return partSink(openSync(own, 'a+'), own, {
+  const random = crypto.randomUUID().slice(0, 8);
+  const own = join(folder, `${key}.${machine}-${process.pid}-${boot}${random}.part`);
+  let isTrusted = true;
+  for (const { path } of await partsOf(folder, key)) {
+    if (!(await adopt(path, own))) continue;
+    const [, , , since] = written.exec(path) ?? [];
+    isTrusted = since === undefined || (since === boot && boot !== noBoot); // closed, or the system has run on
+    break;
+  }
+  const file = openSync(own, 'a+');
+  if (!isTrusted) dropUnsynced(file);
+  return partSink(file, own, {
     left: join(folder, `${key}.part`),
     whole: join(folder, `${key}.bin`),
   });
@@ -52,9 +65,12 @@ export async function removeParts(folder: string, key: string): Promise<void> {
   for (const { path } of await partsOf(folder, key)) await rm(path, { force: true });
 }
 
+/** The name of a part that somebody writes, or has not closed: machine, process and boot. */
+const written = /\.([0-9a-f]{8})-(\d+)-([0-9a-f]{8})[0-9a-f]{8}\.part$/;
+
 // What someone may still write, who has lost the lock, is copied.
 async function adopt(path: string, own: string): Promise<boolean> {
-  const [, where, pid] = /\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part$/.exec(path) ?? [];
+  const [, where, pid] = written.exec(path) ?? [];
   const isOurs = where === machine && (Number(pid) === process.pid || !(await isRunning(Number(pid))));
   try {
     if (where === undefined || isOurs) await rename(path, own);
@@ -64,6 +80,11 @@ async function adopt(path: string, own: string): Promise<boolean> {
     if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
+}
+
+// The bytes behind may have come back as zeros.
+function dropUnsynced(file: number): void {
+  ftruncateSync(file, Math.max(0, Math.floor(fstatSync(file).size / step) - 1) * step);
 }
 
 function partSink(
@@ -93,18 +114,24 @@ function partSink(
     },
     write(bytes) {
       check();
+      const before = size;
       for (let done = 0; done < bytes.length; ) {
         const count = writeSync(file, bytes, done);
         done += count;
         size += count;
       }
+      if (Math.floor(size / step) > Math.floor(before / step)) fsyncSync(file);
     },
     empty() {
       ftruncateSync(file, 0);
       size = 0;
     },
     async close() {
-      closeSync(file);
+      try {
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
       await rename(own, left);
     },
     async commit() {

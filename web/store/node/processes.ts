@@ -1,11 +1,24 @@
 // Who a process is, and whether it still runs: what decides on one machine, where clocks and pauses say nothing.
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { codeOf } from '../../shared/realms.js';
 
 /** A name of this machine for files' names. */
 export const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+
+/** Tells one run of the system from the next, where the system tells it; else what no run is. */
+export const boot = bootOf();
+export const noBoot = '00000000';
+
+function bootOf(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
+  } catch {
+    return noBoot;
+  }
+}
 
 /** When a process began, in words of its own system, where that tells: another of the same number began at another time. */
 export async function birthOf(pid: number): Promise<string | undefined> {
