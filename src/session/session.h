@@ -54,8 +54,8 @@ class Session {
   // that was copied before it drew too much takes back the rest so.
   // REQUIRES: a tokenizer; `ids` in [0, V).
   Status repeat(std::span<const Token> ids, const SamplingOptions& options, const Session& other);
-  // As it was before the first token; chance goes on. Takes no memory, as adopt() and reseed() take none. A restored session starts from the model's own initial
-  // state.
+  // As it was before the first token; chance goes on. Takes no memory, as adopt() and reseed() take none. A restored session
+  // starts from the model's own initial state.
   void reset();
   // Stands where `other`, of the same model, does, as if it had read all that `other` read and nothing else;
   // chance and penalties stay its own. Where `other` has tokens pending, there are no logits to sample from.
