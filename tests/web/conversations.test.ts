@@ -1,6 +1,7 @@
 // What a session knows of its conversation, and whole conversations in one call.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ChatMessage, type Model, RWKV, type Session } from '../../dist/node.js';
+import { reciter } from './reciter.js';
 import { failure } from './streams.js';
 
 const hello: ChatMessage = { role: 'user', content: 'Hello' };
@@ -113,6 +114,29 @@ describe('a session knows its conversation', () => {
       warn.mockRestore();
     }
   });
+});
+
+test('a chat whose numbers are no longer finite is taken back whole', async () => {
+  const letters = [...new Set('User: Helo\n\nAssistant:')].map((one) => (one === '\n' ? '\\n' : one));
+  const tokens = ['<s>', ...letters, 'Hi', 'x'];
+  const [colon, hi, broken] = [tokens.indexOf(':'), tokens.indexOf('Hi'), tokens.indexOf('x')];
+  const recital = { vocabulary: tokens.length, recites: [colon, hi, broken], tokens };
+  const model = await RWKV.load(reciter({ ...recital, broken }), { quantization: 'f32' });
+  const session = await model.createSession();
+  const { text } = await session.chat([hello], { temperature: 0, maxTokens: 1 }).result;
+  const { messages } = session;
+  expect(messages).toEqual([hello, assistant(text)]);
+  const logits = await session.logits();
+  for (const keepPartial of [true, false]) {
+    const chat = session.chat([hello], { temperature: 0, keepPartial });
+    expect(await failure(chat.result)).toMatchObject({
+      code: 'bad-model',
+      message: expect.stringMatching(/not finite from/),
+    });
+    expect(session.messages).toEqual(messages);
+    expect(await session.logits()).toEqual(logits);
+  }
+  await model.dispose();
 });
 
 describe('a whole conversation in one call', () => {

@@ -9,6 +9,8 @@ export interface Recital {
   readonly recites: readonly number[];
   /** tokenizer.ggml.tokens, and tokenizer.ggml.model, which is 'rwkv' unless it is named. */
   readonly tokens?: readonly string[];
+  /** A token whose embedding holds no numbers. */
+  readonly broken?: number;
   readonly kind?: string;
 }
 
@@ -16,7 +18,13 @@ const C = 64; // channels: one head
 const D = 32; // rank of the low-rank matrices
 
 /** The bytes of the file. */
-export function reciter({ vocabulary, recites, tokens, kind = 'rwkv' }: Recital): Uint8Array<ArrayBuffer> {
+export function reciter({
+  vocabulary,
+  recites,
+  tokens,
+  broken,
+  kind = 'rwkv',
+}: Recital): Uint8Array<ArrayBuffer> {
   const ones = new Float32Array(C).fill(1);
   const emb = new Float32Array(vocabulary * C);
   const head = new Float32Array(vocabulary * C);
@@ -25,6 +33,7 @@ export function reciter({ vocabulary, recites, tokens, kind = 'rwkv' }: Recital)
     emb[id * C + place] = 1;
     head[(chain[place + 1] ?? 0) * C + place] = 1;
   }
+  if (broken !== undefined) emb.fill(Number.NaN, broken * C, (broken + 1) * C);
 
   const file = new Writer();
   const layer: [string, number[]][] = [

@@ -28,6 +28,8 @@ export interface Call {
   next(allowed: Int32Array<ArrayBuffer> | null, isDelivered: boolean | null): Promise<Step>;
   /** Of a chat: the session ends exactly behind what was delivered. */
   readonly reply: ReplyView | undefined;
+  /** Hears that the text is as it was before `begin`. */
+  takenBack(): void;
   /** Hears what was shown of it in the end. */
   replied(text: string): void;
   /** Back to where the text was this beginning of it. */
@@ -69,6 +71,7 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
   const leave = await call.enter();
   let hasAsked = false;
   let hasBegun = false;
+  let isTakenBack = false; // by the worker: the model's numbers are not finite
   let matcher: Matcher | undefined;
   let said = '';
   const deliver = (step: Step, text: string) => {
@@ -108,11 +111,15 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
       if (isLast) return;
     }
     books.end(matcher?.isComplete ? 'end-of-text' : 'length');
+  } catch (error) {
+    isTakenBack = hasBegun && error instanceof RwkvError && error.code === 'bad-model';
+    throw error;
   } finally {
     matcher?.dispose();
     try {
       // A prompt that was refused has changed nothing, and `rewind` does nothing then.
-      if (hasAsked && !books.hasEnded && !call.keepPartial) await call.rewind();
+      if (isTakenBack) call.takenBack();
+      else if (hasAsked && !books.hasEnded && !call.keepPartial) await call.rewind();
       else if (hasBegun && reply) {
         call.replied(said);
         await call.goBack(reply.generated(said));

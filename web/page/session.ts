@@ -353,6 +353,7 @@ export class Session implements AsyncDisposable {
       },
       // Not cut short by the signal: a token that was drawn is in the session's text, so it is delivered.
       next: (allowed, isDelivered) => this.#call('next', { session, allowed, isDelivered }),
+      takenBack: () => this.#conversation.rewind(),
       replied: (text) => this.#conversation.replied(text),
       goBack: (text) => this.#call('goBack', { session, text }),
       rewind: () => this.#rewind(call),
