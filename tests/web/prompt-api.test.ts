@@ -470,3 +470,36 @@ test('options of the adapter are checked at once', () => {
 async function readAll(reader: ReadableStreamDefaultReader<string>): Promise<void> {
   while (!(await reader.read()).done);
 }
+
+// As programs without types call, and as Web IDL reads a dictionary.
+describe('options', () => {
+  const doors = (session: Awaited<ReturnType<LanguageModelFactory['create']>>) =>
+    [
+      [
+        'availability',
+        (options: unknown) => Reflect.apply(LanguageModel.availability, LanguageModel, [options]),
+      ],
+      ['create', (options: unknown) => Reflect.apply(LanguageModel.create, LanguageModel, [options])],
+      ['prompt', (options: unknown) => Reflect.apply(session.prompt, session, ['', options])],
+      [
+        'promptStreaming',
+        (options: unknown) => collect(Reflect.apply(session.promptStreaming, session, ['', options])),
+      ],
+      ['append', (options: unknown) => Reflect.apply(session.append, session, ['a', options])],
+      [
+        'measureContextUsage',
+        (options: unknown) => Reflect.apply(session.measureContextUsage, session, ['a', options]),
+      ],
+      ['clone', (options: unknown) => Reflect.apply(session.clone, session, [options])],
+    ] as const;
+
+  test('that are null are none, and what is no object is a TypeError, in every method', async () => {
+    const session = await LanguageModel.create();
+    for (const [name, call] of doors(session)) {
+      for (const options of [null, undefined, {}]) await call(options);
+      for (const options of [7, 'x', true])
+        expect(await failure((async () => call(options))()), name).toBeInstanceOf(TypeError);
+    }
+    session.destroy();
+  });
+});

@@ -16,7 +16,7 @@ import { link } from '../shared/signals.js';
 import { exception, toException } from './errors.js';
 import { checkPrompt } from './messages.js';
 import { DownloadMonitor } from './monitor.js';
-import { checkSampling, checkSignal, paramsOf, unsupportedIn } from './options.js';
+import { checkSampling, checkSignal, dictionary, paramsOf, unsupportedIn } from './options.js';
 import { PromptApiSession, readText } from './session.js';
 import type {
   Availability,
@@ -99,13 +99,15 @@ function makeLanguageModel(
   }
 
   return {
-    async availability(options: LanguageModelCreateCoreOptions = {}): Promise<Availability> {
+    async availability(given: LanguageModelCreateCoreOptions = {}): Promise<Availability> {
+      const options = dictionary(given, {});
       checkSampling(options, defaults);
       if (unsupportedIn(options)) return 'unavailable';
       if (lazy.state === 'loaded' || !lazy.isRemote) return 'available';
       return lazy.state === 'loading' ? 'downloading' : 'downloadable';
     },
-    async create(options: LanguageModelCreateOptions = {}) {
+    async create(given: LanguageModelCreateOptions = {}) {
+      const options = dictionary(given, {});
       try {
         const session = await create(options);
         const { signal } = options;

@@ -2,6 +2,7 @@
 
 import type { GenerateOptions } from '../../page/options.js';
 import { presets } from '../../page/presets.js';
+import { show } from '../../shared/errors.js';
 import { isAbortSignal, isRegExp } from '../../shared/realms.js';
 import { exception } from './errors.js';
 import { grammarOf } from './regex-grammar.js';
@@ -11,6 +12,7 @@ import type {
   LanguageModelParams,
   LanguageModelPromptOptions,
   LanguageModelSamplingMode,
+  LanguageModelSignalOptions,
 } from './types.js';
 
 /** How a session draws. */
@@ -49,6 +51,13 @@ export function paramsOf(defaults: GenerateOptions): LanguageModelParams {
     defaultTemperature: defaults.temperature ?? 1,
     maxTemperature,
   };
+}
+
+/** A dictionary as Web IDL takes it: `null` is an empty one. @throws TypeError */
+export function dictionary<T extends object>(given: T | null | undefined, empty: T): T {
+  if (given === undefined || given === null) return empty;
+  if (typeof given === 'object' || typeof given === 'function') return given;
+  throw new TypeError(`options: expected an object; found ${show(given)}`);
 }
 
 /** @throws TypeError, RangeError */
@@ -98,7 +107,7 @@ function typesOf(expected: readonly LanguageModelExpected[], verb: string): stri
 
 /** @throws TypeError, DOMException `NotSupportedError` for regular expressions that no grammar can say */
 export function checkConstraint(options: LanguageModelPromptOptions): Constraint | undefined {
-  const { responseConstraint: constraint, omitResponseConstraintInput } = options;
+  const { responseConstraint: constraint, omitResponseConstraintInput } = dictionary(options, {});
   if (constraint === undefined || constraint === null) {
     if (omitResponseConstraintInput)
       throw new TypeError('omitResponseConstraintInput needs a responseConstraint');
@@ -125,11 +134,8 @@ function isJson(text: string): boolean {
 }
 
 /** What a signal that is given has to be. @throws TypeError */
-export function checkSignal({
-  signal,
-}: {
-  readonly signal?: AbortSignal | undefined;
-}): AbortSignal | undefined {
+export function checkSignal(options: LanguageModelSignalOptions): AbortSignal | undefined {
+  const { signal } = dictionary(options, {});
   if (signal !== undefined && !isAbortSignal(signal)) throw new TypeError('signal: expected an AbortSignal');
   return signal;
 }
