@@ -25,9 +25,11 @@ void WeightReader::fail(ErrorKind kind, const std::string& what) {
   if (!error_) error_ = Error{kind, checkpoint_.source->name() + ": " + what};
 }
 
-void WeightReader::fail_memory(uint64_t bytes) {
+bool WeightReader::has_room_for(uint64_t bytes) {
+  if (has_room(bytes + kSmallBytes)) return true;
   fail(ErrorKind::kOutOfMemory, "not enough memory for " + std::to_string(bytes) + " bytes more, after " +
                                     std::to_string(bytes_) + " bytes of weights");
+  return false;
 }
 
 void WeightReader::warn_of(const Tensor& tensor, size_t not_finite) {
@@ -156,9 +158,8 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   const uint64_t bytes = number_format(format).bytes(rows, cols);
   keep(kind, tensor, packed_type(format), bytes);
   if (plan_only_) return {};
+  if (error_ || !has_room_for(bytes)) return {};
   Matrix matrix = make_matrix(format, rows, cols);
-  if (matrix.empty()) fail_memory(bytes);
-  if (error_) return {};
 
   if (is_ready) {
     fill(tensor, matrix.data.span());
@@ -195,9 +196,9 @@ Matrix WeightReader::transposed(const Vector& values, int i, int rows, int cols)
   const uint64_t bytes = number_format(format).bytes(rows, cols);
   bytes_ += bytes;
   if (plan_only_) return {};
-  Matrix matrix = make_matrix(format, rows, cols);
   const uint64_t group_bytes = 2 * sizeof(float) * kGroup * uint64_t(cols);
-  if (matrix.empty() || !has_room(group_bytes)) return fail_memory(bytes), Matrix{};
+  if (!has_room_for(bytes + group_bytes)) return {};
+  Matrix matrix = make_matrix(format, rows, cols);
   const float* from = values.data() + size_t(i) * rows * cols;
   std::vector<float> group(size_t(kGroup) * cols);
   for (int row = 0; row < rows; row += kGroup) {
@@ -222,9 +223,8 @@ Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
   const uint64_t row_bytes = bytes_of_row(dtype), total = row_bytes * uint64_t(rows);
   keep(PlannedTensor::Kind::kEmbedding, *tensor, dtype, total);
   if (plan_only_) return {};
-  Embedding embedding{dtype, {}};
-  if (total < SIZE_MAX / 2) embedding.data = Buffer(size_t(total));
-  if (!embedding.data) return fail_memory(total), Embedding{};
+  if (!has_room_for(total)) return {};
+  Embedding embedding{dtype, Buffer(size_t(total))};
 
   if (dtype == own && is_plain) {
     fill(*tensor, embedding.data.span());

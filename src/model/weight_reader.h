@@ -93,7 +93,8 @@ class WeightReader {
   // Keeps an error; whether there was none.
   bool accept(const Status& status);
   void warn_of(const Tensor& tensor, size_t not_finite);
-  void fail_memory(uint64_t bytes);
+  // Fails unless there is room for so many bytes and what no input decides.
+  bool has_room_for(uint64_t bytes);
 
   const Checkpoint& checkpoint_;
   const Quantization quantization_;
