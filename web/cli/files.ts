@@ -67,7 +67,8 @@ export async function writeWhole(file: string, bytes: Uint8Array | AsyncIterable
 // What processes that were killed have left of it.
 async function removeAbandoned(file: string): Promise<void> {
   const folder = dirname(file);
-  for (const name of await readdir(folder)) {
+  const names = await readdir(folder).catch(() => []); // the writing tells what is wrong
+  for (const name of names) {
     const [, pid] = /\.(\d+)\.part$/.exec(name) ?? [];
     if (pid === undefined || name !== `${basename(file)}.${pid}.part` || (await isRunning(Number(pid))))
       continue;
