@@ -5,7 +5,7 @@
 namespace rwkv {
 
 bool has_room(uint64_t bytes) {
-  if (bytes > SIZE_MAX / 2) return false;
+  if (bytes >= SIZE_MAX) return false;  // half of it is had in WebAssembly, and more
   void* room = ::operator new(size_t(bytes), std::nothrow);
   ::operator delete(room);
   return room;

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rwkvFetch } from '../../dist/adapters/ai-sdk-node.js';
 import { openai } from '../../dist/adapters/openai-node.js';
 import { languageModel } from '../../dist/adapters/prompt-api-node.js';
+import { grammar } from '../../dist/grammar-node.js';
 import { type Model, type ModelSource, RWKV, store } from '../../dist/node.js';
 import { sentence } from '../../dist/shared/errors.js';
 import * as realms from '../../dist/shared/realms.js';
@@ -81,7 +82,11 @@ test.each(sources.slice(0, 3))('%s is a vocabulary', async (_, source) => {
 describe('of a model', () => {
   let model: Model;
   beforeAll(async () => {
-    model = await RWKV.load(foreign.url(`file://${oracle}`), foreign.record([['tokenizer', 'bytes']]));
+    const options = foreign.record([
+      ['tokenizer', 'bytes'],
+      ['grammar', grammar],
+    ]);
+    model = await RWKV.load(foreign.url(`file://${oracle}`), options);
   });
   afterAll(() => model.dispose());
   const greedy = { temperature: 0, maxTokens: 5 };
