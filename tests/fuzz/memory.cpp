@@ -22,14 +22,30 @@ namespace {
 
 int64_t live = 0, most = 0;  // since the meter began; live falls below 0 when older memory is freed
 bool metering = false;
+// The last piece, which does not count yet: given back at once it was a question, whether there is room (room.h).
+const volatile void* asked = nullptr;
+int64_t asked_bytes = 0;
 
 #if RWKV_ASAN
-void on_malloc(const volatile void*, size_t bytes) {
-  if (metering) most = std::max(most, live += int64_t(bytes));
+void count_asked() {
+  most = std::max(most, live += asked_bytes);
+  asked = nullptr, asked_bytes = 0;
+}
+
+void on_malloc(const volatile void* memory, size_t bytes) {
+  if (!metering) return;
+  count_asked();
+  asked = memory, asked_bytes = int64_t(bytes);
 }
 
 void on_free(const volatile void* memory) {
-  if (metering && memory) live -= int64_t(__sanitizer_get_allocated_size(memory));
+  if (!metering || !memory) return;
+  if (memory == asked) {
+    asked = nullptr, asked_bytes = 0;
+    return;
+  }
+  count_asked();
+  live -= int64_t(__sanitizer_get_allocated_size(memory));
 }
 
 const int installed = __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
@@ -37,9 +53,9 @@ const int installed = __sanitizer_install_malloc_and_free_hooks(on_malloc, on_fr
 
 }  // namespace
 
-MemoryMeter::MemoryMeter() { live = most = 0, metering = true; }
+MemoryMeter::MemoryMeter() { live = most = asked_bytes = 0, asked = nullptr, metering = true; }
 MemoryMeter::~MemoryMeter() { metering = false; }
-uint64_t MemoryMeter::peak() const { return uint64_t(most); }
+uint64_t MemoryMeter::peak() const { return uint64_t(std::max(most, live + asked_bytes)); }
 
 std::string broken_promise(const MemoryMeter& meter, uint64_t justified) {
   const uint64_t peak = meter.peak();
