@@ -20,7 +20,7 @@ const presets = {
   'rwkv-relaxed-threads': 'wasm-relaxed-threads',
 };
 const allModules = Object.keys(presets);
-const maxModuleBytes = 360_000;
+const maxModuleBytes = 350_000;
 /** When one thing has failed, this ends the others that run beside it. */
 export const stopped = new AbortController();
 
