@@ -10,13 +10,14 @@ import { keep, readOnlyStore } from '../../dist/store/keeping.js';
 import { nodeStore } from '../../dist/store/node/host.js';
 import { Watch, withLockFile } from '../../dist/store/node/lock.js';
 import { step, takePart } from '../../dist/store/node/parts.js';
-import { boot, machine } from '../../dist/store/node/processes.js';
+import { currentBoot, machine } from '../../dist/store/node/processes.js';
 import { openFolder } from '../../dist/store/node/shelf.js';
 import { cli, oracle } from './command.js';
 import { folder, server } from './store-room.js';
 import { failure } from './streams.js';
 
 const key = '0'.repeat(32);
+const boot = currentBoot() ?? '00000000';
 const model = readFileSync(oracle);
 const sha256 = createHash('sha256').update(model).digest('hex');
 const served = (body: Uint8Array = model, more = {}) => {
@@ -166,6 +167,11 @@ test.each([
   expect(sink.size).toBe(kept);
   await sink.close();
   expect((await takePart(folder, key)).size).toBe(kept); // closed, it is what it is
+});
+
+test('a system that does not tell its runs apart has none, and parts all the same', () => {
+  expect(currentBoot(join(folder, 'no such file'))).toBeUndefined();
+  expect(boot).toMatch(/^[0-9a-f]{8}$/);
 });
 
 describe('a stored file with a SHA-256', () => {

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { RwkvError } from '../../shared/errors.js';
 import { codeOf } from '../../shared/realms.js';
 import type { Sink } from '../shelf.js';
-import { boot, isRunning, machine, noBoot } from './processes.js';
+import { currentBoot, isRunning, machine } from './processes.js';
 
 /** A partial file. */
 export interface Part {
@@ -38,18 +38,22 @@ export async function partsOf(folder: string, key: string): Promise<Part[]> {
   return parts.sort((a, b) => b.bytes - a.bytes);
 }
 
+/** Where the system does not tell one run from the next. */
+const noBoot = '00000000';
+
 /** Bytes are synced whenever so many more have been written. */
 export const step = 2 ** 24;
 
 /** Opens the partial file of a key as one's own, with what others have left of it. REQUIRES: the lock of the key. */
 export async function takePart(folder: string, key: string): Promise<Sink> {
+  const boot = currentBoot();
   const random = crypto.randomUUID().slice(0, 8);
-  const own = join(folder, `${key}.${machine}-${process.pid}-${boot}${random}.part`);
+  const own = join(folder, `${key}.${machine}-${process.pid}-${boot ?? noBoot}${random}.part`);
   let isTrusted = true;
   for (const { path } of await partsOf(folder, key)) {
     if (!(await adopt(path, own))) continue;
     const [, , , since] = written.exec(path) ?? [];
-    isTrusted = since === undefined || (since === boot && boot !== noBoot); // closed, or the system has run on
+    isTrusted = since === undefined || since === boot; // closed, or the system has run on
     break;
   }
   const file = openSync(own, 'a+');

@@ -8,15 +8,12 @@ import { codeOf } from '../../shared/realms.js';
 /** A name of this machine for files' names. */
 export const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 
-/** Tells one run of the system from the next, where the system tells it; else what no run is. */
-export const boot = bootOf();
-export const noBoot = '00000000';
-
-function bootOf(): string {
+/** Tells one run of the system from the next, in 8 hexadecimal digits; `undefined` where the system does not tell. */
+export function currentBoot(path = '/proc/sys/kernel/random/boot_id'): string | undefined {
   try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
+    return readFileSync(path, 'utf8').slice(0, 8);
   } catch {
-    return noBoot;
+    return undefined;
   }
 }
 
