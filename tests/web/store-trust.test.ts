@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { appendFileSync, chmodSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { RWKV, store } from '../../dist/node.js';
+import { RWKV, RwkvError, store } from '../../dist/node.js';
 import { keep, readOnlyStore } from '../../dist/store/keeping.js';
 import { nodeStore } from '../../dist/store/node/host.js';
 import { Watch, withLockFile } from '../../dist/store/node/lock.js';
@@ -227,6 +227,15 @@ describe('a store that can be read only', () => {
       code: 'unsupported',
       message: expect.stringMatching(/can be read only/),
     });
+  });
+
+  test('is told by its lock: what else is unsupported is not taken for it', async () => {
+    const url = served();
+    await store.download(url);
+    const refused = new RwkvError('unsupported', 'a model of the year after next');
+    const packing = { ...worker, pack: () => Promise.reject(refused) };
+    const more = { keepPacked: true, quantization: 'q8' } as const;
+    expect(await failure(keep(place(url), { ...wish, ...more }, nodeStore, packing))).toBe(refused);
   });
 
   const isRoot = process.getuid?.() === 0; // who may write everywhere

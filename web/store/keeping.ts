@@ -56,14 +56,19 @@ export interface Kept {
   readonly isFresh: boolean;
 }
 
+const readOnly = new WeakSet<object>();
+
 /** The error of a store that can be read and not written, as in containers. */
 export function readOnlyStore(place: string, cause: unknown): RwkvError {
-  return new RwkvError('unsupported', `${place}: the store can be read only: ${sentence(cause)}`, { cause });
+  const what = `${place}: the store can be read only: ${sentence(cause)}`;
+  const error = new RwkvError('unsupported', what, { cause });
+  readOnly.add(error);
+  return error;
 }
 
-/** Whether it is that one. */
+/** Whether an error is of that function. */
 export function isReadOnly(error: unknown): boolean {
-  return error instanceof RwkvError && error.code === 'unsupported';
+  return typeof error === 'object' && error !== null && readOnly.has(error);
 }
 
 type RemotePlace = Extract<Place, { readonly kind: 'url' }>;
