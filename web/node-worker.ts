@@ -1,7 +1,6 @@
 // Workers of Node, as the caller's half asks for them.
 import type { Worker, WorkerOptions } from 'node:worker_threads';
-import type { WorkerEvents, WorkerLike } from './page/client.js';
-import { RwkvError, sentence } from './shared/errors.js';
+import { startWorker, type WorkerEvents, type WorkerLike } from './page/client.js';
 
 /** It is plain JavaScript: flags of the caller, such as --input-type, are not for it. */
 const options: WorkerOptions = { execArgv: [] };
@@ -16,7 +15,7 @@ export function spawnNode(
   start: (options: WorkerOptions) => Worker,
   help: string,
 ): WorkerLike {
-  const worker = started(() => start(options), help);
+  const worker = startWorker(() => start(options), help);
   worker.unref(); // a script that forgets to dispose still ends
   worker.on('message', events.message);
   worker.on('messageerror', (error) => events.crash(error.message));
@@ -27,15 +26,6 @@ export function spawnNode(
     terminate: () => worker.terminate(),
     hold: (busy) => (busy ? worker.ref() : worker.unref()),
   };
-}
-
-function started(start: () => Worker, help: string): Worker {
-  try {
-    return start();
-  } catch (cause) {
-    const why = sentence(cause);
-    throw new RwkvError('unsupported', `the worker could not be started: ${why}; ${help}`, { cause });
-  }
 }
 
 function isMissing(error: Error): boolean {

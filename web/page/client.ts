@@ -1,6 +1,6 @@
 // The page half of the conversation: owns the worker, numbers the calls, hears aborts, delivers answers.
 import { onAbort } from '../shared/aborts.js';
-import { isMemoryError, outOfMemory, RwkvError } from '../shared/errors.js';
+import { isMemoryError, outOfMemory, RwkvError, sentence } from '../shared/errors.js';
 import type { Op, Reply, ReplyMessage, Request, RequestMessage, WorkerMessage } from '../shared/protocol.js';
 import type { LoadProgress, ReadProgress } from '../shared/types.js';
 
@@ -17,6 +17,16 @@ export interface WorkerEvents {
   message(message: WorkerMessage): void;
   /** The worker died or never started. */
   crash(reason: string): void;
+}
+
+/** What `start` gives. @throws RwkvError `unsupported`, with the advice `help` */
+export function startWorker<T>(start: () => T, help: string): T {
+  try {
+    return start();
+  } catch (cause) {
+    const why = sentence(cause);
+    throw new RwkvError('unsupported', `the worker could not be started: ${why}; ${help}`, { cause });
+  }
 }
 
 /** What may go with a call. */

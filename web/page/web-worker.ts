@@ -1,8 +1,8 @@
 // Workers of browsers, as the caller's half asks for them.
-import { RwkvError, sentence } from '../shared/errors.js';
+import { RwkvError } from '../shared/errors.js';
 import { startModuleWorker } from '../shared/module-worker.js';
 import { withTrustedUrl } from '../shared/trusted.js';
-import type { WorkerEvents } from './client.js';
+import { startWorker, type WorkerEvents } from './client.js';
 
 /**
  * Starts a worker from a script elsewhere, or as `startOwn` does.
@@ -16,7 +16,7 @@ export function spawnWeb(
   help: string,
 ): Worker {
   if (!('Worker' in globalThis)) throw new RwkvError('unsupported', withoutWorker());
-  const worker = start(
+  const worker = startWorker(
     () => (workerUrl ? startModuleWorker(workerUrl.href) : withTrustedUrl(startOwn)),
     help,
   );
@@ -28,15 +28,6 @@ export function spawnWeb(
     events.crash(event.message || `its script could not be loaded${where}`);
   };
   return worker;
-}
-
-function start(work: () => Worker, help: string): Worker {
-  try {
-    return work();
-  } catch (cause) {
-    const why = sentence(cause);
-    throw new RwkvError('unsupported', `the worker could not be started: ${why}; ${help}`, { cause });
-  }
 }
 
 // Interfaces are known by name in the scopes that they are of, and nowhere else.
