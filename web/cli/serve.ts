@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { createEndpoints } from '../adapters/openai/endpoints.js';
-import { grammar } from '../grammar-node.js';
 import { type ModelInfo, RWKV } from '../node.js';
 import type { ChatTemplate } from '../page/chat/template.js';
 import type { Listening } from '../serve/listen.js';
@@ -104,6 +103,13 @@ async function serve(flags: Flags): Promise<void> {
   if (apiKey !== undefined && !/^[!-~]+$/.test(apiKey))
     throw unexpected('--api-key', 'letters, digits and signs without blanks', '...');
 
+  // Other commands do not wait for these.
+  const [{ createApp }, { listen }, { logLine }, { grammar }] = await Promise.all([
+    import('../serve/app.js'),
+    import('../serve/listen.js'),
+    import('../serve/request-log.js'),
+    import('../grammar-node.js'),
+  ]);
   const progress = progressLine();
   const { tokenizer, quantization, build, threads, hubEndpoint, name, parallel, think } = flags;
   const template = flags.chatTemplate ?? (think === undefined ? undefined : 'g1');
@@ -114,12 +120,6 @@ async function serve(flags: Flags): Promise<void> {
     defaults: samplingOptions(flags),
     usesRecommended: flags.preset === undefined,
   });
-  // Other commands do not wait for the library.
-  const [{ createApp }, { listen }, { logLine }] = await Promise.all([
-    import('../serve/app.js'),
-    import('../serve/listen.js'),
-    import('../serve/request-log.js'),
-  ]);
   const shutdown = new AbortController();
   const app = createApp({
     ...{ endpoints, apiKey, bodyLimit, shutdown: shutdown.signal },
