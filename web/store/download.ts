@@ -2,6 +2,7 @@
 import { RwkvError } from '../shared/errors.js';
 import type { Address, Remote } from '../shared/protocol.js';
 import { type Answer, canResume, Dropped, request, Unreached, type Validators } from './http.js';
+import { quotaExceeded } from './quota.js';
 import { askedWords, foreign, headBytes } from './recognise.js';
 import type { Hasher, Sha256, Sink } from './shelf.js';
 import { concatenate } from './sources.js';
@@ -203,12 +204,6 @@ export async function assertRoom(
   if (room !== undefined && room < needed)
     throw quotaExceeded(name, `${needed} bytes are needed; there is room for ${room}`);
   sink.reserve?.(needed);
-}
-
-/** The error of a storage that is full. */
-export function quotaExceeded(name: string, what: string, cause?: unknown): RwkvError {
-  const advice = "store.evict and store.delete make room; 'cache: false' loads without the store";
-  return new RwkvError('quota-exceeded', `${name}: ${what}. ${advice}`, { cause });
 }
 
 function broken(url: string, sink: Sink, { total }: Validators, { message, cause }: Dropped): RwkvError {

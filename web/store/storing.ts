@@ -3,8 +3,9 @@
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { Request, ShelfPlace, StoredPlace } from '../shared/protocol.js';
 import { codeOf, isDomException, isError } from '../shared/realms.js';
-import { assertRoom, fill, quotaExceeded } from './download.js';
+import { assertRoom, fill } from './download.js';
 import { createMeter } from './meter.js';
+import { isFull, quotaExceeded } from './quota.js';
 import type { StoredRecord } from './record.js';
 import type { Shelf, Sink } from './shelf.js';
 import { noteUse, type Report, type ShelfHost, shelfOf, startSum, sumOf } from './shelf-host.js';
@@ -131,15 +132,11 @@ async function firstShelf(places: readonly ShelfPlace[], host: ShelfHost): Promi
   return undefined;
 }
 
-const fullCodes: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
-
 // Errors of the host become ours; what is none of them is a mistake of ours, and stays.
 function storeError(name: string, cause: unknown): unknown {
   if (cause instanceof RwkvError || !isError(cause)) return cause;
-  const code = codeOf(cause);
-  if (cause.name === 'QuotaExceededError' || fullCodes.includes(code))
-    return quotaExceeded(name, `the storage is full: ${sentence(cause)}`, cause);
-  if (isDomException(cause) || typeof code === 'string')
+  if (isFull(cause)) return quotaExceeded(name, `the storage is full: ${sentence(cause)}`, cause);
+  if (isDomException(cause) || typeof codeOf(cause) === 'string')
     return new RwkvError('read-failed', `${name}: it could not be stored: ${sentence(cause)}`, { cause });
   return cause;
 }

@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path';
 import { RwkvError, sentence } from '../../shared/errors.js';
 import { codeOf } from '../../shared/realms.js';
 import { readOnlyStore, type StoreHost } from '../keeping.js';
+import { isFull, quotaExceeded } from '../quota.js';
 import { withLockFile } from './lock.js';
 import { cacheFolder, openFolder } from './shelf.js';
 
 const readOnly: readonly unknown[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT'];
-const full: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
 /** One shelf: the cache folder. */
 export const nodeStore: StoreHost = {
@@ -19,13 +19,9 @@ export const nodeStore: StoreHost = {
   lock: (name, wait, signal, work) => {
     const folder = cacheFolder();
     const told = (cause: unknown) => {
-      const code = codeOf(cause);
-      if (readOnly.includes(code)) return readOnlyStore(folder, cause);
-      return new RwkvError(
-        full.includes(code) ? 'quota-exceeded' : 'read-failed',
-        `${folder}: ${sentence(cause)}`,
-        { cause },
-      );
+      if (readOnly.includes(codeOf(cause))) return readOnlyStore(folder, cause);
+      if (isFull(cause)) return quotaExceeded(folder, `the storage is full: ${sentence(cause)}`, cause);
+      return new RwkvError('read-failed', `${folder}: ${sentence(cause)}`, { cause });
     };
     return withLockFile(join(folder, `${name}.lock`), wait, signal, work, told);
   },
