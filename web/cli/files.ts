@@ -4,7 +4,7 @@ import { open, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { RwkvError, sentence } from '../shared/errors.js';
 import { decodeText, encodingOf, markBytes } from '../shared/text-file.js';
-import { renameForGood } from '../store/node/parts.js';
+import { renameForGood } from '../store/node/files.js';
 import { isRunning } from '../store/node/processes.js';
 
 /** The text of a file. @throws RwkvError `read-failed`; `bad-file` where it is not in UTF-8, nor marked as UTF-16 */

@@ -1,5 +1,7 @@
 // Files of Node's file system.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { RwkvError, sentence } from '../../shared/errors.js';
 import type { ByteSource } from '../shelf.js';
 
@@ -40,4 +42,20 @@ function attempt<T>(path: string, work: () => T): T {
   } catch (cause) {
     throw new RwkvError('read-failed', `${path}: ${sentence(cause)}`, { cause });
   }
+}
+
+/** Renames a file so that the new name outlasts a loss of power. */
+export async function renameForGood(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  try {
+    const folder = await open(dirname(to));
+    await folder.sync().finally(() => folder.close());
+  } catch {
+    // some systems sync no folders
+  }
+}
+
+/** For files that need not be there. */
+export function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }

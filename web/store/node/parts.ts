@@ -11,11 +11,12 @@ import {
   readSync,
   writeSync,
 } from 'node:fs';
-import { copyFile, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RwkvError } from '../../shared/errors.js';
 import { codeOf } from '../../shared/realms.js';
 import type { Sink } from '../shelf.js';
+import { absent, renameForGood } from './files.js';
 import { currentBoot, isRunning, machine } from './processes.js';
 
 /** A partial file. */
@@ -145,20 +146,4 @@ function partSink(
       await renameForGood(own, whole);
     },
   };
-}
-
-/** Renames a file so that the new name outlasts a loss of power. */
-export async function renameForGood(from: string, to: string): Promise<void> {
-  await rename(from, to);
-  try {
-    const folder = await open(join(to, '..'));
-    await folder.sync().finally(() => folder.close());
-  } catch {
-    // some systems sync no folders
-  }
-}
-
-/** For files that need not be there. */
-export function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }

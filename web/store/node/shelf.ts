@@ -5,8 +5,8 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseRecord, type StoredRecord } from '../record.js';
 import type { Found, Shelf } from '../shelf.js';
-import { openPath } from './files.js';
-import { absent, partsOf, removeParts, renameForGood, takePart } from './parts.js';
+import { absent, openPath, renameForGood } from './files.js';
+import { partsOf, removeParts, takePart } from './parts.js';
 
 /** RWKV_WASM_CACHE, else rwkv-wasm in the cache folder of the user (XDG Base Directory Specification). */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
