@@ -50,7 +50,7 @@ export function Settings() {
         />
       </section>
       <Documents />
-      <p>
+      <p class="imprint">
         <a href="THIRD-PARTY-NOTICES.txt" target="_blank" rel="noreferrer">
           Licences
         </a>
