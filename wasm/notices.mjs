@@ -21,7 +21,7 @@ export function partsOfModules() {
       license: 'MIT OR NCSA',
       homepage: 'https://emscripten.org',
       text: kept('emscripten.txt'),
-      libraries: ['libembind', 'libemmalloc', 'libnoexit', 'libstubs'],
+      libraries: ['libembind', 'libemmalloc', 'libnoexit'],
     },
     {
       name: 'musl',

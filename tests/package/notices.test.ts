@@ -114,7 +114,7 @@ test.skipIf(maps.length === 0)(
     taken.delete('librwkv_core');
     const known = partsOfModules().flatMap(({ libraries = [] }: ForeignPart) => libraries);
     const plain = [...taken].map((name = '') =>
-      name.replace(/-(noexcept|debug|mt|asan|optz|legacyexcept)\b/g, ''),
+      name.replace(/-(noexcept|debug|mt|ww|asan|optz|legacyexcept)\b/g, ''),
     );
     expect([...new Set(plain)].sort()).toEqual([...known].sort());
   },

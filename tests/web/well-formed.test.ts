@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openai } from '../../dist/adapters/openai-node.js';
+import { grammar } from '../../dist/grammar-node.js';
 import { type GenerateOptions, type Model, RWKV, renderChat } from '../../dist/node.js';
 import { wellFormed } from '../../dist/shared/well-formed.js';
 import { oracle } from './command.js';
@@ -69,7 +70,7 @@ describe.each(Object.entries(vocabularies))('with %s', (_, tokenizer) => {
 describe('the storyteller', () => {
   let model: Model;
   beforeAll(async () => {
-    model = await RWKV.load();
+    model = await RWKV.load(undefined, { grammar });
   });
   afterAll(() => model.dispose());
 
