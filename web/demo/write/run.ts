@@ -70,11 +70,14 @@ export class Run {
     rest();
     const forks = await Promise.all(branches.slice(1).map(() => place.session.fork()));
     const sessions = [place.session, ...forks];
-    await Promise.all(
-      branches.map((branch, i) => this.#grow(branch, sessions[i] ?? place.session, place.tokens)),
-    );
-    cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
+    try {
+      await Promise.all(
+        branches.map((branch, i) => this.#grow(branch, sessions[i] ?? place.session, place.tokens)),
+      );
+    } finally {
+      cancelAnimationFrame(this.#frame); // also where it was stopped: what is discarded then must not come back
+      this.#frame = 0;
+    }
   }
 
   async #grow(branch: Branch, session: Session, tokens: number): Promise<void> {
