@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { modelServer } from '../../web/model-server.js';
 import type { Tab } from './engine.js';
 import type { Host } from './host.js';
-import { choose, goOn, notice, patient, ready, standing, text, visit } from './page.js';
+import { choose, goOn, notice, patient, ready, standing, text, visit, write } from './page.js';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const files: Readonly<Record<string, string>> = {
@@ -66,6 +66,7 @@ export function modelTests(at: { readonly tab: Tab; readonly host: Host }): void
       elsewhere.files.set(`/${name}`, { body, drops: [body.length >> 1] });
       await visit(tab, host.url);
       await choose(tab, calm);
+      const beginning = await text(tab);
       await tab.click('tab', 'Models');
       await tab.type('textbox', 'Address of a model file', `${elsewhere.site}/${name}`);
       await tab.click('button', 'Open');
@@ -81,6 +82,7 @@ export function modelTests(at: { readonly tab: Tab; readonly host: Host }): void
       await expect.poll(() => hasButton(tab, `Open ${name}`), patient).toBe(true);
       await tab.click('button', `Open ${name}`);
       await load(tab, name);
+      await write(tab, beginning); // the tab has kept what came after
       expect(await goOn(tab)).toBe(story);
     } finally {
       await elsewhere.close().catch(() => {});

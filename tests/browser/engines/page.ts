@@ -4,12 +4,18 @@ import type { Tab } from './engine.js';
 
 export const patient = { timeout: 20_000, interval: 50 };
 
-/** Waits until a model is loaded and nothing is being written. */
+/** Waits until a model is loaded, nothing is being written, and the field shows all that was (a frame after its mirror). */
 export async function ready(tab: Tab): Promise<void> {
   const canGoOn = () =>
     tab.evaluate(() => {
       const buttons = [...document.querySelectorAll('button')];
-      return buttons.some((button) => button.textContent?.trim() === 'Continue' && !button.disabled);
+      const field = document.querySelector('textarea[aria-label="Text"]');
+      const shown = document.querySelector('.mirror')?.textContent?.replace(/\r\n?/g, '\n');
+      return (
+        buttons.some((button) => button.textContent?.trim() === 'Continue' && !button.disabled) &&
+        field instanceof HTMLTextAreaElement &&
+        shown === `${field.value}\u200b`
+      );
     });
   await expect.poll(canGoOn, patient).toBe(true);
 }
@@ -28,6 +34,16 @@ export function text(tab: Tab): Promise<string> {
     const field = document.querySelector('textarea[aria-label="Text"]');
     return field instanceof HTMLTextAreaElement ? field.value : '';
   });
+}
+
+/** Puts another text in the place of what stands there. */
+export function write(tab: Tab, next: string): Promise<void> {
+  return tab.evaluate((next) => {
+    const field = document.querySelector('textarea[aria-label="Text"]');
+    if (!(field instanceof HTMLTextAreaElement)) return;
+    field.value = next;
+    field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+  }, next);
 }
 
 /** What the page says of the model in use: its name, size, build and threads. */
