@@ -110,6 +110,10 @@ const hard: [name: string, options: GenerateOptions, ends: string][] = [
   ['a schema of 2^200 parts', { jsonSchema: mirrors }, refused],
   ['a long text', { jsonSchema: { type: 'string', maxLength: 10_000 } }, written],
   ['a schema that is none', { jsonSchema: { type: 'nope' } }, refused],
+  ['a pattern that is an object', { jsonSchema: { type: 'string', pattern: {} } }, refused],
+  ['a length that is a schema', { jsonSchema: { type: 'string', minLength: { type: 'null' } } }, refused],
+  ['required objects', { jsonSchema: { type: 'object', properties: {}, required: [{}] } }, refused],
+  ['a count beyond all integers', { grammar: 'root ::= "a"{99999999999999999999}' }, refused],
 ];
 
 describe('what is too much for the library', () => {
@@ -120,6 +124,28 @@ describe('what is too much for the library', () => {
     );
     expect(end).toBe(ends);
     expect(await write(fine)).toBe('fine');
+  });
+
+  test('what is wrong with something long is told in short', async () => {
+    const long = '\u{1f98a}'.repeat(1000);
+    const wrong: GenerateOptions[] = [
+      { jsonSchema: { type: long } },
+      { jsonSchema: { $ref: `#/${long}` } },
+      { jsonSchema: { type: 'string', pattern: `[${long}` } },
+      { jsonSchema: { type: 'string', pattern: `^"${long}$` } },
+      { jsonSchema: { type: 'string', pattern: `^[^${long}]$` } },
+      { grammar: `root ::= ${long}` },
+      { grammar: `root ::= [^${long}]` },
+    ];
+    for (const options of wrong) {
+      const { message } = await write(options).then(
+        () => ({ message: '' }),
+        (error: Error) => error,
+      );
+      expect(message, JSON.stringify(options).slice(0, 60)).toMatch(
+        /^option (grammar|jsonSchema): .{1,480}$/su,
+      );
+    }
   });
 
   test('refused again and again, it still takes what is right', async () => {

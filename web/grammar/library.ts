@@ -1,7 +1,11 @@
 // xgrammar, which tells the tokens that a grammar allows, made safe to be used on what strangers have written.
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { Structure } from '../shared/protocol.js';
+import { wellFormed } from '../shared/well-formed.js';
 import { Grammar, GrammarCompiler, GrammarMatcher, settings, TokenizerInfo } from './xgrammar.mjs';
+
+/** Characters of its words that are passed on. */
+const mostSaid = 400;
 
 /** What is used of the library. Its objects are deleted by `dispose`. */
 export interface LibraryParts {
@@ -110,17 +114,31 @@ async function start(): Promise<Library> {
       stackPointer.value = stackTop; // what a call that failed had left on it is gone
       try {
         const value = await work();
-        return { value, warnings: said.map((line) => line.replace(/^\[\w+\] \S+: /, '')) };
+        return { value, warnings: said.map((line) => inShort(line.replace(/^\[\w+\] \S+: /, ''))) };
       } catch (cause) {
-        if (cause instanceof RwkvError) throw cause;
+        if (cause instanceof RwkvError)
+          throw new RwkvError(cause.code, inShort(cause.message), { cause: cause.cause });
         const fatal = said.filter((line) => line.startsWith('[FATAL]')).join('; ');
         const reason = fatal.replace(/\[FATAL\] \S+: (Check failed: \(.*?\) is \w+: )?/g, '');
-        if (reason) throw new RwkvError('invalid-argument', `option ${option}: ${reason}`, { cause });
-        const why = sentence(cause);
+        if (reason)
+          throw new RwkvError('invalid-argument', `option ${option}: ${inShort(reason)}`, { cause });
+        // An exception of C++: the library's own, as those above, or one of what it is written with.
+        if (typeof cause === 'number')
+          throw new RwkvError(
+            'invalid-argument',
+            `option ${option}: the grammar engine cannot read a value in it, whose type or size is not as expected`,
+            { cause },
+          );
+        const why = inShort(sentence(cause));
         throw new RwkvError('grammar-failed', `option ${option}: the grammar engine failed: ${why}`, {
           cause,
         });
       }
     },
   };
+}
+
+// The library repeats what it was given, of any length.
+function inShort(text: string): string {
+  return text.length > mostSaid ? `${wellFormed(text.slice(0, mostSaid))}...` : text;
 }
