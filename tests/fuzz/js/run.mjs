@@ -2,7 +2,16 @@
 // case is a seed: the same makes the same input, and one that is named is tried alone. REQUIRES: a built package.
 import { Worker } from 'node:worker_threads';
 
-const names = ['saved-session', 'tokenizer-json', 'vocabulary', 'http', 'chat', 'options', 'regex-grammar'];
+const names = [
+  'saved-session',
+  'tokenizer-json',
+  'vocabulary',
+  'http',
+  'chat',
+  'options',
+  'regex-grammar',
+  'grammar',
+];
 const patience = 20_000; // ms without an end of a case, after which it is taken for hanging
 
 /** Resolves to a line on the run; rejects with the first broken promise. */
