@@ -8,7 +8,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildPreset } from '../../wasm/build.mjs';
 import { ensureToolchain } from '../../wasm/toolchain.mjs';
-import { installCommand, installPackages, onPath } from '../programs.mjs';
+import { ensureClang } from '../clang.mjs';
 
 const home = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const built = join(home, 'build/fuzz');
@@ -17,28 +17,6 @@ const programs = join(built, 'tests/fuzz');
 const limits = ['-timeout=1', '-malloc_limit_mb=64', '-rss_limit_mb=2048', '-max_len=32768'];
 
 const stop = new AbortController(); // ends the fuzzers that still run when one has failed
-
-// Debian's clang comes without the runtime libraries where recommended packages are not installed.
-function canFuzz() {
-  const program = 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }';
-  const args = ['-fsanitize=fuzzer,address,undefined', '-x', 'c++', '-', '-o', '/dev/null'];
-  return onPath('clang++') && spawnSync('clang++', args, { input: program }).status === 0;
-}
-
-function ensureClang() {
-  if (canFuzz()) return true;
-  if (!onPath('clang++')) installPackages('clang');
-  const version = /version (\d+)/.exec(
-    spawnSync('clang++', ['--version'], { encoding: 'utf8' }).stdout ?? '',
-  )?.[1];
-  const runtime = `libclang-rt-${version ?? 14}-dev`;
-  if (!canFuzz()) installPackages(runtime);
-  if (canFuzz()) return true;
-  console.log(
-    `The fuzzers are skipped: they need clang++ with libFuzzer, \`${installCommand('clang', runtime)}\`.`,
-  );
-  return false;
-}
 
 // Runs a fuzzer and resolves to its status and what it printed.
 function run(name, args) {
@@ -86,7 +64,7 @@ async function fuzz(name, seconds) {
 }
 
 async function fuzzAll(seconds) {
-  if (!ensureClang()) return;
+  if (!ensureClang('the fuzzers', ['-fsanitize=fuzzer,address,undefined'])) return;
   await buildPreset('fuzz', await ensureToolchain());
   mkdirSync(join(built, 'found'), { recursive: true });
   const seeds = spawnSync(join(programs, 'fuzz_seeds'), [join(built, 'corpus')], { stdio: 'inherit' });
