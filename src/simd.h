@@ -183,20 +183,21 @@ inline i32x4 splat_from_memory(int32_t v) {
 inline f32x4 splat_from_memory(float v) { return from_bits(splat_from_memory(std::bit_cast<int32_t>(v))); }
 
 // e^v, relative error below 2e-7 for -87.3 <= v <= 88.3; clamped outside, so it never overflows, and 0 is
-// 1e-38. Of NaN it is anything. Made once for a loop. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 /
+// 1e-38. Of NaN it is NaN. Made once for a loop. e^v = 2^n e^r with n = round(v / ln 2), |r| <= ln 2 /
 // 2, e^r by its Taylor polynomial of degree 7, its terms in pairs, so that fewer wait for others.
 class Exp {
  public:
-  f32x4 operator()(f32x4 v) const {
-    v = xsimd::min(xsimd::max(v, low_), high_);
+  f32x4 operator()(f32x4 x) const {
+    const f32x4 v = xsimd::min(xsimd::max(x, low_), high_);
     const f32x4 shifted = v * per_ln2_ + magic_;
     const f32x4 n = shifted - magic_;
     const f32x4 r = (v - n * ln2_[0]) + n * ln2_[1], r2 = r * r;
     const f32x4 p = ((c_[0] + r) + (c_[1] + c_[2] * r) * r2) +
                     ((c_[3] + c_[4] * r) + (c_[5] + c_[6] * r) * r2) * (r2 * r2);
     // The low bits of `shifted` are n: they become the exponent.
-    return xsimd::bitwise_cast<float>(xsimd::bitwise_cast<uint32_t>(p) +
-                                      (xsimd::bitwise_cast<uint32_t>(shifted) << 23));
+    const f32x4 power = xsimd::bitwise_cast<float>(xsimd::bitwise_cast<uint32_t>(p) +
+                                                   (xsimd::bitwise_cast<uint32_t>(shifted) << 23));
+    return xsimd::select(x == x, power, x);
   }
 
  private:

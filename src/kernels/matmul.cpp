@@ -1,5 +1,7 @@
 #include "kernels/matmul.h"
 
+#include <limits>
+
 #include "kernels/kernels.h"
 #include "kernels/matmul_table.h"
 #include "pool.h"
@@ -38,6 +40,10 @@ void matmul_groups(const Matrix& W, const Activations& x, Rows y, int first, int
         run(tile, 1, group + count - odd, odd);
       }
     }
+  if (W.is_spoilt && *W.is_spoilt)
+    for (int r = 0; r < y.count; ++r)
+      std::fill(y.row(r) + first * kGroup, y.row(r) + std::min(last * kGroup, W.rows),
+                std::numeric_limits<float>::quiet_NaN());
 }
 
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {

@@ -55,7 +55,7 @@ void silu(Rows x) {
 }
 void relu_squared(Rows x) {
   each(x, [](f32x4 v) {
-    v = xsimd::max(v, splat(0));
+    v = xsimd::select(v < splat(0), splat(0), v);  // max() would make 0 of NaN on some machines
     return v * v;
   });
 }

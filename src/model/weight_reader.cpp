@@ -103,9 +103,16 @@ void WeightReader::catch_up() {
   if (error_) contents_.clear();
 }
 
-void WeightReader::fill(const Tensor& tensor, std::span<std::byte> out) {
-  read_later({out.size(), part_bytes_, [tensor, out](WeightReader& in, uint64_t first, uint64_t count) {
-                return in.tensors_.read(tensor, first, out.subspan(size_t(first), size_t(count)));
+void WeightReader::fill(const Tensor& tensor, std::span<std::byte> out, CountNotFinite look,
+                        bool* is_spoilt) {
+  const uint64_t stripe = (part_bytes_ + 63) / 64 * 64;  // of whole numbers
+  read_later({out.size(), stripe,
+              [=, not_finite = size_t{0}](WeightReader& in, uint64_t first, uint64_t count) mutable {
+                const std::span<std::byte> part = out.subspan(size_t(first), size_t(count));
+                const Status status = in.tensors_.read(tensor, first, part);
+                if (status && look) not_finite += look(part), *is_spoilt = not_finite > 0;
+                if (first + count == out.size()) in.warn_of(tensor, not_finite);
+                return status;
               }});
 }
 
@@ -162,13 +169,14 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   Matrix matrix = make_matrix(format, rows, cols);
 
   if (is_ready) {
-    fill(tensor, matrix.data.span());
+    fill(tensor, matrix.data.span(), number_format(format).count_not_finite, matrix.is_spoilt.get());
   } else {
     const bool were_quantized = block_size(tensor.dtype).elements > 1;
-    fill_rows(view, [out = matrix.data.as<std::byte>(), format, cols, were_quantized](int row, int,
-                                                                                      const float* values) {
+    fill_rows(view, [out = matrix.data.as<std::byte>(), is_spoilt = matrix.is_spoilt.get(), format, cols,
+                     were_quantized](int row, int, const float* values) {
       Matrix group = make_matrix(format, kGroup, cols);
       const size_t not_finite = pack_group(group, 0, values, were_quantized);
+      if (is_spoilt && *group.is_spoilt) *is_spoilt = true;
       std::copy_n(group.data.as<std::byte>(), group.data.bytes(),
                   out + size_t(row) / kGroup * group.data.bytes());
       return not_finite;

@@ -73,8 +73,10 @@ class WeightReader {
     uint64_t next = 0;
   };
 
-  // Its bytes as they are, (rows, ...), into memory.
-  void fill(const Tensor& tensor, std::span<std::byte> out);
+  // Its bytes as they are, (rows, ...), into memory; `look` at them counts values that are not finite and spoil the matrix.
+  using CountNotFinite = size_t (*)(std::span<const std::byte>);
+  void fill(const Tensor& tensor, std::span<std::byte> out, CountNotFinite look = nullptr,
+            bool* is_spoilt = nullptr);
   // Its rows into memory: encode(row, count, values) takes eight or fewer and tells how many values are not
   // finite.
   using EncodeRows = std::function<size_t(int row, int count, const float* values)>;

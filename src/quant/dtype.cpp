@@ -45,25 +45,23 @@ void decode_q8_0(const std::byte* p, std::span<float> out) {
 }
 
 constexpr uint32_t kMagnitude = 0x7FFFFFFF, kInfinity = 0x7F800000;  // bits of a float
+constexpr uint16_t kNaNHalf = 0x7E00;
 
 uint32_t magnitude_bits(float value) { return std::bit_cast<uint32_t>(value) & kMagnitude; }
 
 void encode_q8_0(std::span<const float> values, std::byte* p) {
   for (size_t block = 0; block < values.size() / kBlock; ++block, p += block_size(DType::kQ8_0).bytes) {
-    float w[kBlock];
-    std::memcpy(w, values.data() + block * kBlock, sizeof w);
+    const float* w = values.data() + block * kBlock;
     // Magnitudes are in the order of their bits.
     uint32_t peak = 0;
-    for (const float v : w) peak = std::max(peak, magnitude_bits(v));
-    if (peak >= kInfinity) {
-      peak = 0;
-      for (float& v : w) v = magnitude_bits(v) < kInfinity ? v : 0, peak = std::max(peak, magnitude_bits(v));
-    }
-    const uint16_t half = float_to_half(std::bit_cast<float>(peak) / 127);
+    for (int i = 0; i < kBlock; ++i) peak = std::max(peak, magnitude_bits(w[i]));
+    const bool is_finite = peak < kInfinity;
+    const uint16_t half = is_finite ? float_to_half(std::bit_cast<float>(peak) / 127) : kNaNHalf;
     const float scale = half_to_float(half), inverse = scale > 0 ? 1 / scale : 0;
     std::memcpy(p, &half, sizeof half);
     for (int i = 0; i < kBlock; ++i) {
-      const float q = w[i] * inverse + 0x1.8p23f;  // which leaves the nearest integer in the low bits
+      const float q =
+          (is_finite ? w[i] * inverse : 0) + 0x1.8p23f;  // which leaves the nearest integer in the low bits
       p[2 + i] = std::byte(std::clamp(std::bit_cast<int32_t>(q) - 0x4B400000, -127, 127));
     }
   }

@@ -63,7 +63,7 @@ uint16_t float_to_half(float value);  // nearest, ties to even; overflow gives i
 // out.size() elements from `bytes`, which hold them as `dtype`. REQUIRES: as bytes_of.
 void decode(DType dtype, const std::byte* bytes, std::span<float> out);
 // The other way, for F32, F16, BF16 and Q8_0. Q8_0: scale = max |w| / 127, rounded to f16; w = scale * q;
-// what is not finite counts as 0.
+// of a block that is not finite the scale is NaN.
 void encode(DType dtype, std::span<const float> values, std::byte* bytes);
 
 // How many are NaN or infinite.

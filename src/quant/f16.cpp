@@ -20,4 +20,11 @@ void unpack(const std::byte* group, int cols, float* values) {
   }
 }
 
+size_t count_not_finite(std::span<const std::byte> halves) {
+  const auto* in = reinterpret_cast<const uint16_t*>(halves.data());
+  size_t count = 0;
+  for (size_t i = 0; i < halves.size() / 2; ++i) count += (in[i] & 0x7C00) == 0x7C00;
+  return count;
+}
+
 }  // namespace rwkv::f16

@@ -1,7 +1,7 @@
 #include "quant/matrix.h"
 
 #include <cmath>
-#include <memory>
+#include <limits>
 
 #include "simd.h"
 
@@ -12,7 +12,9 @@ Matrix make_matrix(Quantization format, int rows, int cols) {
   const uint64_t bytes = number_format(format).bytes(rows, cols);
   if (bytes > SIZE_MAX / 2) return {};
   Matrix matrix{format, rows, cols, Buffer(size_t(bytes))};
-  return matrix.data ? std::move(matrix) : Matrix{};
+  if (!matrix.data) return {};
+  if (number_format(format).count_not_finite) matrix.is_spoilt = std::make_unique<bool>(false);
+  return matrix;
 }
 
 namespace {
@@ -46,14 +48,23 @@ size_t pack_group(Matrix& matrix, int group, const float* values, bool were_quan
   const auto columns = std::make_unique_for_overwrite<float[]>(size_t(cols) * kLanes);
   size_t not_finite = 0;
   for (int half = 0; half < 2; ++half) {
+    bool is_spoilt[kLanes] =
+        {};  // rows whose first scale, which both formats with scales begin with, becomes NaN
     if (!load_columns(values + size_t(half) * kLanes * cols, cols, columns.get())) {
       const std::span<float> all(columns.get(), size_t(cols) * kLanes);
       not_finite += count_not_finite(all);
       if (format.shares_scales())
-        for (float& value : all) value = std::isfinite(value) ? value : 0;
+        for (size_t i = 0; i < all.size(); ++i)
+          if (!std::isfinite(all[i])) all[i] = 0, is_spoilt[i % kLanes] = true;
     }
     format.pack({columns.get(), cols, half, were_quantized}, out);
+    for (int row = 0; row < kLanes; ++row)
+      if (is_spoilt[row])
+        reinterpret_cast<float*>(out)[half * kLanes + row] = std::numeric_limits<float>::quiet_NaN();
   }
+  if (!format.count_not_finite) return not_finite;
+  not_finite = format.count_not_finite({out, matrix.group_bytes()});
+  if (not_finite > 0) *matrix.is_spoilt = true;
   return not_finite;
 }
 

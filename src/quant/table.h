@@ -35,6 +35,8 @@ struct NumberFormat {
   // A group, half by half; `values` (8, K) as the kernels see them.
   void (*pack)(const HalfGroup& in, std::byte* group);
   void (*unpack)(const std::byte* group, int cols, float* values);
+  // Of whole groups, in formats whose kernels take such weights for numbers; null where products are NaN anyway.
+  size_t (*count_not_finite)(std::span<const std::byte> groups) = nullptr;
 
   constexpr bool shares_scales() const { return block > 1; }
   constexpr uint64_t group_bytes(int cols) const {
@@ -50,7 +52,7 @@ inline constexpr NumberFormat kNumberFormats[] = {
     {Quantization::kF32, "f32", DType::kPackedF32, 1, f32::kColumnBytes, 0,  //
      Quantization::kF32, DType::kF32, f32::pack, f32::unpack},
     {Quantization::kF16, "f16", DType::kPackedF16, 1, f16::kColumnBytes, 0,  //
-     Quantization::kF16, DType::kF16, f16::pack, f16::unpack},
+     Quantization::kF16, DType::kF16, f16::pack, f16::unpack, f16::count_not_finite},
     {Quantization::kQ8, "q8", DType::kPackedQ8, kBlock, q8::kBlockBytes, 0,  //
      Quantization::kQ8, DType::kQ8_0, q8::pack, q8::unpack},
     {Quantization::kQ4, "q4", DType::kPackedQ4, kBlock, q4::kBlockBytes, q4::kUnitsBytes,  //

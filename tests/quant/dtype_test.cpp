@@ -51,17 +51,21 @@ TEST_CASE("values survive encode and decode within their type's precision") {
   }
 }
 
-TEST_CASE("values that are not finite count as 0 in Q8_0 and spoil no other") {
-  auto values = reference::random_floats(64, -3, 3, 5);
-  const auto finite = values;
-  values[3] = NAN, values[40] = INFINITY, values[41] = -INFINITY;
-  CHECK(count_not_finite(values) == 3);
-  std::vector<std::byte> bytes(68);
-  std::vector<float> decoded(64);
-  encode(DType::kQ8_0, values, bytes.data());
-  decode(DType::kQ8_0, bytes.data(), decoded);
-  for (size_t i = 0; i < 64; ++i)
-    CHECK(std::fabs(decoded[i] - (std::isfinite(values[i]) ? finite[i] : 0)) <= 3.0 / 127 * 0.51);
+TEST_CASE("values that are not finite make NaN of their block in Q8_0 and spoil no other") {
+  const auto finite = reference::random_floats(96, -3, 3, 5);
+  for (const float wrong : {NAN, INFINITY, -INFINITY}) {
+    auto values = finite;
+    values[40] = wrong;
+    CHECK(count_not_finite(values) == 1);
+    std::vector<std::byte> bytes(102);
+    std::vector<float> decoded(96);
+    encode(DType::kQ8_0, values, bytes.data());
+    decode(DType::kQ8_0, bytes.data(), decoded);
+    for (size_t i = 0; i < 96; ++i) {
+      if (i / 32 == 1) CHECK(std::isnan(decoded[i]));
+      else CHECK(std::fabs(decoded[i] - finite[i]) <= 3.0 / 127 * 0.51);
+    }
+  }
 }
 
 TEST_CASE("a Q8_0 block of zeros stays zero") {

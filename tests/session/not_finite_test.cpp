@@ -14,14 +14,18 @@ constexpr Version kVersions[] = {Version::k4, Version::k5_0, Version::k5_2,
                                  Version::k6, Version::k7,   Version::k7a};
 constexpr uint16_t kInfinity = 0x7C00, kNaN = 0x7E00;  // halves
 
-// Where the numbers of a model are not finite whose tensor `name` holds `half` alone.
-std::string place(Version version, std::string_view name, uint16_t half) {
-  auto tensors = tiny_model(version, 8, 3);
+// A model's file whose tensor `name` holds `half` alone, as wide as q8 and q4 want it.
+Bytes file_with(Version version, std::string_view name, uint16_t half, int layers = 3) {
+  auto tensors = tiny_model(version, 32, layers, 32);
   for (FileTensor& tensor : tensors)
     if (tensor.name == name)
       for (size_t i = 0; i < tensor.data.size(); i += 2) std::memcpy(&tensor.data[i], &half, 2);
-  const Model model =
-      require(load_model(OpenFile(write_safetensors(tensors)).checkpoint, Quantization::kF32));
+  return write_safetensors(tensors);
+}
+
+// Where the numbers of a model are not finite.
+std::string place(const Bytes& file, Quantization quantization) {
+  const Model model = require(load_model(OpenFile(file).checkpoint, quantization));
   const std::vector<Token> text = {1, 2, 3};
   Session session = require(Session::create(model, nullptr, 1));
   require(session.prompt(text));
@@ -46,21 +50,46 @@ std::string from(const std::string& where) {
 
 }  // namespace
 
-TEST_CASE("numbers that are not finite are told with the layer where that begins") {
+TEST_CASE("numbers that are not finite are told with the layer where that begins, in every number format") {
   for (const Version version : kVersions)
-    for (const uint16_t half : {kInfinity, kNaN}) {
-      CAPTURE(version_name(version), half);
-      CHECK(place(version, "emb.weight", half) == from("the embedding"));
-      CHECK(place(version, "blocks.1.ln1.weight", half) ==
-            from("blocks.0.ffn"));  // it is what blocks.1.att is given
-      CHECK(place(version, "blocks.1.att.output.weight", half) == from("blocks.1.att"));
-      CHECK(place(version, "blocks.1.att.value.weight", half) == from("blocks.1.att"));
-      CHECK(place(version, "blocks.1.ffn.value.weight", half) == from("blocks.1.ffn"));
-      CHECK(place(version, "blocks.2.ffn.value.weight", half) == from("the head, or blocks.2.ffn,"));
-      CHECK(place(version, "head.weight", half) == from("the head, or blocks.2.ffn,"));
+    for (const uint16_t half : {kInfinity, kNaN})
+      for (const Quantization quantization : kQuantizations) {
+        if (half == kNaN && quantization != Quantization::kF32) continue;  // below
+        CAPTURE(version_name(version), half, quantization_name(quantization));
+        const auto place = [&](std::string_view name) {
+          return ::place(file_with(version, name, half), quantization);
+        };
+        CHECK(place("emb.weight") == from("the embedding"));
+        CHECK(place("blocks.1.ln1.weight") == from("blocks.0.ffn"));  // it is what blocks.1.att is given
+        CHECK(place("blocks.1.att.output.weight") == from("blocks.1.att"));
+        CHECK(place("blocks.1.att.value.weight") == from("blocks.1.att"));
+        CHECK(place("blocks.1.ffn.value.weight") == from("blocks.1.ffn"));
+        CHECK(place("blocks.2.ffn.value.weight") == from("the head, or blocks.2.ffn,"));
+        CHECK(place("head.weight") == from("the head, or blocks.2.ffn,"));
+      }
+}
+
+TEST_CASE("NaN in any tensor is told, in every number format, and where the model was packed too") {
+  for (const Version version : kVersions)
+    for (const FileTensor& tensor : tiny_model(version, 32, 2, 32)) {
+      const std::string& name = tensor.name;
+      if (name.starts_with("blocks.0.") && !name.starts_with("blocks.0.ln0"))
+        continue;  // as those of block 1
+      const Bytes file = file_with(version, name, kNaN, 2);
+      for (const Quantization quantization : kQuantizations) {
+        if (!name.ends_with(".weight") && quantization != Quantization::kQ4)
+          continue;  // vectors are the same in all
+        CAPTURE(version_name(version), name, quantization_name(quantization));
+        CHECK(place(file, quantization).starts_with("the model's numbers are not finite from "));
+        if (name.ends_with("key.weight") || name == "emb.weight")
+          CHECK(place(converted(OpenFile(file).checkpoint, quantization), quantization) ==
+                place(file, quantization));
+      }
     }
 }
 
 TEST_CASE("a model of finite numbers is looked at and found well") {
-  for (const Version version : kVersions) CHECK(place(version, "no such tensor", kNaN) == "finite");
+  for (const Version version : kVersions)
+    for (const Quantization quantization : kQuantizations)
+      CHECK(place(file_with(version, "no such tensor", kNaN), quantization) == "finite");
 }
