@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "formats/source.h"
 #include "result.h"
@@ -19,6 +20,16 @@ struct EmbeddedVocabulary {
   uint64_t offset = 0, bytes = 0, count = 0;
 };
 
+// Where the checksums of a file lie, [offset, offset + bytes), and what they are of: the header, then the tensors by
+// their place (checksums.h). Without ranges there are none.
+struct Checksums {
+  struct Range {
+    uint64_t offset, bytes, first;  // of a tensor; the number of its first checksum
+  };
+  uint64_t offset = 0, bytes = 0, header_bytes = 0;
+  std::vector<Range> ranges = {};
+};
+
 // The directory of a model file under the authors' tensor names. Every tensor lies inside the file and its
 // size agrees with its shape and dtype: readers promise it, nothing after them checks again. The source must
 // outlive it.
@@ -30,6 +41,7 @@ struct Checkpoint {
   const char* format = "";        // "pth", "safetensors", "GGUF", "rwkv.cpp", "rwkv-wasm"
   float group_norm_eps = 64e-5f;  // of versions 5 to 7; a property of the dialect
   EmbeddedVocabulary vocabulary = {};
+  Checksums checksums = {};    // of our own packed files
   std::string packed_as = {};  // of our own packed files: the quantization that they were made for, "q8"
   std::string sampling = {};   // of them too: what suits the model (packed.h, is_sampling)
 

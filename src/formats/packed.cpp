@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 
+#include "formats/checksums.h"
 #include "formats/containers/bytes.h"
 #include "formats/views.h"
 #include "quant/table.h"
@@ -67,6 +68,23 @@ bool describe(std::string_view text, Tensor& tensor) {
   return true;
 }
 
+// Takes the checksums out of the tensors; false where they are not as many as there are pieces.
+bool take_checksums(uint64_t header_bytes, Checkpoint& checkpoint) {
+  const auto found = checkpoint.tensors.find(kPackedChecksumsKey);
+  if (found == checkpoint.tensors.end()) return false;
+  Checksums& checksums = checkpoint.checksums;
+  checksums.offset = found->second.offset, checksums.bytes = found->second.bytes;
+  checksums.header_bytes = header_bytes;
+  checkpoint.tensors.erase(found);
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    if (tensor.bytes > 0) checksums.ranges.push_back({tensor.offset, tensor.bytes, 0});
+  std::sort(checksums.ranges.begin(), checksums.ranges.end(),
+            [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  uint64_t number = 1;  // the first is the header's
+  for (auto& range : checksums.ranges) range.first = number, number += count_pieces(range.bytes);
+  return checksums.bytes == 8 * number;
+}
+
 }  // namespace
 
 std::string packed_description(DType dtype, const Shape& shape, bool is_transposed) {
@@ -84,7 +102,7 @@ bool is_sampling(std::string_view text) {
   return true;
 }
 
-Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint) {
+Status apply_packed_metadata(const Metadata& metadata, uint64_t header_bytes, Checkpoint& checkpoint) {
   const Source& source = *checkpoint.source;
   const auto find = [&](std::string_view key) -> std::string_view {
     const auto found = metadata.find(key);
@@ -111,6 +129,12 @@ Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint) {
     checkpoint.sampling = sampling;
     checkpoint.group_norm_eps = std::bit_cast<float>(uint32_t(eps));
   }
+  // Both its entries, so that no single letter of the header turns the checksums off.
+  const std::string_view pieces = find(kPackedPieceKey);
+  if (!pieces.empty() || checkpoint.tensors.contains(kPackedChecksumsKey))
+    if (pieces != std::to_string(kPieceOfTensor) || !take_checksums(header_bytes, checkpoint))
+      return bad_file(source, "expected a checksum of each " + std::to_string(kPieceOfTensor) +
+                                  " bytes of a tensor, found others");
   if (const std::string_view text = find(kPackedVocabularyKey); !text.empty()) {
     const auto found = checkpoint.tensors.find(kPackedVocabularyKey);
     std::string_view rest = text;

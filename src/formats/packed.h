@@ -14,6 +14,8 @@ constexpr const char* kPackedVersionKey = "rwkv_wasm_version";
 constexpr const char* kPackedQuantizationKey = "rwkv_wasm_quantization";
 constexpr const char* kPackedEpsKey = "rwkv_wasm_eps";
 constexpr const char* kPackedVocabularyKey = "rwkv_wasm_vocabulary";
+constexpr const char* kPackedChecksumsKey = "rwkv_wasm_checksums";
+constexpr const char* kPackedPieceKey = "rwkv_wasm_piece_bytes";
 constexpr const char* kPackedSamplingKey = "rwkv_wasm_sampling";
 constexpr size_t kMaxSamplingBytes = 400;
 
@@ -26,8 +28,8 @@ using Metadata = std::map<std::string, std::string, std::less<>>;
 std::string packed_description(DType dtype, const Shape& shape, bool is_transposed);
 
 // Makes of the U8 tensors what the metadata says they are, and of the checkpoint a packed one where it says
-// so. Errors: kBadFile (a description that does not fit the bytes), kUnsupported (another version, U8 tensors
-// without a description).
-Status apply_packed_metadata(const Metadata& metadata, Checkpoint& checkpoint);
+// so; its data begins behind so many bytes. Errors: kBadFile (a description that does not fit the bytes),
+// kUnsupported (another version, U8 tensors without a description).
+Status apply_packed_metadata(const Metadata& metadata, uint64_t header_bytes, Checkpoint& checkpoint);
 
 }  // namespace rwkv

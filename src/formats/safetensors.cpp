@@ -80,7 +80,7 @@ class Reader {
     if (Status status = check_overlaps(); !status) return status.error();
     checkpoint_.source = &source_;
     checkpoint_.format = "safetensors";
-    if (Status status = apply_packed_metadata(metadata_, checkpoint_); !status) return status.error();
+    if (Status status = apply_packed_metadata(metadata_, data_, checkpoint_); !status) return status.error();
     if (checkpoint_.tensors.empty() && checkpoint_.foreign.empty())
       return bad_file(source_, "holds no tensors");
     return std::move(checkpoint_);

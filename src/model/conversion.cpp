@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "formats/checksums.h"
 #include "formats/containers/bytes.h"
 #include "formats/packed.h"
 
@@ -40,22 +41,22 @@ Result<Conversion> Conversion::start(const Checkpoint& checkpoint, Quantization 
     return room.error();
   Conversion conversion(checkpoint, std::move(*plan), quantization, std::move(progress));
   conversion.header_ = conversion.header();
-  conversion.bytes_ = conversion.header_.size() + checkpoint.vocabulary.bytes;
-  for (const PlannedTensor& tensor : conversion.plan_.tensors) conversion.bytes_ += tensor.bytes;
   return conversion;
 }
 
 // u64 length, then JSON; blanks behind it make the data start at a multiple of 64 bytes.
-std::string Conversion::header() const {
+std::string Conversion::header() {
   const EmbeddedVocabulary& vocabulary = checkpoint_->vocabulary;
   std::string about =
       metadata("format", "rwkv-wasm") + metadata(kPackedVersionKey, std::to_string(kPackedVersion)) +
       metadata(kPackedQuantizationKey, quantization_name(quantization_)) +
-      metadata(kPackedEpsKey, std::to_string(std::bit_cast<uint32_t>(plan_.config.group_norm_eps)));
+      metadata(kPackedEpsKey, std::to_string(std::bit_cast<uint32_t>(plan_.config.group_norm_eps))) +
+      metadata(kPackedPieceKey, std::to_string(kPieceOfTensor));
   if (!checkpoint_->sampling.empty()) about += metadata(kPackedSamplingKey, checkpoint_->sampling);
   std::string entries;
-  uint64_t offset = 0;
+  uint64_t offset = 0, checksums = 1;
   for (const PlannedTensor& tensor : plan_.tensors) {
+    checksums += count_pieces(tensor.bytes);
     if (block_size(tensor.dtype).bytes == 2 || tensor.dtype == DType::kF32) {
       entries += entry(tensor.name, dtype_name(tensor.dtype), tensor.shape, tensor.bytes, offset);
     } else {
@@ -67,10 +68,13 @@ std::string Conversion::header() const {
   if (!vocabulary.kind.empty()) {
     about += metadata(kPackedVocabularyKey, vocabulary.kind + ' ' + std::to_string(vocabulary.count));
     entries += entry(kPackedVocabularyKey, "U8", {int64_t(vocabulary.bytes)}, vocabulary.bytes, offset);
+    checksums += count_pieces(vocabulary.bytes);
   }
+  entries += entry(kPackedChecksumsKey, "U8", {int64_t(8 * checksums)}, 8 * checksums, offset);
   about.pop_back(), entries.pop_back();  // the last commas
   std::string json = "{\"__metadata__\":{" + about + "}," + entries + '}';
   json.resize((8 + json.size() + 63) / 64 * 64 - 8, ' ');
+  bytes_ = 8 + json.size() + offset;
   const auto length = std::bit_cast<std::array<char, 8>>(uint64_t(json.size()));
   return std::string(length.begin(), length.end()) + json;
 }
@@ -93,17 +97,27 @@ Result<Buffer> Conversion::read(const PlannedTensor& planned) {
   return Buffer();
 }
 
-Result<Buffer> Conversion::next() {
-  const size_t turn = next_++;
+Result<Buffer> Conversion::piece(size_t turn) {
+  const EmbeddedVocabulary& vocabulary = checkpoint_->vocabulary;
+  const size_t tensors = plan_.tensors.size();
   if (turn == 0) return copy_of(*checkpoint_->source, std::as_bytes(std::span(header_)));
-  if (turn <= plan_.tensors.size()) {
+  if (turn <= tensors) {
     Result<Buffer> buffer = read(plan_.tensors[turn - 1]);
     if (reader_.error()) return *reader_.error();
     return buffer;
   }
-  const EmbeddedVocabulary& vocabulary = checkpoint_->vocabulary;
-  if (turn > plan_.tensors.size() + 1 || vocabulary.kind.empty()) return Buffer(0);
-  return read_range(*checkpoint_->source, vocabulary.offset, vocabulary.bytes);
+  if (turn == tensors + 1 && !vocabulary.kind.empty())
+    return read_verified(*checkpoint_, "the vocabulary", vocabulary.offset, vocabulary.bytes);
+  return copy_of(*checkpoint_->source, std::as_bytes(std::span(checksums_)));
+}
+
+Result<Buffer> Conversion::next() {
+  const size_t turn = next_++, last = plan_.tensors.size() + 1 + !checkpoint_->vocabulary.kind.empty();
+  if (turn > last) return Buffer(0);
+  Result<Buffer> made = piece(turn);
+  if (made && turn == 0) checksums_.push_back(checksum(made->span()));
+  else if (made && turn < last) append_checksums(made->span(), checksums_);
+  return made;
 }
 
 }  // namespace rwkv

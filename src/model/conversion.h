@@ -25,8 +25,9 @@ class Conversion {
         plan_(std::move(plan)),
         quantization_(quantization),
         reader_(checkpoint, quantization, std::move(progress)) {}
-  std::string header() const;
+  std::string header();
   Result<Buffer> read(const PlannedTensor& planned);
+  Result<Buffer> piece(size_t turn);
 
   const Checkpoint* checkpoint_;
   ModelPlan plan_;
@@ -34,7 +35,8 @@ class Conversion {
   WeightReader reader_;
   std::string header_;
   uint64_t bytes_ = 0;
-  size_t next_ = 0;  // 0: the header; i + 1: tensor i; then the vocabulary
+  std::vector<uint64_t> checksums_;  // of the pieces so far
+  size_t next_ = 0;                  // 0: the header; i + 1: tensor i; then the vocabulary, and the checksums
 };
 
 }  // namespace rwkv

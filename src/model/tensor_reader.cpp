@@ -40,12 +40,14 @@ void gather(const Tensor& tensor, const std::byte* bytes, size_t element, uint64
 }  // namespace
 
 TensorReader::TensorReader(const Checkpoint& checkpoint, LoadProgress progress)
-    : checkpoint_(checkpoint), progress_(std::move(progress)) {
+    : checkpoint_(checkpoint), progress_(std::move(progress)), verifier_(checkpoint) {
   for (const auto& [name, tensor] : checkpoint.tensors) total_ += tensor.bytes;
 }
 
 Status TensorReader::read_piece(const Tensor& tensor, uint64_t offset, std::span<std::byte> out) {
-  if (Status read = checkpoint_.source->read(tensor.offset + offset, out); !read) return read;
+  const uint64_t at = tensor.offset + offset;
+  if (Status read = checkpoint_.source->read(at, out); !read) return read;
+  if (Status sound = verifier_.see(tensor.name, at, out); !sound) return sound;
   loaded_ += out.size();
   if (progress_) progress_(loaded_, total_);
   return Done{};

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "formats/checkpoint.h"
+#include "formats/checksums.h"
 #include "kernels/kernels.h"
 
 namespace rwkv {
@@ -14,7 +14,7 @@ using LoadProgress = std::function<void(uint64_t loaded_bytes, uint64_t total_by
 // Gets rows [row, row + count) of a matrix of K columns as `values` (8, K), zeros behind the last.
 using TakeRows = std::function<void(int row, int count, const float* values)>;
 
-// Errors of all calls: kReadFailed, kOutOfMemory.
+// Errors of all calls: kReadFailed, kOutOfMemory, kBadFile (a piece that is not what its checksum says).
 class TensorReader {
  public:
   // The checkpoint must outlive it.
@@ -42,6 +42,7 @@ class TensorReader {
 
   const Checkpoint& checkpoint_;
   const LoadProgress progress_;
+  Verifier verifier_;
   Buffer piece_;
   uint64_t loaded_ = 0, total_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "tokenizer/embedded_tokenizer.h"
 
+#include "formats/checksums.h"
 #include "formats/containers/bytes.h"
 #include "tokenizer/vocabulary.h"
 
@@ -25,7 +26,7 @@ Result<std::unique_ptr<Tokenizer>> embedded_tokenizer(const Checkpoint& checkpoi
                std::to_string(bytes));
   if (offset > source.size() || bytes > source.size() - offset)
     return bad("its vocabulary lies outside the file");
-  const Result<Buffer> strings = read_range(source, offset, bytes);
+  const Result<Buffer> strings = read_verified(checkpoint, "the vocabulary", offset, bytes);
   if (!strings) return strings.error();
   return make_escaped_tokenizer(source.name(), as_text(strings->span()), count);
 }

@@ -16,7 +16,7 @@ Result<Checkpoint> describe(const std::string& description, uint64_t bytes, Meta
   Checkpoint checkpoint{&source};
   checkpoint.tensors["w"] = Tensor{"w", DType::kU8, {int64_t(bytes)}, 100, bytes};
   metadata["w"] = description;
-  if (Status status = apply_packed_metadata(metadata, checkpoint); !status) return status.error();
+  if (Status status = apply_packed_metadata(metadata, 100, checkpoint); !status) return status.error();
   return checkpoint;
 }
 
@@ -117,10 +117,10 @@ TEST_CASE("a vocabulary in a packed file is no tensor") {
   for (const char* text : {"rwkv 4", "rwkv", " 3", "a\"b 3"}) {  // no room for four lengths; no word
     metadata[kPackedVocabularyKey] = text;
     checkpoint.tensors[kPackedVocabularyKey] = strings;
-    CHECK_FALSE(apply_packed_metadata(metadata, checkpoint).ok());
+    CHECK_FALSE(apply_packed_metadata(metadata, 100, checkpoint).ok());
   }
   metadata[kPackedVocabularyKey] = "rwkv 3";
-  REQUIRE(apply_packed_metadata(metadata, checkpoint).ok());
+  REQUIRE(apply_packed_metadata(metadata, 100, checkpoint).ok());
   CHECK(checkpoint.tensors.empty());
   CHECK(checkpoint.vocabulary.kind == "rwkv");
   CHECK(checkpoint.vocabulary.count == 3);

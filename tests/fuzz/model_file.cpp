@@ -72,7 +72,8 @@ std::string broken_promise_of_vocabulary(const Checkpoint& file) {
     return broken;
   if (!made && !made.error().message.starts_with(file.source->name() + ": "))
     return "an error without the name";
-  return made || made.error().kind == ErrorKind::kBadVocabulary ? "" : "an error of another kind";
+  const auto is = [&](ErrorKind kind) { return made.error().kind == kind; };
+  return made || is(ErrorKind::kBadVocabulary) || is(ErrorKind::kBadFile) ? "" : "an error of another kind";
 }
 
 std::string broken_promise_of_loading(const Checkpoint& file, bool& good) {

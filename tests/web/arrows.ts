@@ -39,7 +39,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // The tokenizer that a model file brings along is the part of its room that sees files.
   embedded: {
     files: /^src\/tokenizer\/embedded_tokenizer\.(h|cpp)$/,
-    sees: ['tokenizer', 'checkpoint', 'containers', 'result'],
+    sees: ['tokenizer', 'formats', 'checkpoint', 'containers', 'result'],
   },
   tokenizer: { files: /^src\/tokenizer\//, sees: ['utf8', 'result'] },
   sampling: { files: /^src\/sampling\//, sees: ['simd', 'result'] },

@@ -1,10 +1,12 @@
 // What src/formats/packed.md says is so: read by it alone, the weights of a packed file are the original's.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { RWKV } from '../../dist/node.js';
 import { modelFolder } from './oracles.js';
 import { readPacked, type Weights } from './packed-file.js';
-import { collect } from './streams.js';
+import { folder, server } from './store-room.js';
+import { collect, failure } from './streams.js';
 
 const squares = (values: Float64Array) => values.reduce((sum, x) => sum + x * x, 0);
 
@@ -44,6 +46,7 @@ test.each([
     rwkv_wasm_version: '2',
     rwkv_wasm_quantization: quantization,
     rwkv_wasm_eps: '975685036', // 64e-5
+    rwkv_wasm_piece_bytes: '1048576',
   });
   for (const [name, weights] of tensors) {
     const right = original.get(name);
@@ -52,4 +55,37 @@ test.each([
     expect(worstRow(weights, right), name).toBeLessThanOrEqual(most);
   }
   expect([...new Set([...tensors.values()].map(({ layout }) => layout))].sort()).toEqual(expected);
+});
+
+// Somewhere among the weights.
+function flipByte(file: Uint8Array): Uint8Array {
+  const at = Math.floor(file.length * 0.7);
+  file[at] = (file[at] ?? 0) ^ 1;
+  return file;
+}
+const damaged = /: (emb|head|blocks\.\d+)\.[\w.]+: the file is damaged: bytes \d+ to \d+ of it /;
+
+test('a flipped byte is told with its tensor and place, by all who read the weights', async () => {
+  const path = `${modelFolder}v7-bf16.safetensors`;
+  const file = flipByte(Buffer.concat(await collect(RWKV.convert(path))));
+  expect(() => readPacked(file)).toThrow(/damaged/);
+  for (const read of [RWKV.load(file, { tokenizer: false }), collect(RWKV.convert(file))])
+    expect(await failure(read)).toMatchObject({ code: 'bad-file', message: expect.stringMatching(damaged) });
+});
+
+test('what the store kept packed is dropped where a byte of it flips, and made anew of the original', async () => {
+  server.files.set('/model', { body: readFileSync(`${modelFolder}v7-bf16.safetensors`) });
+  const url = `${server.site}/model`;
+  const load = async (allowNetwork: boolean) =>
+    (await RWKV.load(url, { keepPacked: true, tokenizer: false, allowNetwork })).dispose();
+  await load(true);
+  const stored = join(folder, readdirSync(folder).find((name) => name.endsWith('.bin')) ?? '');
+  writeFileSync(stored, flipByte(readFileSync(stored)));
+  expect(await failure(load(false))).toMatchObject({
+    code: 'bad-file',
+    message: expect.stringMatching(damaged),
+  });
+  await load(true);
+  expect(server.asked).toHaveLength(2);
+  await load(false);
 });

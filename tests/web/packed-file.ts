@@ -105,6 +105,40 @@ function plain(dtype: string, shape: readonly number[], bytes: DataView): Weight
   return { layout: dtype, rows: matrix(rows, cols, (row, col) => element(bytes, row * cols + col)) };
 }
 
+/** The checksum of a piece. */
+function checksum(piece: Uint8Array): bigint {
+  const words = new DataView(new ArrayBuffer(16 * (Math.floor(piece.length / 16) + 1)));
+  new Uint8Array(words.buffer).set(piece);
+  const sums = new BigUint64Array(8); // a[0], b[0], a[1], b[1], ...
+  for (let at = 0; at < words.byteLength; at += 4) {
+    const series = 2 * ((at / 4) % 4);
+    sums[series] = (sums[series] ?? 0n) + BigInt(words.getUint32(at, true));
+    sums[series + 1] = (sums[series + 1] ?? 0n) + (sums[series] ?? 0n);
+  }
+  let hash = BigInt(piece.length);
+  for (const sum of sums) {
+    hash = BigInt.asUintN(64, (hash ^ sum) * 0x9e3779b97f4a7c15n);
+    hash ^= hash >> 32n;
+  }
+  return hash;
+}
+
+const checksumsName = 'rwkv_wasm_checksums';
+
+/** Throws where a piece of the header or of a tensor is not what its checksum says. */
+function verify(file: Uint8Array, start: number, tensors: readonly Entry[], sums: Entry, size: number): void {
+  const pieces = [file.subarray(0, start)];
+  const inOrder = tensors.map(({ data_offsets }) => data_offsets).sort(([a], [b]) => a - b);
+  for (const [begin, end] of inOrder)
+    for (let at = begin; at < end; at += size)
+      pieces.push(file.subarray(start + at, start + Math.min(at + size, end)));
+  const [from, to] = sums.data_offsets;
+  const expected = new DataView(file.buffer, file.byteOffset + start + from, to - from);
+  if (expected.byteLength !== 8 * pieces.length) throw new Error(`${pieces.length} pieces`);
+  for (const [i, piece] of pieces.entries())
+    if (expected.getBigUint64(8 * i, true) !== checksum(piece)) throw new Error(`piece ${i} is damaged`);
+}
+
 /** The metadata and the tensors of a packed file, or of an ordinary one. */
 export function readPacked(file: Uint8Array): {
   metadata: Record<string, string>;
@@ -115,7 +149,9 @@ export function readPacked(file: Uint8Array): {
   const header: Record<string, Entry> & { __metadata__?: Record<string, string> } = JSON.parse(
     new TextDecoder().decode(file.subarray(8, start)),
   );
-  const { __metadata__: metadata = {}, ...entries } = header;
+  const { __metadata__: metadata = {}, [checksumsName]: sums, ...entries } = header;
+  const { rwkv_wasm_piece_bytes: pieceBytes } = metadata;
+  if (sums) verify(file, start, Object.values(entries), sums, Number(pieceBytes));
   const tensors = Object.entries(entries).map(([name, { dtype, shape, data_offsets }]) => {
     const [begin, end] = data_offsets;
     const bytes = new DataView(buffer, byteOffset + start + begin, end - begin);
