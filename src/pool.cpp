@@ -23,21 +23,14 @@ constexpr double kMostNs = 12'000;
 // How often a waiting thread looks before it sleeps: 50 to 200 us, longer than what the caller does between
 // two loops. Sleeping and waking takes 10 to 30 us, a look that finds something 0.1 us.
 constexpr int kLooks = 300'000;
-constexpr double kNsOfLook = 0.4;
 
 // What a loop must take for helpers to be woken, as a multiple of the shortest range (so 50 us): they come
 // late, and the caller pays for the waking.
 constexpr double kWake = 33;
 
-// The account. Two threads that stream from the same memory do not save all that the helper does; and what is
-// laid by is soon forgotten, for the load of a machine changes. Where more was lost than saved, the caller
-// works alone for so many times the difference, which makes it a 33rd of the time at most: not by the clock,
-// so that no pause forgives it.
-constexpr double kWorth = 0.5, kMostSavedNs = 5e6, kAlone = 32;
-
-int64_t nanoseconds() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+double nanoseconds() {
+  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 void sleep_while([[maybe_unused]] std::atomic<uint32_t>& word, [[maybe_unused]] uint32_t value) {
@@ -56,38 +49,49 @@ void wake_all([[maybe_unused]] std::atomic<uint32_t>& word) {
 #endif
 }
 
-// Looks until `is_done` or patience is at an end, which is kLooks; how often in vain.
+// Looks until `is_done`, or until patience is at an end.
 template <class F>
-int spin(F is_done) {
-  int looks = 0;
-  while (looks < kLooks && !is_done()) ++looks;
-  return looks;
+bool spin(F is_done) {
+  for (int looks = 0; looks < kLooks; ++looks)
+    if (is_done()) return true;
+  return false;
 }
 
 }  // namespace
 
-void Pool::expect(int threads, double least_ns) {
-  threads_ = threads;
+void Pool::expect(int threads, double least_ns, bool always) {
+  team_.expect(threads, always);
   least_ns_ = least_ns;
-  saved_ns_ = 0;
-  alone_ns_ = 0;
   is_stopped_ = false;
-}
-
-// Whether a loop that takes so long on one thread is worth sharing now.
-bool Pool::pays(double ns) {
-  if (ns < 2 * least_ns_) return false;
-  if (ns < kWake * least_ns_ && sleepers_.load(memory_order_relaxed) > 0) return false;
-  if (alone_ns_ <= 0) return true;
-  alone_ns_ -= ns;
-  return false;
+  used_.store(uint32_t(threads), memory_order_seq_cst);
+  wake_all(used_);
 }
 
 void Pool::share(Loop loop, int count, double ns_each) {
+  const double told_ns = count * ns_each;
+  const int threads = team_.size(told_ns);
+  use(threads);
+  if (threads > 1 && told_ns < kWake * least_ns_ && sleepers_.load(memory_order_relaxed) > 0)
+    return loop.call(loop.f, 0, count);
+  const double start = nanoseconds();
+  if (threads == 1) loop.call(loop.f, 0, count);
+  else share_among(threads, loop, count, ns_each);
+  team_.record(told_ns, threads, nanoseconds() - start);
+}
+
+// Sends the helpers beyond `threads` to sleep, and wakes those below.
+void Pool::use(int threads) {
+  const uint32_t before = used_.load(memory_order_relaxed);
+  if (before == uint32_t(threads)) return;
+  used_.store(uint32_t(threads), memory_order_seq_cst);
+  if (before < uint32_t(threads)) wake_all(used_);
+}
+
+void Pool::share_among(int threads, Loop loop, int count, double ns_each) {
   const int least = int(std::ceil(std::min(least_ns_ / ns_each, double(count)))),
             most = std::max(least, int(std::min(kMostNs / ns_each, double(count))));
   loop_ = loop;
-  loop_.parts = std::clamp(count / least, 1, threads_);
+  loop_.parts = std::clamp(count / least, 1, threads);
   loop_.chunk = std::clamp((count - 1) / (loop_.parts * kChunks) + 1, least, most);
   const auto border = [&](int i) { return int(int64_t(count) * i / loop_.parts); };
   for (int i = 0; i < loop_.parts; ++i) {
@@ -98,43 +102,28 @@ void Pool::share(Loop loop, int count, double ns_each) {
   // Either the caller sees a helper that is about to sleep, or that helper sees the new epoch.
   epoch_.fetch_add(1, memory_order_seq_cst);
   if (sleepers_.load(memory_order_seq_cst) > 0) wake_all(epoch_);
-  const int own = take_chunks(0);
-  saved_ns_ = std::min(saved_ns_ + (count - own) * ns_each * kWorth, kMostSavedNs);
+  take_chunks(0);
   gate_.fetch_sub(kOpen, memory_order_relaxed);
   wait_until_left();
 }
 
-// How many indices it did.
-int Pool::take_chunks(int self) {
-  int done = 0;
+void Pool::take_chunks(int self) {
   const auto [call, f, parts, chunk] = loop_;
   for (int i = 0; i < parts; ++i) {
     Part& part = parts_[(self + i) % parts];
     while (part.next.load(memory_order_relaxed) < part.end) {
       const int begin = part.next.fetch_add(chunk, memory_order_relaxed);
       if (begin >= part.end) break;
-      const int end = std::min(begin + chunk, part.end);
-      call(f, begin, end);
-      done += end - begin;
+      call(f, begin, std::min(begin + chunk, part.end));
     }
   }
-  return done;
 }
 
 void Pool::wait_until_left() {
-  const auto are_gone = [&] { return gate_.load(memory_order_acquire) == 0; };
-  const int looks = spin(are_gone);
-  saved_ns_ -= looks * kNsOfLook;
-  if (looks == kLooks) {
-    const int64_t start = nanoseconds();
-    gate_.fetch_or(kAsleep, memory_order_acquire);
-    for (uint32_t gate; (gate = gate_.load(memory_order_acquire)) != kAsleep;) sleep_while(gate_, gate);
-    gate_.store(0, memory_order_relaxed);
-    saved_ns_ -= double(nanoseconds() - start);
-  }
-  if (saved_ns_ >= 0) return;
-  alone_ns_ = -saved_ns_ * kAlone;
-  saved_ns_ = 0;
+  if (spin([&] { return gate_.load(memory_order_acquire) == 0; })) return;
+  gate_.fetch_or(kAsleep, memory_order_acquire);
+  for (uint32_t gate; (gate = gate_.load(memory_order_acquire)) != kAsleep;) sleep_while(gate_, gate);
+  gate_.store(0, memory_order_relaxed);
 }
 
 bool Pool::enter() {
@@ -150,13 +139,20 @@ void Pool::leave() {
 
 void Pool::serve(int index) {
   for (;;) {
-    const uint32_t seen = epoch_.load(memory_order_acquire);
+    const uint32_t seen = epoch_.load(memory_order_acquire), used = used_.load(memory_order_acquire);
     if (is_stopped_.load(memory_order_relaxed)) return;
+    if (uint32_t(index) >= used) {
+      sleep_while(used_, used);
+      continue;
+    }
     if (enter()) {
       take_chunks(index);
       leave();
     }
-    if (spin([&] { return epoch_.load(memory_order_relaxed) != seen; }) < kLooks) continue;
+    if (spin([&] {
+          return epoch_.load(memory_order_relaxed) != seen || used_.load(memory_order_relaxed) != used;
+        }))
+      continue;
     sleepers_.fetch_add(1, memory_order_seq_cst);
     while (epoch_.load(memory_order_seq_cst) == seen) sleep_while(epoch_, seen);
     sleepers_.fetch_sub(1, memory_order_relaxed);
@@ -165,6 +161,8 @@ void Pool::serve(int index) {
 
 void Pool::stop() {
   is_stopped_.store(true, memory_order_relaxed);
+  used_.store(kMostThreads + 1, memory_order_seq_cst);
+  wake_all(used_);
   epoch_.fetch_add(1, memory_order_seq_cst);
   wake_all(epoch_);
 }

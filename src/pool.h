@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "team.h"
+
 namespace rwkv {
 
 #if defined(__wasm__) && !defined(__wasm_atomics__)
@@ -19,20 +21,21 @@ inline constexpr bool kHasThreads = true;
 // streams through memory of its own, and then those that others have left. Who comes late finds less to do or
 // nothing: the caller waits for a chunk that was begun, never for a helper that has not come.
 //
-// Never slower than one thread: where another program takes the core of a helper that is in the middle of a
-// chunk, the caller waits for as long as that lasts, milliseconds. It keeps account: what helpers save is put
-// in, such waits are taken out, and when nothing is left, it works alone for many times as long as is owed.
+// Where another program takes the core of a helper that is in the middle of a chunk, the caller waits for as
+// long as that lasts, milliseconds. (To do the chunk again itself would not be safe: the helper would still
+// write it, at a time when the memory is another's.) So the caller times its loops, and team.h tells how many threads
+// pay; the others sleep.
 class Pool {
  public:
-  static constexpr int kMostThreads = 16;
+  static constexpr int kMostThreads = Team::kMostThreads;
 
   // What a range takes at least, if it holds more than one index: crossing over costs some 0.5 us.
   static constexpr double kLeastNs = 1500;
 
-  // How many threads loops are cut for, the caller's too, and for ranges of which length; tests make it
-  // short. REQUIRES: 1..kMostThreads, no loop under way.
-  void expect(int threads, double least_ns = kLeastNs);
-  int threads() const { return threads_; }
+  // How many threads loops are cut for at most, the caller's too, and for ranges of which length. Tests make it
+  // short, and want `always` as many. REQUIRES: 1..kMostThreads, no loop under way.
+  void expect(int threads, double least_ns = kLeastNs, bool always = false);
+  int threads() const { return team_.threads(); }
 
   // Lends the calling thread, as number `index` (1..threads() - 1, each once), until stop().
   void serve(int index);
@@ -49,7 +52,7 @@ class Pool {
   template <class F>
   void run(int count, double ns_each, const F& f) {
     if (count <= 0) return;
-    if (!kHasThreads || threads_ == 1 || count == 1 || is_busy() || !pays(count * ns_each))
+    if (!kHasThreads || threads() == 1 || count == 1 || count * ns_each < 2 * least_ns_ || is_busy())
       return f(0, count);
     share({[](const void* f, int begin, int end) {
              const F own = *static_cast<const F*>(f);
@@ -76,22 +79,22 @@ class Pool {
   static constexpr uint32_t kAsleep = 1 << 9;  // the caller sleeps until the last has left
 
   bool is_busy() const { return gate_.load(std::memory_order_relaxed) != 0; }
-  bool pays(double ns);
   void share(Loop loop, int count, double ns_each);
-  int take_chunks(int self);
+  void share_among(int threads, Loop loop, int count, double ns_each);
+  void use(int threads);
+  void take_chunks(int self);
   bool enter();
   void leave();
   void wait_until_left();
 
   Part parts_[kMostThreads] = {};
   Loop loop_ = {};
-  int threads_ = 1;
+  Team team_;
   double least_ns_ = kLeastNs;
-  double saved_ns_ = 0;  // by helpers, less what was lost by waiting for them
-  double alone_ns_ = 0;  // work that the caller does alone first
   std::atomic<bool> is_stopped_ = false;
   alignas(64) std::atomic<uint32_t> epoch_ = 0;  // counts loops: what helpers wait for
-  std::atomic<uint32_t> sleepers_ = 0;           // helpers that need to be woken
+  std::atomic<uint32_t> used_ = 1;               // threads; what the other helpers wait for
+  std::atomic<uint32_t> sleepers_ = 0;           // helpers that need to be woken for a loop
   alignas(64) std::atomic<uint32_t> gate_ = 0;
 };
 

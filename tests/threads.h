@@ -10,9 +10,9 @@ namespace rwkv {
 
 class Threads {
  public:
-  // `count` in all, the caller's too; `least_ns` as Pool::expect takes it.
-  explicit Threads(int count, double least_ns = Pool::kLeastNs) {
-    pool.expect(count, least_ns);
+  // `count` in all, the caller's too; `least_ns` and `always` as Pool::expect takes them.
+  explicit Threads(int count, double least_ns = Pool::kLeastNs, bool always = true) {
+    pool.expect(count, least_ns, always);
     for (int i = 1; i < count; ++i) helpers_.emplace_back([i] { pool.serve(i); });
   }
   ~Threads() {

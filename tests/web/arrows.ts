@@ -19,7 +19,7 @@ const rooms: Readonly<Record<string, Room>> = {
   simd: { files: /^src\/simd\.h$/, sees: [] },
   dtype: { files: /^src\/quant\/(dtype|decode_blocks)\.(h|cpp)$/, sees: ['tensor'] },
   quant: { files: /^src\/quant\//, sees: ['dtype', 'tensor', 'simd'] },
-  pool: { files: /^src\/pool\.(h|cpp)$/, sees: [] },
+  pool: { files: /^src\/(pool|team)\.(h|cpp)$/, sees: [] },
   choice: { files: /^src\/kernels\/choice\.h$/, sees: ['quant'] },
   kernels: { files: /^src\/kernels\//, sees: ['choice', 'pool', 'simd', 'quant', 'dtype', 'tensor'] },
   source: { files: /^src\/formats\/source\.h$/, sees: ['result'] },
