@@ -29,7 +29,6 @@ struct LayerInput {
   int layer;
   Rows v_first;    // (R, C), version 7 only: v of layer 0, written there and read by the layers above
   Rows embedding;  // (R, C): ln0(emb[token])
-  Arena& arena;
 };
 
 // A table (V, K) of which each token reads one row, so it is kept in a format of files.
@@ -98,14 +97,19 @@ struct ChannelMix {
   DeepEmbed deep;     // empty but for version 7a
 };
 
-// out (R, C) = what the half adds to the residual stream; moves the states of in.sequences on.
-void time_mix(const TimeMix4& m, const LayerInput& in, Rows out);
-void time_mix(const TimeMix5& m, const LayerInput& in, Rows out);
-void time_mix(const TimeMix6& m, const LayerInput& in, Rows out);
-void time_mix(const TimeMix7& m, const LayerInput& in, Rows out);
-void channel_mix(const ChannelMix& m, const LayerInput& in, Rows out);
+// The halves themselves: time_mix(calls, m, in, out) in time_mix4.h to time_mix7.h, channel_mix(calls, m, in,
+// out) in channel_mix.h. out (R, C) = what the half adds to the residual stream; moves the states of
+// in.sequences on. `calls` makes the calls of the kernels (calls.h).
 
 // y = W lerp(x, prev, mu), (R, M).
-Rows mixed_matmul(const Matrix& W, const Vector& mu, const LayerInput& in);
+template <class Calls>
+Rows mixed_matmul(Calls& calls, const Matrix& W, const Vector& mu, const LayerInput& in) {
+  const Rows y = calls.rows(in.x.count, W.rows);
+  [[maybe_unused]] const auto scope = calls.scope();
+  const Rows mixed = calls.rows(in.x.count, in.x.width);
+  calls.lerp(in.x, in.prev, mu, mixed);
+  calls.matmul(W, mixed, y);
+  return y;
+}
 
 }  // namespace rwkv

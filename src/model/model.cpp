@@ -2,26 +2,17 @@
 
 #include <algorithm>
 
-namespace rwkv {
-namespace {
+#include "model/run_layer.h"
 
-// x = ln0(emb[token]), (R, C).
-void embed(const Model& model, std::span<const Slice> slices, Rows x) {
-  int row = 0;
-  for (const Slice& slice : slices)
-    for (const int32_t token : slice.tokens) model.embedding.row(token, {x.row(row++), size_t(x.width)});
+namespace rwkv {
+
+void embed(const Model& model, std::span<const Sequence> sequences, Rows x) {
+  for (const Sequence& s : sequences)
+    for (int t = 0; t < s.count; ++t) model.embedding.row(s.tokens[t], {x.row(s.first + t), size_t(x.width)});
   layer_norm(x, model.ln0, kNormEps, x);
 }
 
-// prev = x one token earlier; the states keep each sequence's last row for the next call.
-void shift(Rows x, std::span<const Sequence> sequences, float* (State::*kept)(int), int layer, Rows prev) {
-  for (const Sequence& s : sequences) {
-    float* last = (s.state->*kept)(layer);
-    std::copy_n(last, x.width, prev.row(s.first));
-    std::copy_n(x.row(s.first), size_t(s.count - 1) * x.width, prev.row(s.first + 1));
-    std::copy_n(x.row(s.first + s.count - 1), x.width, last);
-  }
-}
+namespace {
 
 // What the head gets, of the slices that want it.
 void write_hidden(const Model& model, std::span<const Slice> slices, std::span<const Sequence> sequences,
@@ -75,25 +66,12 @@ void forward(const Model& model, std::span<const Slice> slices, Arena& arena) {
   }
 
   const int C = model.config.channels;
-  const Rows x = arena.rows(R, C), h = arena.rows(R, C), prev = arena.rows(R, C), out = arena.rows(R, C);
-  const Rows v_first = arena.rows(R, C), embedding = arena.rows(R, C);
-  embed(model, slices, embedding);
-  std::copy_n(embedding.data, embedding.size(), x.data);
-  for (int i = 0; i < model.config.layers; ++i) {
-    const Layer& layer = model.layers[i];
-    const ArenaScope layer_scope(arena);
-    const LayerInput in{h, prev, sequences, model.config, i, v_first, embedding, arena};
-
-    layer_norm(x, layer.ln1, kNormEps, h);
-    shift(h, sequences, &State::time_shift, i, prev);
-    std::visit([&](const auto& m) { time_mix(m, in, out); }, layer.time_mix);
-    add(out, x);
-
-    layer_norm(x, layer.ln2, kNormEps, h);
-    shift(h, sequences, &State::channel_shift, i, prev);
-    channel_mix(layer.channel_mix, in, out);
-    add(out, x);
-  }
+  const Rows x = arena.rows(R, C), v_first = arena.rows(R, C), embedding = arena.rows(R, C);
+  embed(model, sequences, embedding);
+  copy(embedding, x);
+  Calls calls(arena);
+  for (int i = 0; i < model.config.layers; ++i)
+    run_layer(calls, model.layers[i], {{}, {}, sequences, model.config, i, v_first, embedding}, x);
   write_hidden(model, slices, sequences, x);
   write_logits(model, slices, sequences, x, arena);
 }

@@ -46,6 +46,9 @@ struct Slice {
 // slices and calls. REQUIRES: each state belongs to one slice only and was made for this model's config.
 void forward(const Model& model, std::span<const Slice> slices, Arena& arena);
 
+// x = ln0(emb[token]), (R, C).
+void embed(const Model& model, std::span<const Sequence> sequences, Rows x);
+
 // What forward() takes of the arena at most for so many tokens and so many rows of logits.
 uint64_t scratch_bytes(const Model& model, uint64_t rows, uint64_t logit_rows);
 

@@ -1,5 +1,6 @@
 #include "tools/calibration/stream.h"
 
+#include "model/run_layer.h"
 #include "tools/calibration/parallel.h"
 
 namespace rwkv {
@@ -32,9 +33,10 @@ void Stream::run(const Model& model, int layer, Half half, size_t window, Arena&
   layer_norm(w.x, half == Half::kTimeMix ? l.ln1 : l.ln2, kNormEps, h);
   std::fill_n(prev.data, prev.width, 0.0f);
   std::copy_n(h.data, h.size() - size_t(h.width), prev.row(1));
-  const LayerInput in{h, prev, {&sequence, 1}, model.config, layer, w.v_first, w.embedding, arena};
-  if (half == Half::kTimeMix) std::visit([&](const auto& mix) { time_mix(mix, in, out); }, l.time_mix);
-  else channel_mix(l.channel_mix, in, out);
+  const LayerInput in{h, prev, {&sequence, 1}, model.config, layer, w.v_first, w.embedding};
+  Calls calls(arena);
+  if (half == Half::kTimeMix) std::visit([&](const auto& mix) { time_mix(calls, mix, in, out); }, l.time_mix);
+  else channel_mix(calls, l.channel_mix, in, out);
 }
 
 void Stream::advance(const Model& model, int layer, Half half) {

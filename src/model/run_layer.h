@@ -1,0 +1,31 @@
+// A layer of any version.
+#pragma once
+
+#include "model/calls.h"
+#include "model/channel_mix.h"
+#include "model/model.h"
+#include "model/time_mix4.h"
+#include "model/time_mix5.h"
+#include "model/time_mix6.h"
+#include "model/time_mix7.h"
+
+namespace rwkv {
+
+// x (R, C) += time_mix(ln1(x)); x += channel_mix(ln2(x)). Moves the states of in.sequences on.
+template <class Calls>
+void run_layer(Calls& calls, const Layer& layer, LayerInput in, Rows x) {
+  const auto half = [&](const Norm& norm, KeptRow kept, auto mix) {
+    [[maybe_unused]] const auto scope = calls.scope();
+    const Rows out = calls.rows(x.count, x.width);
+    in.x = calls.rows(x.count, x.width), in.prev = calls.rows(x.count, x.width);
+    calls.layer_norm(x, norm, kNormEps, in.x);
+    calls.shift(in.x, in.sequences, kept, in.layer, in.prev);
+    mix(out);
+    calls.add(out, x);
+  };
+  half(layer.ln1, &State::time_shift,
+       [&](Rows out) { std::visit([&](const auto& m) { time_mix(calls, m, in, out); }, layer.time_mix); });
+  half(layer.ln2, &State::channel_shift, [&](Rows out) { channel_mix(calls, layer.channel_mix, in, out); });
+}
+
+}  // namespace rwkv
