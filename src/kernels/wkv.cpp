@@ -1,12 +1,12 @@
 #include "kernels/kernels.h"
+#include "kernels/wkv_blocks.h"
 #include "pool.h"
-#include "simd.h"
 
 namespace rwkv {
 namespace {
 
-// What the pool is told of a channel, and of an element of a head's state, for each token.
-constexpr double kNsOfChannel = 3, kNsOfElement = 0.3;
+// What the pool is told of a channel, for each token.
+constexpr double kNsOfChannel = 3;
 
 }  // namespace
 
@@ -38,15 +38,6 @@ void wkv4(Rows r, Rows k, Rows v, const Vector& w, const Vector& u, float* state
 
 namespace {
 
-// Calls f<W>(j, block) for the blocks of a head's state: W * kLanes values at j, where block is
-// [key][W * kLanes].
-template <class F>
-void over_blocks(float* state, int N, F f) {
-  int j = 0;
-  for (; j + 4 * kLanes <= N; j += 4 * kLanes) f.template operator()<4>(j, state + size_t(j) * N);
-  for (; j < N; j += kLanes) f.template operator()<1>(j, state + size_t(j) * N);
-}
-
 // Calls f(t, h) for each head's first channel h and each of T tokens, of a head in order.
 template <class F>
 void over_heads(int T, int C, int N, F f) {
@@ -62,7 +53,8 @@ void wkv6(Rows r, Rows k, Rows v, Rows w, const Vector& u, int heads, float* sta
   const int C = r.width, N = C / heads;
   assert(N % kLanes == 0);
   over_heads(r.count, C, N, [=, &u](int t, int h) {
-    over_blocks(state + size_t(h) * N, N, [&]<int W>(int j, float* S) {
+    over_blocks(N, [&]<int W>(int j) {
+      float* S = state + size_t(h + j) * N;
       const float *rt = r.row(t) + h, *kt = k.row(t) + h, *wt = w.row(t) + h, *ut = u.data() + h;
       f32x4 vj[W], sum[W];
       for (int i = 0; i < W; ++i) vj[i] = load(v.row(t) + h + j + i * kLanes), sum[i] = splat(0);
@@ -90,7 +82,8 @@ void wkv7(Rows r, Rows w, Rows k, Rows v, Rows kk, Rows a, int heads, float* sta
                 *kkt = kk.row(t) + h;
     const f32x4 r_k = splat(sum_of(N, {rt, kt}, [](f32x4 r, f32x4 k) { return r * k; }));
     const f32x4 r_b = splat(-sum_of(N, {rt, kkt, at}, [](f32x4 r, f32x4 kk, f32x4 a) { return r * kk * a; }));
-    over_blocks(state + size_t(h) * N, N, [&]<int W>(int j, float* S) {
+    over_blocks(N, [&]<int W>(int j) {
+      float* S = state + size_t(h + j) * N;
       f32x4 vj[W], removed[W], kept[W];  // v, kk S, (r w) S
       for (int i = 0; i < W; ++i) removed[i] = kept[i] = splat(0);
       for (int key = 0; key < N; ++key) {
