@@ -84,7 +84,7 @@ TEST_CASE("a pass takes no more scratch memory than it says, and more than a thi
       const uint64_t bytes = scratch_bytes(model, uint64_t(tokens), uint64_t(tokens));
       REQUIRE(arena.reserve(bytes, "a pass").ok());
       REQUIRE(tight.reserve(bytes / 3, "a pass").ok());
-      const Slice slice{&state, ids, Slice::Logits::kAll, logits.data()};
+      const Slice slice{&state, ids, ids.size(), logits.data()};
       const auto taken = [&](Arena& from) {
         const int64_t before = live_bytes();
         forward(model, {&slice, 1}, from);

@@ -25,33 +25,24 @@ void write_hidden(const Model& model, std::span<const Slice> slices, std::span<c
 // Logits of the wanted rows only: the head is the largest matrix of all.
 void write_logits(const Model& model, std::span<const Slice> slices, std::span<const Sequence> sequences,
                   Rows x, Arena& arena) {
-  const auto wanted = [&](size_t i) {
-    switch (slices[i].wanted) {
-      case Slice::Logits::kNone:
-        return 0;
-      case Slice::Logits::kLast:
-        return 1;
-      case Slice::Logits::kAll:
-        return sequences[i].count;
-    }
-    return 0;
-  };
   int count = 0;
-  for (size_t i = 0; i < slices.size(); ++i) count += wanted(i);
+  for (const Slice& slice : slices) count += int(slice.wanted);
   if (count == 0) return;
 
   const Rows h = arena.rows(count, x.width), logits = arena.rows(count, model.config.vocabulary);
   int row = 0;
   for (size_t i = 0; i < slices.size(); ++i) {
-    const int end = sequences[i].first + sequences[i].count;
-    std::copy(x.row(end - wanted(i)), x.row(end), h.row(row));
-    row += wanted(i);
+    const int end = sequences[i].first + sequences[i].count, wanted = int(slices[i].wanted);
+    std::copy(x.row(end - wanted), x.row(end), h.row(row));
+    row += wanted;
   }
   layer_norm(h, model.ln_out, kNormEps, h);
   matmul(model.head, h, logits, arena);
   row = 0;
-  for (size_t i = 0; i < slices.size(); row += wanted(i++))
-    std::copy_n(logits.row(row), size_t(wanted(i)) * logits.width, slices[i].logits);
+  for (const Slice& slice : slices) {
+    std::copy_n(logits.row(row), slice.wanted * size_t(logits.width), slice.logits);
+    row += int(slice.wanted);
+  }
 }
 
 }  // namespace

@@ -35,8 +35,8 @@ struct Model {
 struct Slice {
   State* state;
   std::span<const int32_t> tokens;  // at least one, each in [0, V)
-  enum class Logits : uint8_t { kNone, kLast, kAll } wanted = Logits::kLast;
-  float* logits = nullptr;  // (V) for kLast, (tokens, V) for kAll
+  size_t wanted = 1;                // logits behind so many of the last tokens
+  float* logits = nullptr;          // (wanted, V)
   float* hidden =
       nullptr;  // (tokens, C), where it is wanted: what the head gets, the last layer's output normed
 };

@@ -30,7 +30,7 @@ Status Scoring::next(Arena& arena) {
   const uint64_t bytes = scratch_bytes(model_, count, 2 * count);  // once more for `rows`
   if (Status room = arena.reserve(bytes, "log probabilities"); !room) return room;
   const Rows rows = arena.rows(int(count), model_.config.vocabulary);
-  const Slice slice{&state_, {tokens_.data() + done_, count}, Slice::Logits::kAll, rows.data};
+  const Slice slice{&state_, {tokens_.data() + done_, count}, count, rows.data};
   forward(model_, {&slice, 1}, arena);
   if (count_not_finite({rows.data, rows.size()}) > 0) return not_finite(state_, model_.config);
   for (int i = 0; i < rows.count; ++i) {
@@ -62,7 +62,7 @@ Status Pooling::next(Arena& arena) {
   const uint64_t bytes = scratch_bytes(model_, 2 * count, 0);  // once more for `hidden`
   if (Status room = arena.reserve(bytes, "hidden states"); !room) return room;
   const Rows hidden = arena.rows(int(count), model_.config.channels);
-  const Slice slice{&state_, {tokens_.data() + done_, count}, Slice::Logits::kNone, nullptr, hidden.data};
+  const Slice slice{&state_, {tokens_.data() + done_, count}, 0, nullptr, hidden.data};
   forward(model_, {&slice, 1}, arena);
   if (count_not_finite({hidden.data, hidden.size()}) > 0) return not_finite(state_, model_.config);
   for (int i = 0; i < hidden.count; ++i)

@@ -57,6 +57,7 @@ Status Session::prompt(std::span<const Token> ids) {
   if (Status room = require_room(sizeof(Token) * queued, "a prompt"); !room) return room;
   queue_.reserve(queued);
   if (!ids.empty()) text_.reset();  // half a character of a generated text cannot go on in a prompt
+  if (!ids.empty()) ahead_.reset();
   queue_.insert(queue_.end(), ids.begin(), ids.end());
   if (queue_.empty() && logits_.empty()) queue_.push_back(kEndOfText);
   return Done{};
@@ -76,25 +77,63 @@ Error not_finite(const State& state, const Config& config) {
   return {ErrorKind::kBadModel, "the model's numbers are not finite from " + where + " on"};
 }
 
+std::span<const float> Session::logits() const {
+  if (!is_ahead()) return logits_;
+  const size_t V = size_t(model_.config.vocabulary), certain = ahead_->tokens.size() - ahead_->guesses;
+  return {&ahead_->logits[(queue_.size() - certain) * V], V};
+}
+
 Status Session::check() const {
-  if (count_not_finite(logits_) == 0) return Done{};
+  if (count_not_finite(logits()) == 0) return Done{};
   if (Status room = require_room(sizeof(float) * state_.size(), "a look at a state"); !room) return room;
-  return not_finite(state_, model_.config);
+  return not_finite(is_ahead() ? ahead_->state : state_, model_.config);
 }
 
 Result<Piece> Session::sample(const SamplingOptions& options, std::span<const uint32_t> allowed) {
-  assert(queue_.empty() && !logits_.empty());
+  assert(pending() == 0 && !logits().empty());
   if (const Status finite = check(); !finite) return finite.error();
-  if (const Status room = require_room(kSamplingBytes * logits_.size(), "the choice of a token"); !room)
+  if (const Status room = require_room(kSamplingBytes * logits().size(), "the choice of a token"); !room)
     return room.error();
-  std::vector<float> scratch = logits_;
+  std::vector<float> scratch(logits().begin(), logits().end());
   if (!allowed.empty()) keep_allowed(scratch, allowed);
   const Token token = sampler_.sample(scratch, options);
-  if (token == kEndOfText) return Piece{token, ""};
-  const std::string_view bytes = tokenizer_ ? tokenizer_->bytes(token) : std::string_view();
-  sampler_.accept(token, bytes, options);
-  queue_.push_back(token);
-  return Piece{token, text_.push(bytes)};
+  return token == kEndOfText ? Piece{token, ""} : keep(token, options);
+}
+
+Result<Piece> Session::take(Token id, const SamplingOptions& options) {
+  if (const Status room = require_room(sizeof(Token) * (queue_.size() + 1), "a token"); !room)
+    return room.error();
+  return keep(id, options);
+}
+
+Piece Session::keep(Token id, const SamplingOptions& options) {
+  const std::string_view bytes = tokenizer_ ? tokenizer_->bytes(id) : std::string_view();
+  sampler_.accept(id, bytes, options);
+  queue_.push_back(id);
+  if (!is_ahead() || ahead_->tokens[queue_.size() - 1] != id) {
+    ahead_.reset();
+  } else if (queue_.size() == ahead_->tokens.size()) {  // all guesses were right
+    logits_.assign(&ahead_->logits[ahead_->guesses * size_t(model_.config.vocabulary)],
+                   &ahead_->logits[(ahead_->guesses + 1) * size_t(model_.config.vocabulary)]);
+    state_ = std::move(ahead_->state);
+    queue_.clear();
+    ahead_.reset();
+  }
+  return {id, text_.push(bytes)};
+}
+
+void Session::guess(std::span<const Token> ids) {
+  if (pending() == 0) return;
+  ahead_.reset();
+  ids = ids.first(std::min(ids.size(), size_t(kMostGuesses)));
+  const size_t count = queue_.size() + ids.size(), rows = 1 + ids.size(),
+               V = size_t(model_.config.vocabulary);
+  if (ids.empty() || count > size_t(kChunk)) return;
+  if (!require_room(sizeof(float) * (state_.size() + rows * V + count), "guesses")) return;
+  std::vector<Token> tokens = queue_;
+  tokens.insert(tokens.end(), ids.begin(), ids.end());
+  ahead_.reset(
+      new Ahead{state_, std::move(tokens), ids.size(), std::make_unique_for_overwrite<float[]>(rows * V)});
 }
 
 Status Session::repeat(std::span<const Token> ids, const SamplingOptions& options, const Session& other) {
@@ -102,6 +141,7 @@ Status Session::repeat(std::span<const Token> ids, const SamplingOptions& option
   const uint64_t bytes = sizeof(Token) * queued + kOccurrenceBytes * (2 * sampler_.seen() + 2 * ids.size());
   if (Status room = require_room(bytes, "tokens to repeat"); !room) return room;
   queue_.reserve(queued);
+  ahead_.reset();
   for (const Token id : ids) {
     sampler_.accept(id, tokenizer_->bytes(id), options);
     text_.push(tokenizer_->bytes(id));
@@ -117,6 +157,7 @@ void Session::reset() {
   text_.reset();
   queue_.clear();
   logits_.clear();
+  ahead_.reset();
 }
 
 void Session::adopt(const Session& other) {
@@ -124,6 +165,7 @@ void Session::adopt(const Session& other) {
   logits_ = other.logits_;
   text_.reset();
   queue_.clear();
+  ahead_.reset();
 }
 
 std::string Session::text_of(Token id) const {
@@ -149,24 +191,32 @@ Status read_pending(std::span<Session* const> sessions, Arena& arena, std::span<
   uint64_t rows = 0, last_rows = 0;
   for (size_t i = 0; i < sessions.size(); ++i) {
     Session* s = sessions[i];
-    if (s->queue_.empty()) continue;
+    if (s->pending() == 0) continue;
     counts[i] = std::min(s->queue_.size(), size_t(most.empty() ? kChunk : std::min(kChunk, most[i])));
     const bool is_last = counts[i] == s->queue_.size();
-    rows += counts[i], last_rows += is_last;
-    slices.push_back({&s->state_,
-                      {s->queue_.data(), counts[i]},
-                      is_last ? Slice::Logits::kLast : Slice::Logits::kNone,
-                      s->logits_.data()});
+    if (!is_last) s->ahead_.reset();
+    if (auto* ahead = s->ahead_.get())
+      slices.push_back({&ahead->state, ahead->tokens, 1 + ahead->guesses, ahead->logits.get()});
+    else slices.push_back({&s->state_, {s->queue_.data(), counts[i]}, is_last, s->logits_.data()});
+    rows += slices.back().tokens.size(), last_rows += slices.back().wanted;
   }
   if (slices.empty()) return Done{};
   const Model& model = sessions.front()->model_;
-  if (Status room = arena.reserve(scratch_bytes(model, rows, last_rows), "a pass"); !room) return room;
+  if (Status room = arena.reserve(scratch_bytes(model, rows, last_rows), "a pass"); !room) {
+    bool has_guessed = false;
+    for (size_t i = 0; i < sessions.size(); ++i)
+      if (counts[i] > 0) has_guessed |= bool(sessions[i]->ahead_), sessions[i]->ahead_.reset();
+    return has_guessed ? read_pending(sessions, arena, most) : room;
+  }
   for (size_t i = 0; i < sessions.size(); ++i)
     if (counts[i] == sessions[i]->queue_.size() && counts[i] > 0)
       sessions[i]->logits_.resize(size_t(model.config.vocabulary));
   forward(model, slices, arena);
-  for (size_t i = 0; i < sessions.size(); ++i)
-    sessions[i]->queue_.erase(sessions[i]->queue_.begin(), sessions[i]->queue_.begin() + counts[i]);
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    Session& s = *sessions[i];
+    if (counts[i] > 0 && s.ahead_) s.ahead_->is_read = true;
+    else s.queue_.erase(s.queue_.begin(), s.queue_.begin() + ptrdiff_t(counts[i]));
+  }
   return Done{};
 }
 

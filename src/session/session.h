@@ -38,9 +38,9 @@ class Session {
   // Errors: kInvalidArgument for an id outside [0, V); nothing is queued then.
   Status prompt(std::span<const Token> ids);
   // Tokens queued and not read.
-  int pending() const { return int(queue_.size()); }
+  int pending() const { return is_ahead() ? 0 : int(queue_.size()); }
   // What follows all tokens read, (V); empty before the first.
-  std::span<const float> logits() const { return logits_; }
+  std::span<const float> logits() const;
   // Errors: kBadModel where logits are not finite, with the layer where that began: of infinity or NaN among the weights, or of
   // sums beyond all floats. Nothing is drawn from them.
   Status check() const;
@@ -50,6 +50,15 @@ class Session {
   // the tokens to draw from, as keep_allowed() takes them; where none is left the result is kEndOfText.
   // REQUIRES: nothing pending, logits not empty.
   Result<Piece> sample(const SamplingOptions& options, std::span<const uint32_t> allowed = {});
+  // Queues the only token that may come next as if it had been drawn, without chance. REQUIRES: `id` in [0, V), not kEndOfText.
+  Result<Piece> take(Token id, const SamplingOptions& options);
+  // Guesses what will be drawn behind the pending tokens (speculative decoding). The pass that reads those reads the guesses too, each with
+  // its logits: while they prove right, nothing is pending. What is drawn is the same with all guesses and with none. Only kMostGuesses are
+  // taken, and none where there is no memory for them.
+  // REQUIRES: `ids` in [0, V).
+  void guess(std::span<const Token> ids);
+  // What was guessed and has not been drawn is pending no more: what was read with it is pending again.
+  void forget_guesses() { ahead_.reset(); }
   // Queues tokens as if they had been drawn here; chance then goes on where it stands in `other`. A session
   // that was copied before it drew too much takes back the rest so.
   // REQUIRES: a tokenizer; `ids` in [0, V).
@@ -59,6 +68,7 @@ class Session {
   void reset();
   // Stands where `other`, of the same model, does, as if it had read all that `other` read and nothing else;
   // chance and penalties stay its own. Where `other` has tokens pending, there are no logits to sample from.
+  // REQUIRES: no guesses in `other`.
   void adopt(const Session& other);
   void reseed(uint64_t seed) { sampler_.reseed(seed); }
 
@@ -79,7 +89,26 @@ class Session {
           std::shared_ptr<const InitialState> initial);
   Session(const Session&) = default;
   uint64_t bytes() const;
+  // A token that was drawn or taken.
+  Piece keep(Token id, const SamplingOptions& options);
   static constexpr uint64_t kOccurrenceBytes = 64;  // of a token that was generated, in the sampler's map
+
+  // Of tokens that were read before they were drawn: `state_` stands before the queue then, as if nothing were read.
+  struct Ahead {
+    State state;                      // behind all of `tokens`
+    std::vector<Token> tokens;        // the queue as it was, then guesses
+    size_t guesses;                   // so many, at least one
+    std::unique_ptr<float[]> logits;  // (1 + guesses, V): behind the last of the queue and each guess
+    bool is_read = false;
+  };
+  // A copy has none, and reads again what is its own.
+  struct OwnAhead : std::unique_ptr<Ahead> {
+    using std::unique_ptr<Ahead>::unique_ptr;
+    OwnAhead(const OwnAhead&) : std::unique_ptr<Ahead>() {}
+    OwnAhead(OwnAhead&&) = default;
+  };
+  // Whether the queue, and maybe more, is read: it is how `ahead_->tokens` begin.
+  bool is_ahead() const { return ahead_ && ahead_->is_read; }
 
   const Model& model_;  // copies are sessions of the same model
   const Tokenizer* tokenizer_;
@@ -89,6 +118,7 @@ class Session {
   Utf8Stream text_;
   std::vector<Token> queue_;
   std::vector<float> logits_;  // there is always room for V
+  OwnAhead ahead_;
 };
 
 // kBadModel, "the model's numbers are not finite from blocks.3.att on", of the state that is left.
@@ -100,9 +130,11 @@ Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer
 // The most tokens of one session that one read_pending() reads: enough for full speed, few enough to be heard
 // in between.
 constexpr int kChunk = 32;
+// The most guesses besides: a tile or two of the kernels' rows (kernels/matmul_tile.h) with the token before them.
+constexpr int kMostGuesses = 15;
 
 // Reads queued tokens of all sessions in one forward call: at most kChunk each, and of session i at most
-// most[i], where that is given. Sessions with nothing queued rest.
+// most[i], where that is given, with its guesses where those are all it has. Sessions with nothing queued rest.
 // Errors: kOutOfMemory; nothing is read then.
 // REQUIRES: sessions of one model, each once; `most` empty or as long as `sessions`, all positive.
 Status read_pending(std::span<Session* const> sessions, Arena& arena, std::span<const int> most = {});

@@ -24,7 +24,7 @@ std::vector<float> read(const Model& model, std::span<const Token> tokens, Arena
   const size_t V = size_t(model.config.vocabulary);
   std::vector<float> logits(tokens.size() * V);
   State state(model.config);
-  const Slice slice{&state, tokens, Slice::Logits::kAll, logits.data()};
+  const Slice slice{&state, tokens, tokens.size(), logits.data()};
   forward(model, {&slice, 1}, arena);
   for (size_t t = 0; t < tokens.size(); ++t) to_log_probabilities({&logits[t * V], V});
   return logits;

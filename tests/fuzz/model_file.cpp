@@ -42,7 +42,7 @@ void read_a_token(const Model& model) {
   State state(model.config);
   std::vector<float> logits(size_t(model.config.vocabulary));
   const int32_t token = model.config.vocabulary - 1;
-  const Slice slice{&state, {&token, 1}, Slice::Logits::kLast, logits.data()};
+  const Slice slice{&state, {&token, 1}, 1, logits.data()};
   forward(model, {&slice, 1}, arena);
 }
 

@@ -36,7 +36,7 @@ std::vector<float> read_from(const Model& model, const InitialState& initial,
   std::vector<float> logits(tokens.size() * size_t(model.config.vocabulary));
   State state(model.config, initial);
   Arena arena;
-  const Slice slice{&state, tokens, Slice::Logits::kAll, logits.data()};
+  const Slice slice{&state, tokens, tokens.size(), logits.data()};
   forward(model, {&slice, 1}, arena);
   return logits;
 }

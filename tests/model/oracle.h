@@ -89,8 +89,8 @@ inline std::vector<float> read_all(const Model& model, const std::vector<Token>&
   State state(model.config);
   Arena arena;
   for (size_t at = 0; at < tokens.size(); at += chunk) {
-    const Slice slice{
-        &state, {&tokens[at], std::min(chunk, tokens.size() - at)}, Slice::Logits::kAll, &logits[at * V]};
+    const size_t count = std::min(chunk, tokens.size() - at);
+    const Slice slice{&state, {&tokens[at], count}, count, &logits[at * V]};
     forward(model, {&slice, 1}, arena);
   }
   return logits;

@@ -29,9 +29,9 @@ TEST_CASE("chunks and neighbours do not change a bit of the logits") {
       State a(oracle.model.config), b(oracle.model.config), c(oracle.model.config);
       std::vector<float> of_a(40 * V), of_b(V), of_c(7 * V);
       const std::span<const Token> tokens(oracle.tokens);
-      const Slice batch[] = {{&a, tokens, Slice::Logits::kAll, of_a.data()},
-                             {&b, tokens.first(13), Slice::Logits::kLast, of_b.data()},
-                             {&c, tokens.first(7), Slice::Logits::kAll, of_c.data()}};
+      const Slice batch[] = {{&a, tokens, tokens.size(), of_a.data()},
+                             {&b, tokens.first(13), 1, of_b.data()},
+                             {&c, tokens.first(7), 7, of_c.data()}};
       Arena arena;
       forward(oracle.model, batch, arena);
       CHECK(of_a == whole);
@@ -45,10 +45,10 @@ TEST_CASE("logits nobody wants are not written, and the state moves on all the s
   State state(oracle.model.config);
   Arena arena;
   const std::span<const Token> tokens(oracle.tokens);
-  const Slice silent{&state, tokens.first(39), Slice::Logits::kNone};
+  const Slice silent{&state, tokens.first(39), 0};
   forward(oracle.model, {&silent, 1}, arena);
   std::vector<float> logits(size_t(oracle.model.config.vocabulary));
-  const Slice last{&state, tokens.last(1), Slice::Logits::kLast, logits.data()};
+  const Slice last{&state, tokens.last(1), 1, logits.data()};
   forward(oracle.model, {&last, 1}, arena);
   const std::vector<float> expected(oracle.logits.end() - ptrdiff_t(logits.size()), oracle.logits.end());
   CHECK(reference::max_difference(logits, expected) < 2e-4);

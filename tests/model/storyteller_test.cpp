@@ -47,7 +47,7 @@ TEST_CASE("the storyteller's f16 weights give the reference's logits and greedy 
     Arena arena;
     std::vector<float> logits(size_t(model.config.vocabulary));
     const auto read = [&](std::span<const Token> tokens) {
-      const Slice slice{&state, tokens, Slice::Logits::kLast, logits.data()};
+      const Slice slice{&state, tokens, 1, logits.data()};
       forward(model, {&slice, 1}, arena);
     };
     read(story.prompt);

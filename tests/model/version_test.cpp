@@ -65,8 +65,7 @@ TEST_CASE("version 7a gives the same bits in chunks, in batches and quantised") 
     State a(model.config), b(model.config);
     std::vector<float> of_a(13 * V), of_b(40 * V);
     const std::span<const Token> all(tokens);
-    const Slice batch[] = {{&a, all.first(13), Slice::Logits::kAll, of_a.data()},
-                           {&b, all, Slice::Logits::kAll, of_b.data()}};
+    const Slice batch[] = {{&a, all.first(13), 13, of_a.data()}, {&b, all, all.size(), of_b.data()}};
     Arena arena;
     forward(model, batch, arena);
     CHECK(std::equal(of_a.begin(), of_a.end(), whole.begin()));
