@@ -176,26 +176,30 @@ val logits(const JsSession& js) {
   return js.session.logits().empty() ? succeed(val::null()) : answer(copy_of(js.session.logits()));
 }
 
-// `allowed` as a Uint32Array of bits, or null.
+// `allowed` as a Uint32Array of bits, the only token that there is, or null.
 val sample(JsSession& js, val allowed) {
   Result<std::vector<uint32_t>> bits = std::vector<uint32_t>();
-  if (!allowed.isNull()) bits = numbers_of<uint32_t>(allowed, "the tokens to draw from");
+  const bool is_only = allowed.isNumber();
+  if (!allowed.isNull() && !is_only) bits = numbers_of<uint32_t>(allowed, "the tokens to draw from");
   if (!bits) return fail(bits.error());
-  const std::span<const float> logits = js.session.logits();
   constexpr uint64_t kBytesOfTop = 4 * sizeof(LogProbability);  // of a vector that grows
-  const uint64_t top = uint64_t(std::max(js.top_logprobs, 0)) + 1;
-  if (const Status room = require_room(kBytesOfTop * std::min<uint64_t>(top, logits.size()), "a token");
-      !room)
-    return fail(room.error());
-  const auto likely = top_log_probabilities(logits, js.top_logprobs);
-  const auto piece = js.session.sample(js.options, *bits);
+  std::vector<float> logits;                                    // as they are before the token
+  if (js.top_logprobs >= 0) {
+    const std::span<const float> now = js.session.logits();
+    const uint64_t top = std::min<uint64_t>(uint64_t(js.top_logprobs) + 1, now.size());
+    if (const Status room = require_room(kBytesOfTop * top + now.size_bytes(), "a token"); !room)
+      return fail(room.error());
+    logits.assign(now.begin(), now.end());
+  }
+  const auto piece =
+      is_only ? js.session.take(allowed.as<Token>(), js.options) : js.session.sample(js.options, *bits);
   if (!piece) return fail(piece.error());
   val result = val::object();
   result.set("token", piece->token);
   result.set("text", piece->text);
   if (js.top_logprobs < 0) return succeed(result);
   val likeliest = val::array();
-  for (const auto& [token, value] : likely) {
+  for (const auto& [token, value] : top_log_probabilities(logits, js.top_logprobs)) {
     val one = val::object();
     one.set("token", token);
     one.set("text", js.session.text_of(token));
@@ -205,6 +209,12 @@ val sample(JsSession& js, val allowed) {
   result.set("logprob", log_probability(logits, piece->token));
   result.set("topLogprobs", likeliest);
   return succeed(result);
+}
+
+val guess(JsSession& js, val ids) {
+  const auto tokens = tokens_of(ids);
+  if (tokens) js.session.guess(*tokens);
+  return tokens ? succeed(val::null()) : fail(tokens.error());
 }
 
 val start_scoring(const LoadedModel& loaded, val ids, int top) {
@@ -276,6 +286,9 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("fork", &fork)
       .function("save", &save)
       .function("configure", &configure)
+      .function("guess", &guess)
+      .function("forgetGuesses",
+                emscripten::optional_override([](JsSession& js) { js.session.forget_guesses(); }))
       .function("repeat", &repeat)
       .function("check",
                 emscripten::optional_override([](const JsSession& js) { return answer(js.session.check()); }))

@@ -337,13 +337,14 @@ describe('memory', () => {
     const report = () => {};
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     const ends = Int32Array.from({ length: 256 }, (_, i) => i + 1);
-    const vocabulary = await engine.addVocabulary({ bytes, ends, size: 256 }, report);
+    const vocabulary = await engine.addVocabulary({ bytes, ends, size: 256, areLongest: true }, report);
     const taken: number[] = [];
     for (let i = 0; i < 300; i++) {
       const text = JSON.stringify({ type: 'object', properties: { [`name${i}`]: { type: 'string' } } });
       const structure = { option: 'jsonSchema', text } as const;
       const accepted = new Int32Array();
-      const begun = await engine.startMatcher({ vocabulary, structure, lead: 'nothing', accepted }, report);
+      const request = { vocabulary, structure, lead: 'nothing', accepted, banned: [] } as const;
+      const begun = await engine.startMatcher(request, report);
       await engine.removeMatcher({ matcher: begun.matcher }, report);
       taken.push(begun.bytes);
     }

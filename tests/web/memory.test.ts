@@ -28,6 +28,7 @@ const greedy = {
   biasedTokens: new Int32Array(),
   biases: new Float32Array(),
   topLogprobs: -1,
+  readAhead: false,
 };
 const start = { seed: 1, isSeeded: true, state: null };
 

@@ -38,6 +38,7 @@ test('defaults stand for what is absent or undefined', () => {
       biasedTokens: new Int32Array(),
       biases: new Float32Array(),
       topLogprobs: -1,
+      readAhead: true,
     },
   };
   expect(checkGenerateOptions({})).toEqual(defaults);
@@ -50,7 +51,7 @@ test('the ends of every range are in it', () => {
     { maxTokens: 0, temperature: 0, topP: 0, topK: 0, penaltyDecay: 0, seed: 0 },
     { presencePenalty: -100, frequencyPenalty: -100 },
     { temperature: 100, topP: 1, presencePenalty: 100, frequencyPenalty: 100, penaltyDecay: 1 },
-    { minP: 0, typicalP: 1e-9, topLogprobs: 0, keepPartial: false, echo: true },
+    { minP: 0, typicalP: 1e-9, topLogprobs: 0, keepPartial: false, readAhead: false, echo: true },
     { minP: 1, typicalP: 1, topLogprobs: 20, stop: ['a', 'b'] },
     { maxTokens: Number.MAX_SAFE_INTEGER, topK: 2 ** 31 - 1, seed: Number.MAX_SAFE_INTEGER },
   ]) {
@@ -74,7 +75,7 @@ describe('what is out of range or of the wrong type is refused by name', () => {
     ...[{}, 'x', new AbortController()].map(pair('signal')),
     ...[0, -1, Infinity, '200'].map(pair('penaltyHalfLife')),
     ...[21, -1, 1.5, true].map(pair('topLogprobs')),
-    ...['echo', 'logprobs', 'keepPartial'].flatMap((name) => [1, 'true', null].map(pair(name))),
+    ...['echo', 'logprobs', 'keepPartial', 'readAhead'].flatMap((name) => [1, 'true', null].map(pair(name))),
     ...['', [''], 7, ['a', 7], null].map(pair('stop')),
     ...[7, { 3: 101 }, { 3: '1' }, { x: 1 }, { 256: 1 }, new Map([[-1, 1]])].map(pair('logitBias')),
     ...[7, 'x'.repeat(0), null].map(pair('ban')),

@@ -100,7 +100,7 @@ async function generate(model: Model, texts: number, seconds: number, signal: Ab
   const one = async (seed: number) => {
     const session = await model.createSession({ seed });
     let tokens = 0;
-    const options = { maxTokens: Number.MAX_SAFE_INTEGER, ban: [0], signal };
+    const options = { maxTokens: Number.MAX_SAFE_INTEGER, ban: [0], readAhead: false, signal };
     for await (const _ of session.generate(anyTokens(model, 1), options))
       if (++tokens >= 8 && performance.now() >= end) break;
     await session.dispose();

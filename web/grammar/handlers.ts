@@ -2,6 +2,7 @@
 import { spell } from '../shared/byte-level.js';
 import { RwkvError } from '../shared/errors.js';
 import type { GrammarOp, Handlers, Lead, Structure } from '../shared/protocol.js';
+import { ruleFor, TokenBytes } from './forced.js';
 import { type Disposed, type LibraryCompiler, type LibraryMatcher, startLibrary } from './library.js';
 import { grammarOf } from './sources.js';
 
@@ -11,6 +12,7 @@ const mostGrammars = 16;
 interface Vocabulary {
   readonly info: Disposed;
   readonly compiler: LibraryCompiler;
+  readonly tokens: TokenBytes;
   /** By what they were made of, the last used at the end. */
   readonly compiled: Map<string, Disposed>;
 }
@@ -18,6 +20,8 @@ interface Vocabulary {
 interface Text {
   readonly option: Structure['option'];
   readonly matcher: LibraryMatcher;
+  readonly tokens: TokenBytes;
+  readonly banned: ReadonlySet<number>;
 }
 
 export function createHandlers(): Handlers<GrammarOp> {
@@ -55,14 +59,17 @@ export function createHandlers(): Handlers<GrammarOp> {
 
   return {
     // Tokens are bytes, maybe half a character; ids without any are never allowed.
-    async addVocabulary({ bytes, ends, size }) {
+    async addVocabulary({ bytes, ends, size, areLongest }) {
       const { TokenizerInfo, GrammarCompiler } = await startLibrary();
       const tokens = Array.from({ length: size }, (_, id) =>
         spell(bytes.subarray(ends[id - 1] ?? 0, ends[id] ?? 0)),
       );
       const info = await TokenizerInfo.createTokenizerInfo(tokens, 'byte_level', false, size, [0]);
       const compiler = await GrammarCompiler.createGrammarCompiler(info, false);
-      vocabularies.set(++last, { info, compiler, compiled: new Map() });
+      vocabularies.set(++last, {
+        ...{ info, compiler, compiled: new Map() },
+        tokens: new TokenBytes(bytes, ends, areLongest),
+      });
       return last;
     },
     async removeVocabulary({ vocabulary: id }) {
@@ -73,19 +80,22 @@ export function createHandlers(): Handlers<GrammarOp> {
       vocabulary?.info.dispose();
       return undefined;
     },
-    async startMatcher({ vocabulary: id, structure, lead, accepted }) {
+    async startMatcher({ vocabulary: id, structure, lead, accepted, banned: bannedTokens }) {
       const library = await startLibrary();
       const vocabulary = vocabularies.get(id);
       if (!vocabulary) throw new RwkvError('disposed', 'the model was disposed');
       const { option } = structure;
+      const { tokens } = vocabulary;
+      const banned = new Set(bannedTokens);
       const { value, warnings } = await library.run(option, async () => {
         const grammar = await compiled(vocabulary, structure, lead);
         const matcher = await library.GrammarMatcher.createGrammarMatcher(grammar);
         for (const token of accepted) accept(matcher, token);
-        return { matcher, allowed: await matcher.getNextTokenBitmask() };
+        return { matcher, rule: await ruleFor(matcher, tokens, banned) };
       });
-      texts.set(++last, { option, matcher: value.matcher });
-      return { matcher: last, allowed: value.allowed, warnings, bytes: library.bytes };
+      const { matcher, rule } = value;
+      texts.set(++last, { option, matcher, tokens, banned });
+      return { matcher: last, ...rule, warnings, bytes: library.bytes };
     },
     async acceptToken({ matcher: id, token }) {
       const library = await startLibrary();
@@ -93,7 +103,7 @@ export function createHandlers(): Handlers<GrammarOp> {
       if (!text) throw new RwkvError('disposed', 'the text was ended');
       const { value } = await library.run(text.option, () => {
         accept(text.matcher, token);
-        return text.matcher.getNextTokenBitmask();
+        return ruleFor(text.matcher, text.tokens, text.banned);
       });
       return value;
     },

@@ -53,6 +53,8 @@ export interface LibraryMatcher extends Disposed {
   acceptToken(token: number): boolean;
   /** A bit for each token, lowest first. */
   getNextTokenBitmask(): Promise<Int32Array<ArrayBuffer>>;
+  /** As it was so many tokens before. */
+  rollBack(tokens: number): void;
 }
 
 /** What its start takes and leaves. */

@@ -1,7 +1,7 @@
 // The loop behind `complete`, `generate` and `stream`: draws tokens, ends at stop texts, keeps the books for the result.
 
 import { RwkvError } from '../shared/errors.js';
-import type { Drawing, Prompt, ReadCounts } from '../shared/protocol.js';
+import type { Allowed, Drawing, Forced, Prompt, ReadCounts } from '../shared/protocol.js';
 import type { Step } from '../shared/types.js';
 import type { ReplyView } from './chat/reply.js';
 import type { CompletionResult, FinishReason } from './completion.js';
@@ -25,7 +25,7 @@ export interface Call {
   /** Follows the text through its grammar, if it has one. */
   match(): Promise<Matcher | undefined>;
   /** Draws a token, as the worker's operation of this name does. */
-  next(allowed: Int32Array<ArrayBuffer> | null, isDelivered: boolean | null): Promise<Step>;
+  next(allowed: Allowed | Forced | null, isDelivered: boolean | null): Promise<Step>;
   /** Of a chat: the session ends exactly behind what was delivered. */
   readonly reply: ReplyView | undefined;
   /** Hears that the text is as it was before `begin`. */
@@ -92,7 +92,7 @@ async function* draw(call: Call, books: Books): AsyncGenerator<Step, void, undef
     for (let count = 0; count < maxTokens; count++) {
       signal?.throwIfAborted();
       if (matcher?.isComplete) break; // of the empty text
-      const step = await call.next(matcher?.allowed ?? null, reply ? !stops.isHolding : null);
+      const step = await call.next(matcher?.next ?? null, reply ? !stops.isHolding : null);
       if (step.token === 0) {
         if (matcher?.allows(0) === false) throw nothingLeft();
         books.end('end-of-text');

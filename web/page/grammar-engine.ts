@@ -1,5 +1,5 @@
 // What the package asks of the grammar engine, which is a thing of its own that an app imports or not.
-import type { Allowed, Lead, Structure } from '../shared/protocol.js';
+import type { Allowed, Forced, Lead, Structure } from '../shared/protocol.js';
 import type { Client } from './client.js';
 
 /** Rules texts by grammars and JSON schemas: `grammar` of `rwkv-wasm/grammar`, for the option of that name of `RWKV.load`. */
@@ -13,10 +13,14 @@ export interface RuledText {
   /** The model that writes it, which has a tokenizer and V logits. */
   readonly model: Client;
   readonly size: number;
+  /** Whether its tokenizer takes the longest token that fits. */
+  readonly areLongest: boolean;
   /** The folder of the package's files, where the caller has named one. */
   readonly base: URL | undefined;
   readonly structure: Structure;
   readonly lead: Lead;
+  /** Tokens that are never to come. */
+  readonly banned: readonly number[];
   /** Whatever ends it. */
   readonly ends: readonly (AbortSignal | undefined)[];
 }
@@ -29,7 +33,8 @@ export interface Ruling {
 
 /** Follows a text through its grammar. */
 export interface Matcher {
-  readonly allowed: Allowed;
+  /** What may come next. */
+  readonly next: Allowed | Forced;
   allows(token: number): boolean;
   /** Whether the text is whole and nothing can follow. */
   readonly isComplete: boolean;

@@ -212,6 +212,12 @@ export interface GenerateOptions extends ReadOptions {
    * Needs what `grammar` needs.
    */
   jsonSchema?: object | true | undefined;
+  /**
+   * Whether tokens are read before they are drawn where something foretells them: several at once, as a prompt is. A grammar tells what must come;
+   * what has followed the same words in this session's text before is guessed, as long as that pays. The result is the same without,
+   * but for the time. Default true.
+   */
+  readAhead?: boolean | undefined;
   /** Starts chance anew from this seed. Default: it goes on where the session's last call left it. */
   seed?: number | undefined;
 }
@@ -388,6 +394,7 @@ export function checkGenerateOptions(
         biasedTokens: Int32Array.from(bias.keys()),
         biases: Float32Array.from(bias.values()),
         topLogprobs: get('topLogprobs', mostTold) ?? (logprobs ? 0 : -1),
+        readAhead: get('readAhead', boolean) ?? true,
         ...(seedGiven !== undefined && { seed: seedGiven }),
       } satisfies Drawing,
     };

@@ -2,7 +2,7 @@
 
 import { bindMembers } from '../shared/bind.js';
 import { RwkvError } from '../shared/errors.js';
-import type { Lead, Prompt, Reply, Request, SessionOp, Structure } from '../shared/protocol.js';
+import type { Drawing, Lead, Prompt, Reply, Request, SessionOp, Structure } from '../shared/protocol.js';
 import type { ModelInfo, Step } from '../shared/types.js';
 import { wellFormed } from '../shared/well-formed.js';
 import { Conversation } from './chat/conversation.js';
@@ -345,7 +345,7 @@ export class Session implements AsyncDisposable {
       prompt,
       reply: undefined,
       enter: () => this.#enter(signal),
-      match: async () => structure && this.#match(structure, lead, signal),
+      match: async () => structure && this.#match(structure, lead, checked.drawing, signal),
       begin: (prompt, drawing) => {
         const begin = () =>
           this.#call('begin', { session, call, prompt, border, drawing }, { signal, onRead });
@@ -361,11 +361,19 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  async #match(structure: Structure, lead: Lead, signal: AbortSignal | undefined): Promise<Matcher> {
+  async #match(
+    structure: Structure,
+    lead: Lead,
+    { biasedTokens, biases }: Drawing,
+    signal: AbortSignal | undefined,
+  ): Promise<Matcher> {
     if (!this.#ruling) throw withoutEngine(structure);
     const { engine, base } = this.#ruling;
     const ends = [signal, this.#end.signal, this.#client.end];
-    return engine.start({ model: this.#client, size: this.#info.vocabulary, base, structure, lead, ends });
+    const { vocabulary: size, tokenizer } = this.#info;
+    const areLongest = tokenizer !== 'huggingface';
+    const banned = [...biasedTokens].filter((_, i) => biases[i] === -Infinity);
+    return engine.start({ model: this.#client, size, areLongest, base, structure, lead, banned, ends });
   }
 
   #checkPrompt(prompt: string | ArrayLike<number>, name = 'prompt'): Prompt {

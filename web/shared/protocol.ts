@@ -82,6 +82,8 @@ export interface Drawing {
   readonly biases: Float32Array<ArrayBuffer>;
   /** How many of the likeliest tokens each step tells; -1: no log probabilities. */
   readonly topLogprobs: number;
+  /** Whether tokens are read before they are drawn where something foretells them. Changes no result. */
+  readonly readAhead: boolean;
   /** Starts chance anew. */
   readonly seed?: number;
 }
@@ -207,13 +209,13 @@ export interface ModelOperations {
     reply: ReadCounts;
   };
   /**
-   * Draws one token, of those whose bits are set in `allowed` (`null`: of all), and begins to read it, unless it is token 0.
+   * Draws one token, of those whose bits are set in `allowed` (`null`: of all) or the only one that may come, and begins to read it, unless it is token 0.
    * `isDelivered` says whether all text so far is, and keeps what `goBack` needs; `null`: there will be no `goBack`.
    */
   next: {
     request: {
       readonly session: number;
-      readonly allowed: Int32Array<ArrayBuffer> | null;
+      readonly allowed: Allowed | Forced | null;
       readonly isDelivered: boolean | null;
     };
     reply: Step;
@@ -242,33 +244,53 @@ export type Lead = 'nothing' | 'blank' | 'thought';
 /** V bits: bit t % 32 of word t / 32 says whether token t may follow; token 0, whether the text may end. */
 export type Allowed = Int32Array<ArrayBuffer>;
 
+/** The only token that may come, not 0, and those that must come behind it. */
+export interface Forced {
+  readonly token: number;
+  readonly rest: readonly number[];
+}
+
+/** What may come next: first the tokens that must, in this order, none of them 0, then one of those allowed. */
+export interface Rule {
+  readonly forced: readonly number[];
+  readonly allowed: Allowed;
+}
+
 /** Every operation of the grammar engine's worker. Vocabularies and matchers are named by the numbers that it answers. */
 export interface GrammarOperations {
-  /** Takes the tokens of a model with V logits: their bytes, one after the other, and where each ends. */
+  /**
+   * Takes the tokens of a model with V logits: their bytes, one after the other, and where each ends. `areLongest`: its tokenizer takes the
+   * longest token that fits.
+   */
   addVocabulary: {
-    request: { readonly bytes: Uint8Array; readonly ends: Int32Array; readonly size: number };
+    request: {
+      readonly bytes: Uint8Array;
+      readonly ends: Int32Array;
+      readonly size: number;
+      readonly areLongest: boolean;
+    };
     reply: number;
   };
   removeVocabulary: { request: { readonly vocabulary: number }; reply: undefined };
-  /** Follows a text through its grammar, behind the tokens that it has already. */
+  /** Follows a text through its grammar, behind the tokens that it has already; none that is banned is forced. */
   startMatcher: {
     request: {
       readonly vocabulary: number;
       readonly structure: Structure;
       readonly lead: Lead;
       readonly accepted: Int32Array<ArrayBuffer>;
+      readonly banned: readonly number[];
     };
-    reply: {
+    reply: Rule & {
       readonly matcher: number;
-      readonly allowed: Allowed;
       /** What the grammar does not say well. */
       readonly warnings: readonly string[];
       /** That the engine takes now. */
       readonly bytes: number;
     };
   };
-  /** Takes an allowed token, not 0. */
-  acceptToken: { request: { readonly matcher: number; readonly token: number }; reply: Allowed };
+  /** Takes an allowed token, not 0. It has taken what it says is forced. */
+  acceptToken: { request: { readonly matcher: number; readonly token: number }; reply: Rule };
   removeMatcher: { request: { readonly matcher: number }; reply: undefined };
 }
 

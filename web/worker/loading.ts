@@ -91,6 +91,7 @@ export async function load(
       model,
       turns: new Turns(advance, breathe, crash),
       prefixes,
+      vocabulary: info.vocabulary,
       encode: vocabulary.encode ?? ((text) => unwrap(model.tokenize(text))),
       decode(tokens) {
         const text = unwrap(model.detokenize(tokens));

@@ -59,9 +59,14 @@ export interface WasmSession {
   logits(): Result<Float32Array | null>;
   /**
    * Draws a token and, unless it is token 0, queues it: of those whose bits are set in `allowed`, or of all. Token 0 where
-   * none is left. REQUIRES: nothing pending, logits.
+   * none is left. REQUIRES: nothing pending, logits. A number is the only token that may come, not 0: it is taken without chance, and where no
+   * log probabilities are told without logits.
    */
-  sample(allowed: Int32Array | null): Result<Step>;
+  sample(allowed: Int32Array | number | null): Result<Step>;
+  /** Guesses what will be drawn behind the pending tokens: it is read with them, and as long as it proves right nothing is pending. */
+  guess(tokens: Int32Array): Result<null>;
+  /** What was read of guesses is pending again, as far as it was right. */
+  forgetGuesses(): void;
   /** Queues tokens as if they had been drawn, with chance where it stands in `other`. REQUIRES: a tokenizer. */
   repeat(tokens: Int32Array, other: WasmSession): Result<null>;
   delete(): void;

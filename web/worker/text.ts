@@ -1,17 +1,20 @@
 // One text in the worker: what a Session of the caller's half stands for.
 import { RwkvError } from '../shared/errors.js';
-import type { Drawing, Prompt, ReadCounts } from '../shared/protocol.js';
+import type { Allowed, Drawing, Forced, Prompt, ReadCounts } from '../shared/protocol.js';
 import type { ReadProgress, Step } from '../shared/types.js';
+import { Lookup } from './lookup.js';
 import { type Result, seedWords, unwrap, type WasmModel, type WasmSession } from './module.js';
 import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
 import { Trail } from './trail.js';
-import type { Turns } from './turns.js';
+import { type Turns, wholeChunk } from './turns.js';
 
 /** A model that is ready. */
 export interface Loaded {
   readonly model: WasmModel;
   readonly turns: Turns<WasmSession>;
   readonly prefixes: PrefixCache<WasmSession>;
+  /** V. */
+  readonly vocabulary: number;
   /** Of a text that comes behind another, or of a whole one. Throws RwkvError `bad-vocabulary` where a part of it has no token. */
   encode(text: string, isContinued: boolean): Int32Array;
   /** A whole text. */
@@ -49,12 +52,17 @@ export class Text {
   #tokens: number[] | undefined;
   #past: Past | undefined;
   #trail: Trail | undefined;
+  #lookup: Lookup;
+  /** Of the call under way: whether tokens are read before they are drawn, and what is forced before it is known how likely it was. */
+  #readsAhead = false;
+  #isBlind = false;
 
   constructor(loaded: Loaded, session: WasmSession, isOwnStart: boolean) {
     this.#loaded = loaded;
     this.#session = session;
     this.#isOwnStart = isOwnStart;
     this.#tokens = isOwnStart ? [] : undefined;
+    this.#lookup = new Lookup(loaded.vocabulary);
   }
 
   async append(prompt: Prompt, report: Report): Promise<ReadCounts> {
@@ -72,7 +80,9 @@ export class Text {
     const isUsed = this.#isUsed;
     const text = isUsed && typeof prompt === 'string' ? border + prompt : prompt;
     const tokens = tokensOf(text, this.#loaded, isUsed);
-    const { sampling, biasedTokens, biases, topLogprobs, seed } = drawing;
+    const { sampling, biasedTokens, biases, topLogprobs, readAhead, seed } = drawing;
+    this.#readsAhead = readAhead;
+    this.#isBlind = readAhead && topLogprobs < 0;
     const session = this.#session;
     this.#loaded.prefixes.makeRoom(() => session.configure(sampling, biasedTokens, biases, topLogprobs));
     const counts = this.#read(tokens, call, report);
@@ -80,17 +90,32 @@ export class Text {
     return counts;
   }
 
-  async next(allowed: Int32Array | null, isDelivered: boolean | null): Promise<Step> {
+  async next(allowed: Allowed | Forced | null, isDelivered: boolean | null): Promise<Step> {
     const session = this.#session;
     const { model, turns, prefixes } = this.#loaded;
-    await turns.ready(session);
+    const forced = allowed && 'token' in allowed ? allowed : undefined;
+    const choice = allowed && 'token' in allowed ? allowed.token : allowed;
+    const isBlind = forced !== undefined && this.#isBlind;
+    if (!isBlind) await turns.ready(session);
     if (isDelivered !== null) this.#trail ??= new Trail(model, prefixes, session);
     if (isDelivered) this.#trail?.pass(session);
-    const step = this.#orBack(() => session.sample(allowed));
+    const step = this.#orBack(() => session.sample(choice));
     this.#trail?.add(step);
     if (step.token !== 0) this.#lengthen([step.token]);
+    if (isBlind && forced.rest.length > 0) return step; // it is read with what comes behind it
+    if (this.#readsAhead && session.pending() > 0) this.#guess(forced?.rest);
     turns.start(session);
     return step;
+  }
+
+  // What comes behind the pending tokens; `known`: what is forced there.
+  #guess(known: readonly number[] = []): void {
+    const { turns } = this.#loaded;
+    const cost = turns.guessCost(this.#session);
+    const guesses = known.length > 0 ? known.slice(0, cost.most) : this.#lookup.guesses(cost);
+    if (guesses.length === 0 || this.#session.pending() + guesses.length > wholeChunk) return;
+    this.#session.guess(Int32Array.from(guesses));
+    turns.guessed(this.#session, guesses.length);
   }
 
   /** Back to where the text since `begin` was `text`. */
@@ -130,6 +155,7 @@ export class Text {
   fork(): Text {
     const copy = new Text(this.#loaded, this.#copy(), this.#isOwnStart);
     copy.#tokens = this.#tokens?.slice();
+    copy.#lookup = this.#lookup.fork();
     return copy;
   }
 
@@ -159,7 +185,8 @@ export class Text {
     turns.stop(session, new RwkvError('disposed', 'the session was disposed'));
     this.#forget();
     const leave = async () => {
-      if (tokens && prefixes.keeps(tokens.length) && session.pending() <= 1) {
+      session.forgetGuesses();
+      if (tokens && prefixes.keeps(tokens.length) && session.pending() <= wholeChunk) {
         await turns.ready(session);
         if (prefixes.add(tokens, () => ({ value: session }))) return; // it may be the beginning of another prompt
       }
@@ -196,6 +223,8 @@ export class Text {
     const kept = isFresh ? prefixes.find(prompt) : undefined;
     if (kept) session.adopt(kept.session);
     const cached = kept?.tokens.length ?? 0;
+    session.forgetGuesses();
+    const before = session.pending();
     try {
       prefixes.makeRoom(() => session.prompt(prompt.subarray(cached)));
     } catch (error) {
@@ -206,7 +235,7 @@ export class Text {
     this.#forget();
     this.#past = past;
 
-    const unread = session.pending();
+    const unread = session.pending() - before;
     const longer = this.#lengthen(isFresh && prompt.length === 0 ? [0] : prompt);
     if (longer && isFresh) {
       const shared = prefixes.shared(longer);
@@ -216,7 +245,8 @@ export class Text {
     }
     const total = unread + cached;
     try {
-      await turns.ready(session, () => report({ tokens: total - session.pending(), total }));
+      const read = () => total - Math.min(session.pending(), unread);
+      await turns.ready(session, () => report({ tokens: read(), total }));
       prefixes.makeRoom(() => session.check());
     } catch (error) {
       this.rewind(null); // as it was, unless it is gone
@@ -229,6 +259,7 @@ export class Text {
 
   // In place: this is done for every token.
   #lengthen(tokens: ArrayLike<number>): readonly number[] | undefined {
+    for (let i = Math.max(0, tokens.length - mostKept); i < tokens.length; i++) this.#lookup.add(tokens[i] ?? 0);
     const all = this.#tokens;
     if (!all) return undefined;
     if (all.length + tokens.length > mostKept) {

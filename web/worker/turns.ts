@@ -1,4 +1,5 @@
 import { RwkvError } from '../shared/errors.js';
+import type { GuessCost } from './lookup.js';
 
 /** What reads tokens: all that the turns need to know of a session. */
 export interface Reader {
@@ -30,6 +31,12 @@ const longestPass = 50;
 /** All that a pass can read of one text (kChunk of src/session/session.h), and what it reads of a long one at least. */
 export const wholeChunk = 32;
 const leastChunk = 4;
+/** What a text may guess (kMostGuesses of src/session/session.h); beside others, whom that delays, and beside so many none. */
+const mostGuesses = 15;
+const mostGuessesBeside = 3;
+const crowd = 5;
+/** What one token more costs in a pass, as a share of the pass with one, where that is not known yet. */
+const usualShare = 0.2;
 
 /**
  * The scheduler, with continuous batching.
@@ -53,6 +60,11 @@ export class Turns<R extends Reader> {
   #pace = 0;
   /** Texts that are being generated: when each was last read. */
   readonly #streams = new Map<R, number>();
+  /** How many guesses are read with what a text has pending. */
+  readonly #guesses = new Map<R, number>();
+  /** What a pass of one token takes and what each of a few more adds, in ms. */
+  #one = 0;
+  #more = 0;
   #running = false;
 
   /**
@@ -72,9 +84,9 @@ export class Turns<R extends Reader> {
 
   /** Lets `reader` read what it has. */
   start(reader: R): void {
+    this.#expected.delete(reader);
     if (reader.pending() === 0 || this.#reading.has(reader)) return;
     this.#reading.set(reader, []);
-    this.#expected.delete(reader);
     if (this.#running) return;
     this.#running = true;
     this.#run().catch(this.#crash);
@@ -86,6 +98,19 @@ export class Turns<R extends Reader> {
     const waiting = this.#reading.get(reader);
     if (!waiting) return Promise.resolve();
     return new Promise((resolve, reject) => waiting.push({ hear, resolve, reject }));
+  }
+
+  /** What guesses of `reader` cost, and how many it may have. */
+  guessCost(reader: R): GuessCost {
+    const others = this.#streams.size - Number(this.#streams.has(reader));
+    const share = this.#one > 0 && this.#more > 0 ? Math.min(this.#more / this.#one, 1) : usualShare;
+    const most = others === 0 ? mostGuesses : others + 1 < crowd ? mostGuessesBeside : 0;
+    return { most, share: (share * (others + 1)) / (1 + share * others) };
+  }
+
+  /** Hears that `reader` has so many guesses behind what is pending. */
+  guessed(reader: R, count: number): void {
+    this.#guesses.set(reader, count);
   }
 
   /** Calls `reached` when `reader` stands before the last `left` of its tokens, unless it is stopped before. */
@@ -100,6 +125,7 @@ export class Turns<R extends Reader> {
     this.#marks.delete(reader);
     this.#expected.delete(reader);
     this.#streams.delete(reader);
+    this.#guesses.delete(reader);
     if (reason) for (const { reject } of waiting) reject(reason);
   }
 
@@ -140,8 +166,24 @@ export class Turns<R extends Reader> {
     const start = performance.now();
     const done = this.#read(readers, most);
     this.#lastPass = performance.now() - start;
-    this.#pace = most.reduce((sum, count) => sum + count, 0) / Math.max(this.#lastPass, 0.01);
+    const rows = most.reduce((sum, count, i) => sum + count + this.#takeGuesses(readers[i]), 0);
+    this.#pace = rows / Math.max(this.#lastPass, 0.01);
+    if (readers.length === 1) this.#learnCost(rows);
     return done;
+  }
+
+  #takeGuesses(reader: R | undefined): number {
+    if (reader === undefined) return 0;
+    const count = this.#guesses.get(reader) ?? 0;
+    this.#guesses.delete(reader);
+    return count;
+  }
+
+  #learnCost(rows: number): void {
+    const mixed = (before: number, now: number) => (before === 0 ? now : before + (now - before) / 8);
+    if (rows === 1) this.#one = mixed(this.#one, this.#lastPass);
+    else if (rows <= mostGuesses + 1 && this.#one > 0)
+      this.#more = mixed(this.#more, Math.max(this.#lastPass - this.#one, 0) / (rows - 1));
   }
 
   // Who has read. Where a pass fails, each reads alone; who waits for one that then fails too hears why.
@@ -166,7 +208,7 @@ export class Turns<R extends Reader> {
     const long: R[] = [];
     for (const reader of this.#reading.keys()) {
       this.#streams.delete(reader);
-      if (reader.pending() > 1) long.push(reader);
+      if (reader.pending() > leastChunk) long.push(reader);
       else streams.push(reader);
     }
     for (const reader of streams) this.#streams.set(reader, now);

@@ -21,6 +21,7 @@ const good = {
   logprobs: [true],
   topLogprobs: [0, 20],
   keepPartial: [false],
+  readAhead: [false],
   echo: [true],
   seed: [0, Number.MAX_SAFE_INTEGER],
 };

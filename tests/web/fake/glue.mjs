@@ -77,6 +77,10 @@ export default async function create({ instantiateWasm }) {
       Object.assign(this, { queue: [], read: 0, sum: 0, last: -1 });
     }
     sample(allowed) {
+      if (typeof allowed === 'number') {
+        this.queue.push(allowed);
+        return { value: { token: allowed, text: String.fromCharCode(allowed) } };
+      }
       if (allowed !== null) throw new Error('the fake core knows no grammar');
       const { temperature } = this.sampling;
       if (this.pending() > 0 || this.last < 0) throw new Error('sampled too early');
@@ -90,6 +94,10 @@ export default async function create({ instantiateWasm }) {
       const topLogprobs = Array(this.topLogprobs).fill({ ...step, logprob: -1 });
       return { value: { ...step, logprob: -1, topLogprobs } };
     }
+    guess() {
+      return { value: null }; // it never guesses right
+    }
+    forgetGuesses() {}
     adopt({ read, sum, last }) {
       Object.assign(this, { queue: [], read, sum, last });
     }

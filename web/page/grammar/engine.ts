@@ -3,7 +3,7 @@
 import { onAbort } from '../../shared/aborts.js';
 import { bindMembers } from '../../shared/bind.js';
 import { RwkvError } from '../../shared/errors.js';
-import type { Allowed } from '../../shared/protocol.js';
+import type { Allowed, Forced, Rule } from '../../shared/protocol.js';
 import type { GrammarEngine, Matcher, RuledText } from '../grammar-engine.js';
 import { Queue } from '../queue.js';
 import { Life, type SpawnEngine, usual } from './life.js';
@@ -55,7 +55,8 @@ class EngineMatcher implements Matcher {
   readonly #accepted: number[] = [];
   readonly #end = new AbortController();
   readonly #unhear: (() => void)[];
-  #allowed: Allowed = new Int32Array();
+  #forced: readonly number[] = [];
+  #allowed: Allowed = new Int32Array(); // behind what is forced
   #place: { readonly life: Life; readonly matcher: number } | undefined;
 
   constructor(engine: Engine, text: RuledText) {
@@ -65,16 +66,18 @@ class EngineMatcher implements Matcher {
     for (const end of text.ends) if (end?.aborted) this.#end.abort(end.reason);
   }
 
-  get allowed(): Allowed {
-    return this.#allowed;
+  get next(): Allowed | Forced {
+    const [token, ...rest] = this.#forced;
+    return token === undefined ? this.#allowed : { token, rest };
   }
 
   allows(token: number): boolean {
+    if (this.#forced.length > 0) return this.#forced[0] === token;
     return (((this.#allowed[token >> 5] ?? 0) >> (token & 31)) & 1) === 1;
   }
 
   get isComplete(): boolean {
-    return this.#allowed.every((word, i) => word === (i === 0 ? 1 : 0));
+    return this.#forced.length === 0 && this.#allowed.every((word, i) => word === (i === 0 ? 1 : 0));
   }
 
   /** Takes the text up in the engine that there is, behind what it has accepted. */
@@ -83,9 +86,9 @@ class EngineMatcher implements Matcher {
     for (let tries = 1; ; tries++)
       try {
         const begun = await this.#engine.compile(this.#text, this.#accepted, this.#end.signal);
-        const { life, matcher, allowed, warnings } = begun;
+        const { life, matcher, warnings } = begun;
         this.#place = { life, matcher };
-        this.#allowed = allowed;
+        this.#take(begun);
         const { option } = this.#text.structure;
         if (isFirst) for (const warning of warnings) console.warn(`option ${option}: ${warning}`);
         return;
@@ -97,6 +100,9 @@ class EngineMatcher implements Matcher {
 
   async accept(token: number): Promise<void> {
     this.#accepted.push(token);
+    const [next, ...rest] = this.#forced;
+    this.#forced = rest;
+    if (next !== undefined) return; // the engine has taken it
     try {
       await (this.#goOn(token) ?? this.begin());
     } catch (error) {
@@ -114,14 +120,17 @@ class EngineMatcher implements Matcher {
     if (!this.#place || this.#place.life.hasEnded) return undefined;
     const { life, matcher } = this.#place;
     return life.acceptToken(this.#text, matcher, token, this.#end.signal).then(
-      (allowed) => {
-        this.#allowed = allowed;
-      },
+      (rule) => this.#take(rule),
       (error) => {
         if (this.#isOfOthers(error)) return this.begin();
         throw error;
       },
     );
+  }
+
+  #take({ forced, allowed }: Rule): void {
+    this.#forced = forced;
+    this.#allowed = allowed;
   }
 
   // Whether the worker was ended, and not by this text.

@@ -1,7 +1,7 @@
 // A worker of the grammar engine, from its start to its end: by a failure, a limit, an abort, or when no model needs it.
 import { onAbort } from '../../shared/aborts.js';
 import { RwkvError } from '../../shared/errors.js';
-import type { Allowed, Reply, Structure } from '../../shared/protocol.js';
+import type { Reply, Rule, Structure } from '../../shared/protocol.js';
 import { Client, type WorkerEvents, type WorkerLike } from '../client.js';
 import type { RuledText } from '../grammar-engine.js';
 
@@ -38,14 +38,14 @@ export class Life {
 
   /** @throws RwkvError of the structure; `grammar-failed`; the reason of `signal`. All but the first end this worker. */
   async startMatcher(
-    { model, size, structure, lead }: RuledText,
+    { model, size, areLongest, structure, lead, banned }: RuledText,
     accepted: readonly number[],
     signal: AbortSignal,
   ): Promise<Reply<'startMatcher'>> {
     const { seconds } = this.#limits;
     const started = await this.#limited(structure, seconds, signal, async () => {
-      const vocabulary = await this.#vocabularyOf(model, size);
-      const request = { vocabulary, structure, lead, accepted: Int32Array.from(accepted) };
+      const vocabulary = await this.#vocabularyOf(model, size, areLongest);
+      const request = { vocabulary, structure, lead, accepted: Int32Array.from(accepted), banned };
       return this.#client.call('startMatcher', request);
     });
     this.#bytes = started.bytes;
@@ -58,7 +58,7 @@ export class Life {
     matcher: number,
     token: number,
     signal: AbortSignal,
-  ): Promise<Allowed> {
+  ): Promise<Rule> {
     const seconds = 2 * this.#limits.seconds; // it may wait for another's compilation
     const call = this.#client.call('acceptToken', { matcher, token }, { signal });
     return this.#limited(structure, seconds, undefined, () => call);
@@ -94,12 +94,12 @@ export class Life {
     }
   }
 
-  #vocabularyOf(model: Client, size: number): Promise<number> {
+  #vocabularyOf(model: Client, size: number, areLongest: boolean): Promise<number> {
     const known = this.#vocabularies.get(model);
     if (known) return known;
     const adding = model
       .call('tokenBytes', {})
-      .then((tokens) => this.#client.call('addVocabulary', { ...tokens, size }));
+      .then((tokens) => this.#client.call('addVocabulary', { ...tokens, size, areLongest }));
     this.#vocabularies.set(model, adding);
     const unhear = onAbort(model.end, () => this.#forget(model, adding));
     onAbort(this.#client.end, unhear);
