@@ -1,6 +1,7 @@
 // The shelf in the Cache API, for browsers whose origin private file system does not serve. A file is a row of pieces, for
 // nothing can be added to an answer that is kept; an entry beside them says that they are all.
 import { RwkvError, sentence } from '../shared/errors.js';
+import { telling } from './host-errors.js';
 import { parseRecord, type StoredRecord } from './record.js';
 import type { Found, Shelf, Sink } from './shelf.js';
 import { blobSource, concatenate } from './sources.js';
@@ -8,18 +9,20 @@ import { webRoom } from './web-room.js';
 
 const cacheName = 'rwkv-wasm';
 const site = 'https://rwkv-wasm.invalid/'; // entries have URLs as names; nothing is ever asked of it
-const pieceBytes = 8 * 2 ** 20;
 
 /** `undefined`: there is none. */
-export async function openCache(discard?: (buffer: ArrayBuffer) => void): Promise<Shelf | undefined> {
+export async function openCache(
+  discard?: (buffer: ArrayBuffer) => void,
+  pieceBytes = 8 * 2 ** 20,
+): Promise<Shelf | undefined> {
   try {
-    return cacheShelf(await caches.open(cacheName), discard);
+    return telling('the Cache API', cacheShelf(await caches.open(cacheName), pieceBytes, discard));
   } catch {
     return undefined;
   }
 }
 
-function cacheShelf(cache: Cache, discard?: (buffer: ArrayBuffer) => void): Shelf {
+function cacheShelf(cache: Cache, pieceBytes: number, discard?: (buffer: ArrayBuffer) => void): Shelf {
   const entry = (key: string, what: string | number) => `${site}${key}/${what}`;
   const put = (key: string, what: string | number, body: Uint8Array<ArrayBuffer> | string) =>
     cache.put(entry(key, what), new Response(body, { headers: { 'content-length': String(body.length) } }));
@@ -31,10 +34,16 @@ function cacheShelf(cache: Cache, discard?: (buffer: ArrayBuffer) => void): Shel
       found.push(piece);
     }
   };
-  const bytesOf = (found: readonly Response[]) =>
-    found.reduce((sum, { headers }) => sum + Number(headers.get('content-length')), 0);
-  const blobOf = async (found: readonly Response[]) =>
-    new Blob(await Promise.all(found.map((piece) => piece.blob())));
+  const lengthOf = ({ headers }: Response) => Number(headers.get('content-length'));
+  const bytesOf = (found: readonly Response[]) => found.reduce((sum, piece) => sum + lengthOf(piece), 0);
+  /** Those that are as they were written, up to the first that is not. */
+  const soundOf = async (found: readonly Response[]) => {
+    const blobs = await Promise.all(found.map((piece) => piece.blob()));
+    const lengths = found.map(lengthOf);
+    const bad = blobs.findIndex(({ size }, i) => size !== lengths[i]);
+    return bad < 0 ? blobs : blobs.slice(0, bad);
+  };
+  const indexOf = (url: string) => Number(url.slice(url.lastIndexOf('/') + 1));
   return {
     place: { kind: 'cache' },
     async keys() {
@@ -52,15 +61,21 @@ function cacheShelf(cache: Cache, discard?: (buffer: ArrayBuffer) => void): Shel
     },
     async remove(key) {
       await cache.delete(entry(key, 'whole')); // first: the rest is no file without it
-      for (const { url } of await cache.keys()) if (url.startsWith(`${site}${key}/`)) await cache.delete(url);
+      // The pieces from the end: where this is cut short no gap stays, behind which old ones would pass for those of another file.
+      const urls = (await cache.keys()).map(({ url }) => url).filter((url) => url.startsWith(`${site}${key}/`));
+      const backwards = urls.filter((url) => !url.endsWith('/record')).sort((a, b) => indexOf(b) - indexOf(a));
+      for (const url of [...backwards, entry(key, 'record')]) await cache.delete(url);
     },
     room: webRoom,
     writeRecord: (key, record: StoredRecord) => put(key, 'record', JSON.stringify(record)),
     async append(key) {
       const found = await pieces(key);
+      const sound = await soundOf(found);
+      for (let i = found.length; i > sound.length; ) await cache.delete(entry(key, --i));
       return cacheSink(
-        await blobOf(found),
-        found.length,
+        new Blob(sound),
+        sound.length,
+        pieceBytes,
         (index, bytes) => put(key, index, bytes),
         (index) => cache.delete(entry(key, index)),
         () => put(key, 'whole', 'whole'),
@@ -69,10 +84,12 @@ function cacheShelf(cache: Cache, discard?: (buffer: ArrayBuffer) => void): Shel
     async open(key, name) {
       try {
         const found = await pieces(key);
-        const blob = await blobOf(found);
-        if (blob.size !== bytesOf(found)) throw new Error('pieces are missing');
-        return blobSource(name, blob, discard);
+        const sound = await soundOf(found);
+        if (sound.length !== found.length)
+          throw new RwkvError('bad-file', `${name}: the stored file: pieces of it are damaged`);
+        return blobSource(name, new Blob(sound), discard);
       } catch (cause) {
+        if (cause instanceof RwkvError) throw cause;
         throw new RwkvError('read-failed', `${name}: the stored file: ${sentence(cause)}`, { cause });
       }
     },
@@ -82,6 +99,7 @@ function cacheShelf(cache: Cache, discard?: (buffer: ArrayBuffer) => void): Shel
 function cacheSink(
   before: Blob,
   piecesBefore: number,
+  pieceBytes: number,
   put: (index: number, bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
   remove: (index: number) => Promise<boolean>,
   commit: () => Promise<void>,

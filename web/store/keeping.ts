@@ -1,5 +1,6 @@
 // The caller's half of the store: looks for files, sees to it that only one at a time is downloading, and asks a worker for
 // the bytes. Here a lock outlives its worker, so that none is left behind when a load is aborted.
+import { onAbort } from '../shared/aborts.js';
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { Asked, Place, Request, StoredPlace } from '../shared/protocol.js';
 import type { LoadProgress, Quantization } from '../shared/types.js';
@@ -95,7 +96,8 @@ export async function keep(
   const unkept: Place = sha256 === null ? place : { ...place, sha256 };
   if (!isRemote(place) || wish.cache === false) return unkept;
   const { url, name, asked, from, bytes } = place;
-  const shelves = await host.shelves();
+  const { signal } = wish;
+  const shelves = await unlessAborted(signal, host.shelves());
   const key = shelves.length > 0 ? await keyOf(url) : '';
   const isDone = (found: StoredPlace) => !wish.keepPacked || found.key !== key;
 
@@ -105,13 +107,14 @@ export async function keep(
     return { ...stored, name };
   };
 
-  const found = await find(shelves, key, place, wish, worker);
+  const look = () => find(shelves, key, place, wish, worker);
+  const found = await look();
   if (found && (isDone(found) || !wish.allowNetwork)) return kept(found);
   if (!wish.allowNetwork) {
     throw new RwkvError('not-stored', `${url}: it is not in the store, and option allowNetwork is false`);
   }
   const download = async () => {
-    const there = await find(shelves, key, place, wish, worker); // by whoever had the lock before
+    const there = await look(); // by whoever had the lock before
     isFresh = !there;
     if (there) return there;
     const places = shelves.map(({ place }) => place);
@@ -124,7 +127,7 @@ export async function keep(
     host.persist();
     const watch = watchOther(shelves, key, worker.report);
     const stored = await host
-      .lock(key, true, wish.signal, async () => {
+      .lock(key, true, signal, async () => {
         watch.end();
         const original = await download();
         if (original === null || isDone(original)) return original;
@@ -146,12 +149,26 @@ export async function keep(
   );
 }
 
+// A browser's storage may hang. What a worker does is not for this: it has to end before the lock is given back.
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  let unhear = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    signal?.throwIfAborted();
+    unhear = onAbort(signal, () => reject(signal?.reason));
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    unhear();
+  }
+}
+
 /** The whole file that serves: what was packed, or the file itself. */
 async function find(
   shelves: readonly Shelf[],
   key: string,
   { url, name }: RemotePlace,
-  { quantization, sha256, allowNetwork }: Wish,
+  { quantization, sha256, allowNetwork, signal }: Wish,
   worker: StoreWorker,
 ): Promise<StoredPlace | undefined> {
   const packed =
@@ -160,10 +177,10 @@ async function find(
       : [packedKey(key, quantization), ...(quantization ? [packedKey(key, null)] : [])];
   for (const at of [...packed, key]) {
     for (const shelf of shelves) {
-      const there = await shelf.find(at);
+      const there = await unlessAborted(signal, shelf.find(at));
       if (!there?.complete) continue;
       const place = { kind: 'stored', shelf: shelf.place, key: at } as const;
-      const record = await shelf.record(at);
+      const record = await unlessAborted(signal, shelf.record(at));
       if (!isWhole(there, record)) {
         if (allowNetwork) continue;
         const what = `expected ${record?.total} bytes, found ${there.bytes}`;

@@ -3,6 +3,7 @@
 
 import { RwkvError, sentence } from '../shared/errors.js';
 import { isDomException } from '../shared/realms.js';
+import { telling } from './host-errors.js';
 import { parseRecord, type StoredRecord } from './record.js';
 import type { ByteSource, Found, Shelf, Sink } from './shelf.js';
 import { blobSource } from './sources.js';
@@ -16,7 +17,8 @@ export async function openOpfs(discard?: (buffer: ArrayBuffer) => void): Promise
     // Engines of the time before these are in a state of change.
     if (!('move' in FileSystemFileHandle.prototype)) return undefined;
     const root = await navigator.storage.getDirectory();
-    return opfsShelf(await root.getDirectoryHandle(folderName, { create: true }), discard);
+    const folder = await root.getDirectoryHandle(folderName, { create: true });
+    return telling('the origin private file system', opfsShelf(folder, discard));
   } catch {
     return undefined;
   }
@@ -28,9 +30,10 @@ export function canWriteOpfs(): boolean {
 }
 
 function opfsShelf(folder: FileSystemDirectoryHandle, discard?: (buffer: ArrayBuffer) => void): Shelf {
-  const file = async (name: string): Promise<FileSystemFileHandle | undefined> => {
+  // As it is now; another tab may delete it between the two calls.
+  const file = async (name: string): Promise<File | undefined> => {
     try {
-      return await folder.getFileHandle(name);
+      return await (await folder.getFileHandle(name)).getFile();
     } catch (error) {
       if (isNamed(error, 'NotFoundError')) return undefined;
       throw error;
@@ -55,7 +58,7 @@ function opfsShelf(folder: FileSystemDirectoryHandle, discard?: (buffer: ArrayBu
       const whole = await file(`${key}.bin`);
       const found = whole ?? (await file(`${key}.part`));
       if (!found) return undefined;
-      const { size, lastModified } = await found.getFile();
+      const { size, lastModified } = found;
       return {
         bytes: size,
         complete: whole !== undefined,
@@ -64,9 +67,9 @@ function opfsShelf(folder: FileSystemDirectoryHandle, discard?: (buffer: ArrayBu
     },
     async record(key) {
       for (let i = 1; ; i++) {
-        const found = await file(`${key}.json`);
         try {
-          return found && parseRecord(await (await found.getFile()).text());
+          const found = await file(`${key}.json`);
+          return found && parseRecord(await found.text());
         } catch (cause) {
           // Another tab writes it in this very moment.
           if (!isDomException(cause) || i === tries) throw cause;
@@ -82,7 +85,7 @@ function opfsShelf(folder: FileSystemDirectoryHandle, discard?: (buffer: ArrayBu
       const handle = await openExclusive(folder, `${key}.json`);
       try {
         const bytes = new TextEncoder().encode(JSON.stringify(record));
-        handle.write(bytes, { at: 0 });
+        writeAll(handle, bytes, 0);
         handle.truncate(bytes.length);
         handle.flush();
       } finally {
@@ -90,13 +93,15 @@ function opfsShelf(folder: FileSystemDirectoryHandle, discard?: (buffer: ArrayBu
       }
     },
     async append(key) {
-      return opfsSink(folder, key, await openExclusive(folder, `${key}.part`));
+      const handle = await openExclusive(folder, `${key}.part`);
+      return holding(handle, () => opfsSink(folder, key, handle));
     },
     async open(key, name) {
       try {
         const found = await folder.getFileHandle(`${key}.bin`);
         try {
-          return handleSource(name, await found.createSyncAccessHandle({ mode: 'read-only' }));
+          const handle = await found.createSyncAccessHandle({ mode: 'read-only' });
+          return holding(handle, () => handleSource(name, handle));
         } catch (error) {
           // Another tab reads it too, in an engine that lets only one have it: a Blob serves as well, if slower.
           if (!isNamed(error, 'NoModificationAllowedError')) throw error;
@@ -119,42 +124,64 @@ function opfsSink(folder: FileSystemDirectoryHandle, key: string, handle: FileSy
       readAll(handle, key, offset, into);
     },
     write(bytes) {
-      for (let done = 0; done < bytes.length; ) {
-        const rest = bytes.subarray(done);
-        const count = handle.write(rest, { at: size });
-        // Where the quota ends engines throw or, as Chromium's private windows, answer a negative code, read as unsigned.
-        if (count === 0 || count > rest.length) {
-          size = handle.getSize();
-          throw full();
-        }
-        done += count;
-        size += count;
+      try {
+        writeAll(handle, bytes, size);
+        size += bytes.length;
+      } catch (error) {
+        size = handle.getSize();
+        throw error;
       }
     },
+    // For good before anything is written down of what comes in their place.
     empty() {
       handle.truncate(0);
+      handle.flush();
       size = 0;
     },
     // Estimates of the quota are rounded up, so that sites cannot be told apart by them: growing is what tells. Where it
-    // fails engines throw or, as Chromium's private windows, do nothing.
+    // fails engines throw or, as Chromium's private windows, do nothing. By a byte more than the file has: a worker that is
+    // ended right then leaves nothing that passes for all of it.
     reserve(bytes) {
+      const grown = size + bytes + 1;
       try {
-        handle.truncate(size + bytes);
-        if (handle.getSize() !== size + bytes) throw full();
+        handle.truncate(grown);
+        if (handle.getSize() !== grown) throw full();
       } finally {
         handle.truncate(size);
       }
     },
     close: () => handle.close(),
     async commit() {
-      handle.flush();
-      const found = handle.getSize();
+      const found = holding(handle, () => {
+        handle.flush();
+        return handle.getSize();
+      });
       handle.close();
       if (found !== size)
         throw new RwkvError('read-failed', `${key}: expected ${size} bytes written; found ${found}`);
       await (await folder.getFileHandle(`${key}.part`)).move(`${key}.bin`);
     },
   };
+}
+
+// What is opened for something is closed where that fails.
+function holding<T>(handle: FileSystemSyncAccessHandle, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
+}
+
+function writeAll(handle: FileSystemSyncAccessHandle, bytes: Uint8Array, at: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    const rest = bytes.subarray(done);
+    const count = handle.write(rest, { at: at + done });
+    // Where the quota ends engines throw or, as Chromium's private windows, answer a negative code, read as unsigned.
+    if (count === 0 || count > rest.length) throw full();
+    done += count;
+  }
 }
 
 function full(): DOMException {
@@ -172,9 +199,19 @@ function handleSource(name: string, handle: FileSystemSyncAccessHandle): ByteSou
 
 function readAll(handle: FileSystemSyncAccessHandle, name: string, offset: number, into: Uint8Array): void {
   for (let done = 0; done < into.length; ) {
-    const count = handle.read(into.subarray(done), { at: offset + done });
-    if (count === 0) throw new RwkvError('read-failed', `${name}: the stored file ended early`);
+    const rest = into.subarray(done);
+    const count = tryToRead(handle, name, rest, offset + done);
+    if (count === 0 || count > rest.length)
+      throw new RwkvError('read-failed', `${name}: the stored file ended early`);
     done += count;
+  }
+}
+
+function tryToRead(handle: FileSystemSyncAccessHandle, name: string, into: Uint8Array, at: number): number {
+  try {
+    return handle.read(into, { at });
+  } catch (cause) {
+    throw new RwkvError('read-failed', `${name}: the stored file: ${sentence(cause)}`, { cause });
   }
 }
 

@@ -1,11 +1,8 @@
 // The worker's half of storing: files come onto a shelf from the network, or packed from another one.
-
-import { RwkvError, sentence } from '../shared/errors.js';
 import type { Request, ShelfPlace, StoredPlace } from '../shared/protocol.js';
-import { codeOf, isDomException, isError } from '../shared/realms.js';
 import { assertRoom, fill } from './download.js';
+import { storeError } from './host-errors.js';
 import { createMeter } from './meter.js';
-import { isFull, quotaExceeded } from './quota.js';
 import type { StoredRecord } from './record.js';
 import type { Shelf, Sink } from './shelf.js';
 import { noteUse, type Report, type ShelfHost, shelfOf, startSum, sumOf } from './shelf-host.js';
@@ -117,8 +114,11 @@ async function written(shelf: Shelf, key: string, sink: Sink, work: () => Promis
   try {
     await work();
   } catch (error) {
-    await sink.close();
-    if (sink.size === 0) await shelf.remove(key).catch(() => {}); // the first error is the one to tell
+    const leave = async () => {
+      await sink.close();
+      if (sink.size === 0) await shelf.remove(key);
+    };
+    await leave().catch(() => {}); // the first error is the one to tell
     throw error;
   }
   await sink.commit();
@@ -130,13 +130,4 @@ async function firstShelf(places: readonly ShelfPlace[], host: ShelfHost): Promi
     if (shelf) return shelf;
   }
   return undefined;
-}
-
-// Errors of the host become ours; what is none of them is a mistake of ours, and stays.
-function storeError(name: string, cause: unknown): unknown {
-  if (cause instanceof RwkvError || !isError(cause)) return cause;
-  if (isFull(cause)) return quotaExceeded(name, `the storage is full: ${sentence(cause)}`, cause);
-  if (isDomException(cause) || typeof codeOf(cause) === 'string')
-    return new RwkvError('read-failed', `${name}: it could not be stored: ${sentence(cause)}`, { cause });
-  return cause;
 }

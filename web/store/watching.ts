@@ -27,14 +27,16 @@ export function watchOther(
       const found = await shelf.find(key);
       if (!found || found.complete) continue;
       const record = await shelf.record(key);
-      if (!isOver) tell(found.bytes, record?.total);
+      if (isOver) return;
+      try {
+        tell(found.bytes, record?.total);
+      } catch (error) {
+        failed ??= { error };
+      }
     }
   };
-  const timer = setInterval(() => {
-    look().catch((error) => {
-      failed ??= { error };
-    });
-  }, interval);
+  // What cannot be seen now is none of the load's: it waits for the file, and reads it then.
+  const timer = setInterval(() => void look().catch(() => {}), interval);
   const stop = () => {
     isOver = true;
     clearInterval(timer);

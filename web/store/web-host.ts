@@ -1,5 +1,6 @@
 // What a page lends to the store.
 import { openCache } from './cache-shelf.js';
+import { storeError } from './host-errors.js';
 import type { StoreHost } from './keeping.js';
 import { openOpfs } from './opfs.js';
 import type { Shelf } from './shelf.js';
@@ -17,9 +18,15 @@ export const webStore: StoreHost = {
     if (!locks) return work();
     let result: Awaited<ReturnType<typeof work>> | undefined;
     const options = wait ? { ...(signal && { signal }) } : { ifAvailable: true };
-    await locks.request(`rwkv-wasm ${name}`, options, async (lock) => {
-      if (lock) result = await work();
-    });
+    let hasBegun = false;
+    try {
+      await locks.request(`rwkv-wasm ${name}`, options, async (lock) => {
+        hasBegun = true;
+        if (lock) result = await work();
+      });
+    } catch (cause) {
+      throw hasBegun || signal?.aborted ? cause : storeError('the locks of this site', cause);
+    }
     return result;
   },
   persist() {
@@ -29,7 +36,10 @@ export const webStore: StoreHost = {
   },
   async usage() {
     const { storage }: { readonly storage?: StorageManager } = navigator;
-    const [estimate, persisted] = await Promise.all([storage?.estimate?.(), storage?.persisted?.()]);
+    const told = Promise.all([storage?.estimate?.(), storage?.persisted?.()]);
+    const [estimate, persisted] = await told.catch((cause) => {
+      throw storeError('the storage of this site', cause);
+    });
     return {
       ...(estimate?.quota !== undefined && { quota: estimate.quota }),
       ...(persisted !== undefined && { persisted }),

@@ -12,15 +12,19 @@ import type { ByteSource } from '../shelf.js';
  */
 export function openPath(path: string, name: string): ByteSource {
   const file = attempt(path, () => openSync(path, 'r'));
-  const stats = attempt(path, () => fstatSync(file));
-  if (!stats.isFile()) {
+  let size: number;
+  try {
+    const stats = attempt(path, () => fstatSync(file));
+    if (!stats.isFile()) throw new RwkvError('read-failed', `${path}: not a file`);
+    size = stats.size;
+  } catch (error) {
     closeSync(file);
-    throw new RwkvError('read-failed', `${path}: not a file`);
+    throw error;
   }
   let isOpen = true;
   return {
     name,
-    size: stats.size,
+    size,
     read(offset, into) {
       for (let done = 0; done < into.length; ) {
         const count = attempt(path, () => readSync(file, into, done, into.length - done, offset + done));

@@ -1,10 +1,9 @@
 // What Node lends to the store.
 import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { RwkvError, sentence } from '../../shared/errors.js';
 import { codeOf } from '../../shared/realms.js';
 import { readOnlyStore, type StoreHost } from '../keeping.js';
-import { isFull, quotaExceeded } from '../quota.js';
+import { storeError } from '../host-errors.js';
 import { withLockFile } from './lock.js';
 import { cacheFolder, openFolder } from './shelf.js';
 
@@ -20,15 +19,19 @@ export const nodeStore: StoreHost = {
     const folder = cacheFolder();
     const told = (cause: unknown) => {
       if (readOnly.includes(codeOf(cause))) return readOnlyStore(folder, cause);
-      if (isFull(cause)) return quotaExceeded(folder, `the storage is full: ${sentence(cause)}`, cause);
-      return new RwkvError('read-failed', `${folder}: ${sentence(cause)}`, { cause });
+      return storeError(folder, cause);
     };
     return withLockFile(join(folder, `${name}.lock`), wait, signal, work, told);
   },
   persist() {},
   async usage(bytes) {
-    const { bavail, bsize } = await statfs(await existing(cacheFolder()));
-    return { quota: bytes + bavail * bsize, persisted: true };
+    const folder = cacheFolder();
+    try {
+      const { bavail, bsize } = await statfs(await existing(folder));
+      return { quota: bytes + bavail * bsize, persisted: true };
+    } catch (cause) {
+      throw storeError(folder, cause);
+    }
   },
 };
 

@@ -46,7 +46,7 @@ const noBoot = '00000000';
 export const step = 2 ** 24;
 
 /** Opens the partial file of a key as one's own, with what others have left of it. REQUIRES: the lock of the key. */
-export async function takePart(folder: string, key: string): Promise<Sink> {
+export async function takePart(folder: string, key: string, synced = step): Promise<Sink> {
   const boot = currentBoot();
   const random = crypto.randomUUID().slice(0, 8);
   const own = join(folder, `${key}.${machine}-${process.pid}-${boot ?? noBoot}${random}.part`);
@@ -58,11 +58,16 @@ export async function takePart(folder: string, key: string): Promise<Sink> {
     break;
   }
   const file = openSync(own, 'a+');
-  if (!isTrusted) dropUnsynced(file);
-  return partSink(file, own, {
-    left: join(folder, `${key}.part`),
-    whole: join(folder, `${key}.bin`),
-  });
+  try {
+    if (!isTrusted) dropUnsynced(file, synced);
+    return partSink(file, own, synced, {
+      left: join(folder, `${key}.part`),
+      whole: join(folder, `${key}.bin`),
+    });
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
 }
 
 /** Removes all partial files of a key. */
@@ -88,13 +93,14 @@ async function adopt(path: string, own: string): Promise<boolean> {
 }
 
 // The bytes behind may have come back as zeros.
-function dropUnsynced(file: number): void {
+function dropUnsynced(file: number, step: number): void {
   ftruncateSync(file, Math.max(0, Math.floor(fstatSync(file).size / step) - 1) * step);
 }
 
 function partSink(
   file: number,
   own: string,
+  step: number,
   { left, whole }: { readonly left: string; readonly whole: string },
 ): Sink {
   let { size } = fstatSync(file);
@@ -119,16 +125,19 @@ function partSink(
     },
     write(bytes) {
       check();
-      const before = size;
+      // Never more than a step at once: so what is not synced is shorter than two.
       for (let done = 0; done < bytes.length; ) {
-        const count = writeSync(file, bytes, done);
+        const before = size;
+        const count = writeSync(file, bytes, done, Math.min(bytes.length - done, step));
         done += count;
         size += count;
+        if (Math.floor(size / step) > Math.floor(before / step)) fsyncSync(file);
       }
-      if (Math.floor(size / step) > Math.floor(before / step)) fsyncSync(file);
     },
+    // For good before anything is written down of what comes in their place.
     empty() {
       ftruncateSync(file, 0);
+      fsyncSync(file);
       size = 0;
     },
     async close() {
@@ -140,9 +149,12 @@ function partSink(
       await rename(own, left);
     },
     async commit() {
-      check();
-      fsyncSync(file);
-      closeSync(file);
+      try {
+        check();
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
       await renameForGood(own, whole);
     },
   };

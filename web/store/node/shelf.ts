@@ -3,10 +3,11 @@
 import { mkdir, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { telling } from '../host-errors.js';
 import { parseRecord, type StoredRecord } from '../record.js';
 import type { Found, Shelf } from '../shelf.js';
 import { absent, openPath, renameForGood } from './files.js';
-import { partsOf, removeParts, takePart } from './parts.js';
+import { partsOf, removeParts, step, takePart } from './parts.js';
 
 /** RWKV_WASM_CACHE, else rwkv-wasm in the cache folder of the user (XDG Base Directory Specification). */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -17,11 +18,11 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /** `undefined`: there is no folder and none can be made. */
-export async function openFolder(path: string): Promise<Shelf | undefined> {
+export async function openFolder(path: string, synced = step): Promise<Shelf | undefined> {
   try {
     await mkdir(path, { recursive: true });
     await readdir(path);
-    return folderShelf(path);
+    return telling(path, folderShelf(path, synced));
   } catch {
     return undefined;
   }
@@ -32,7 +33,7 @@ function scratchName(what: string): string {
   return `${what}.${crypto.randomUUID()}.tmp`;
 }
 
-function folderShelf(folder: string): Shelf {
+function folderShelf(folder: string, synced: number): Shelf {
   const at = (key: string, end: string) => join(folder, `${key}.${end}`);
   return {
     place: { kind: 'folder', path: folder },
@@ -71,7 +72,7 @@ function folderShelf(folder: string): Shelf {
       }
       await renameForGood(fresh, at(key, 'json'));
     },
-    append: (key) => takePart(folder, key),
+    append: (key) => takePart(folder, key, synced),
     async open(key, name) {
       return openPath(at(key, 'bin'), name);
     },
