@@ -2,6 +2,7 @@
 // (its issues 138 and 848), and what a schema's `pattern` allows it writes into JSON strings as it is, quotes too. So classes
 // are written anew, in terms that it gets right: ASCII classes, `[^\0-\x7f]` for all that is beyond, and single characters.
 import { RwkvError } from '../shared/errors.js';
+import { values } from './references.js';
 
 /** So many characters beyond ASCII may be told one by one. */
 const mostCharacters = 1024;
@@ -60,20 +61,24 @@ function repair(whole: string, inside: string, option: string, isInString: boole
   const isAsMeant = allowed.every((isAllowed, code) => isAllowed === (named[code] !== isNegated));
   if (foreign.length === 0 && isAsMeant) return whole;
 
-  const codes = [...allowed.keys()].filter((code) => allowed[code]);
-  const choices = codes.length === 0 ? [] : [`[${codes.map((code) => spelled(code, 2)).join('')}]`];
-  if (isNegated ? foreign.length === 0 : coversAll(foreign)) choices.push('[^\\0-\\x7f]');
-  else {
-    const count = foreign.reduce((sum, { from, to }) => sum + to - from + 1, 0);
-    if (isNegated || count > mostCharacters)
-      throw new RwkvError(
-        'unsupported',
-        `option ${option}: the characters ${whole} cannot be told from others by @mlc-ai/web-xgrammar; name at most ` +
-          `${mostCharacters} characters beyond ASCII, and exclude none`,
-      );
-    for (const { from, to } of foreign)
-      for (let code = from; code <= to; code++) choices.push(`"${spelled(code, 8)}"`);
+  const codes = (isAllowed: boolean) =>
+    [...allowed.keys()].filter((code) => allowed[code] === isAllowed).map((code) => spelled(code, 2));
+  if (isNegated ? foreign.length === 0 : coversAll(foreign)) {
+    // One class: each is tried against the whole vocabulary, at every place of a counted repetition.
+    const excluded = codes(false);
+    return excluded.length > 0 ? `[^${excluded.join('')}]` : '([\\0-\\x7f] | [^\\0-\\x7f])';
   }
+  const count = foreign.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+  if (isNegated || count > mostCharacters)
+    throw new RwkvError(
+      'unsupported',
+      `option ${option}: the characters ${whole} cannot be told from others by @mlc-ai/web-xgrammar; name at most ` +
+        `${mostCharacters} characters beyond ASCII, and exclude none`,
+    );
+  const own = codes(true);
+  const choices = own.length === 0 ? [] : [`[${own.join('')}]`];
+  for (const { from, to } of foreign)
+    for (let code = from; code <= to; code++) choices.push(`"${spelled(code, 8)}"`);
   if (choices.length > 0) return `(${choices.join(' | ')})`;
   throw new RwkvError(
     'unsupported',
@@ -116,9 +121,6 @@ function spelled(code: number, digits: 2 | 8): string {
 }
 
 const unescapable = /"|\\\\|\\[nrtfv0c]|\\x[01]|\\x22|\\x5[cC]|\\u00[01]|\\u0022|\\u005[cC]/;
-
-/** Parts of a schema that hold values, not schemas. */
-const values: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples']);
 
 /**
  * Refuses patterns that name characters which JSON strings hold only escaped, for xgrammar would write them as they are.

@@ -1,7 +1,7 @@
 // Constrained decoding (structured output): what the grammar engine does for each operation of the protocol.
 import { spell } from '../shared/byte-level.js';
 import { RwkvError } from '../shared/errors.js';
-import type { GrammarOp, Handlers, Lead, Structure } from '../shared/protocol.js';
+import type { GrammarOp, Handlers, Lead, Rule, Structure } from '../shared/protocol.js';
 import { ruleFor, TokenBytes } from './forced.js';
 import { type Disposed, type LibraryCompiler, type LibraryMatcher, startLibrary } from './library.js';
 import { grammarOf } from './sources.js';
@@ -57,6 +57,17 @@ export function createHandlers(): Handlers<GrammarOp> {
       );
   }
 
+  // What comes next in a text; that nothing may is the grammar's fault.
+  async function rule({ option, matcher, tokens, banned }: Text): Promise<Rule> {
+    const next = await ruleFor(matcher, tokens, banned);
+    if (next.allowed.some((word) => word !== 0)) return next;
+    const why = 'it can never be whole, or needs characters that the vocabulary lacks';
+    throw new RwkvError(
+      'invalid-argument',
+      `option ${option}: no token goes on here, and no end may come: ${why}`,
+    );
+  }
+
   return {
     // Tokens are bytes, maybe half a character; ids without any are never allowed.
     async addVocabulary({ bytes, ends, size, areLongest }) {
@@ -90,12 +101,17 @@ export function createHandlers(): Handlers<GrammarOp> {
       const { value, warnings } = await library.run(option, async () => {
         const grammar = await compiled(vocabulary, structure, lead);
         const matcher = await library.GrammarMatcher.createGrammarMatcher(grammar);
-        for (const token of accepted) accept(matcher, token);
-        return { matcher, rule: await ruleFor(matcher, tokens, banned) };
+        const text = { option, matcher, tokens, banned };
+        try {
+          for (const token of accepted) accept(matcher, token);
+          return { text, next: await rule(text) };
+        } catch (error) {
+          matcher.dispose();
+          throw error;
+        }
       });
-      const { matcher, rule } = value;
-      texts.set(++last, { option, matcher, tokens, banned });
-      return { matcher: last, ...rule, warnings, bytes: library.bytes };
+      texts.set(++last, value.text);
+      return { matcher: last, ...value.next, warnings, bytes: library.bytes };
     },
     async acceptToken({ matcher: id, token }) {
       const library = await startLibrary();
@@ -103,7 +119,7 @@ export function createHandlers(): Handlers<GrammarOp> {
       if (!text) throw new RwkvError('disposed', 'the text was ended');
       const { value } = await library.run(text.option, () => {
         accept(text.matcher, token);
-        return ruleFor(text.matcher, text.tokens, text.banned);
+        return rule(text);
       });
       return value;
     },

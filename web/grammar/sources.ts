@@ -2,6 +2,7 @@
 import type { Lead, Structure } from '../shared/protocol.js';
 import { checkPatterns, repairClasses } from './character-classes.js';
 import type { LibraryGrammar, LibraryParts } from './library.js';
+import { checkReferences } from './references.js';
 
 /** @throws whatever the library throws; RwkvError `unsupported` for what it would get wrong */
 export async function grammarOf(
@@ -28,7 +29,11 @@ function thoughtLead(end: string): string {
 // Of a schema: one line, so that nothing but the values is left to chance; properties that it does not name are not allowed.
 async function ebnfOf(Grammar: LibraryParts['Grammar'], { option, text }: Structure): Promise<string> {
   const isJson = option === 'jsonSchema';
-  if (isJson) checkPatterns(JSON.parse(text));
+  if (isJson) {
+    const schema: unknown = JSON.parse(text);
+    checkReferences(schema);
+    checkPatterns(schema);
+  }
   const grammar = isJson
     ? await Grammar.fromJSONSchema(text, false, -1, [', ', ': '], true)
     : await Grammar.fromEBNF(text);
