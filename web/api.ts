@@ -1,5 +1,5 @@
 // What both doors offer besides `RWKV`.
-export type { AssetOptions } from './page/assets.js';
+export type { AssetOptions, GrammarAssetOptions } from './page/assets.js';
 export { type KnownModel, knownModels } from './page/catalogue.js';
 export type { ChatMessage, ChatText } from './page/chat/messages.js';
 export { type SplitReply, splitThinking } from './page/chat/reply.js';

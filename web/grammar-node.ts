@@ -4,13 +4,13 @@ import { spawnNode } from './node-worker.js';
 import { Engine } from './page/grammar/engine.js';
 import type { GrammarEngine } from './page/grammar-engine.js';
 
-export const grammar: GrammarEngine = new Engine((events, base) =>
+export const grammar: GrammarEngine = new Engine((events, workerUrl) =>
   spawnNode(
     events,
     (options) =>
-      base
-        ? new Worker(new URL('grammar-worker-node.js', base), options)
+      workerUrl
+        ? new Worker(workerUrl, options)
         : new Worker(new URL('./grammar-worker-node.js', import.meta.url), options),
-    'option assetBase says where it is',
+    'options assetBase and grammarWorkerUrl say where it is',
   ),
 );

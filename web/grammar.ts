@@ -21,16 +21,16 @@ const file = 'grammar-worker-web.js';
  * const { text } = await session.complete('Colours:', { jsonSchema: { type: 'array', items: { type: 'string' } } }).result;
  * ```
  *
- * It starts with the first text that it rules and ends with the last model that it rules texts of. Its script lies where `assetBase` of the
- * load says, `grammar-worker-web.js`, in Node `grammar-worker-node.js`.
+ * It starts with the first text that it rules and ends with the last model that it rules texts of. Its script lies where `assetBase` or
+ * `grammarWorkerUrl` of the load says, `grammar-worker-web.js`, in Node `grammar-worker-node.js`.
  */
-export const grammar: GrammarEngine = /* @__PURE__ */ new Engine((events, base) =>
+export const grammar: GrammarEngine = /* @__PURE__ */ new Engine((events, workerUrl) =>
   spawnWeb(
     events,
-    base && new URL(file, base),
+    workerUrl,
     () =>
       startFromElsewhere(file, import.meta.url) ??
       new Worker(new URL('./grammar-worker-web.js', import.meta.url), { type: 'module' }),
-    'option assetBase says where it is',
+    'options assetBase and grammarWorkerUrl say where it is',
   ),
 );

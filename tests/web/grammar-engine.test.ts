@@ -352,6 +352,62 @@ describe('memory', () => {
   });
 });
 
+const circle = (wrap: (inner: object) => object) => ({ $defs: { a: wrap({ $ref: '#/$defs/a' }) } });
+const bare: [name: string, schema: object, place: string][] = [
+  ['of the schema itself', { $ref: '#' }, '#'],
+  ['of a definition', { $ref: '#/$defs/a', ...circle((inner) => inner) }, '#'],
+  ['inside an object', { ...object({ $ref: '#/$defs/a' }), ...circle((inner) => inner) }, '#/'],
+  ['over two', { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, type: 'null' }, '#/$defs/'],
+  ['of allOf', { type: 'array', items: circle(all).$defs.a, ...circle(all) }, '#/'],
+  ['of a choice of one', { ...circle((inner) => ({ anyOf: [inner] })), $ref: '#/$defs/a' }, '#'],
+];
+test.each(bare)('references that end nowhere are told by their place: a circle %s', async (_, jsonSchema, place) => {
+  const { code, message } = await failure(write({ jsonSchema }));
+  expect(code).toBe(refused);
+  expect(message).toMatch(/^option jsonSchema: #.*: expected a \$ref that ends at a schema; it leads back/);
+  expect(message.startsWith(`option jsonSchema: ${place}`)).toBe(true);
+  expect(await write(fine)).toBe('fine');
+});
+
+test.each([
+  ['at once', 'root ::= root'],
+  ['after its first sign', 'root ::= "a" b\nb ::= b'],
+])('a grammar that comes to nothing %s says so', async (_, text) => {
+  expect(await failure(write({ grammar: text }))).toMatchObject({
+    code: refused,
+    message: expect.stringMatching(/^option grammar: no token goes on here, and no end may come/),
+  });
+  expect(await write(fine)).toBe('fine');
+});
+
+test('the script of the worker may lie anywhere, and one that is not there is told', async () => {
+  const script = new URL('../../dist/grammar-worker-node.js', import.meta.url);
+  const at = async (grammarWorkerUrl: URL) => {
+    const asked = new Set<string | undefined>();
+    const engine = new Engine((events, workerUrl) => {
+      asked.add(workerUrl?.href);
+      return spawnNode(events, () => new Worker(workerUrl ?? ''), 'help');
+    });
+    const own = await RWKV.load(oracle, { tokenizer: 'bytes', grammar: engine, grammarWorkerUrl });
+    try {
+      return await write(fine, own);
+    } finally {
+      await own.dispose();
+      expect([...asked]).toEqual([grammarWorkerUrl.href]);
+    }
+  };
+  expect(await at(script)).toBe('fine');
+  expect(await failure(at(new URL('./nowhere.js', script)))).toMatchObject({
+    code: failed,
+    message: expect.stringMatching(/nowhere\.js.*help/s),
+  });
+  const wrong = RWKV.load(oracle, { grammar, grammarWorkerUrl: 'https://example.com/x.js' });
+  expect(await failure(wrong)).toMatchObject({
+    code: refused,
+    message: expect.stringMatching(/^option grammarWorkerUrl: /),
+  });
+});
+
 test('a model that is passed something else as its engine says what it wants', async () => {
   const other = 'root ::= "a"' as unknown as GrammarEngine;
   expect(await failure(RWKV.load(undefined, { grammar: other }))).toMatchObject({

@@ -21,9 +21,18 @@ export interface AssetOptions {
   wasmUrl?: string | URL | undefined;
 }
 
+/** The same of the grammar engine. */
+export interface GrammarAssetOptions {
+  /**
+   * The script of the grammar engine's worker: `grammar-worker-web.js`, in Node `grammar-worker-node.js`, or a bundle of it. Goes
+   * before `assetBase`.
+   */
+  grammarWorkerUrl?: string | URL | undefined;
+}
+
 /** What was asked for, checked by name. */
 export interface AssetChoice {
-  readonly assets: AssetOptions;
+  readonly assets: AssetOptions & GrammarAssetOptions;
   readonly build: Build | 'auto';
   readonly threads?: number | 'auto';
 }
@@ -32,12 +41,13 @@ export interface AssetChoice {
 export interface Assets {
   readonly base: URL | undefined;
   readonly workerUrl: URL | undefined;
+  readonly grammarWorkerUrl: URL | undefined;
   readonly wasmUrl: string | null;
 }
 
 /** What of a host is asked for files of the package. */
 export interface AssetHost {
-  /** The name of the worker's script. */
+  /** The name of the worker's script; that of the grammar engine has `grammar-` before it. */
   readonly workerFile: string;
   /** The URL of a file of the package. Throws an Error that says what was expected. */
   resolve(source: string | URL): URL;
@@ -45,7 +55,7 @@ export interface AssetHost {
 
 /** @throws RwkvError `invalid-argument` naming the option */
 export function locateAssets({ assets, build, threads = 1 }: AssetChoice, host: AssetHost): Assets {
-  const given = (name: keyof AssetOptions): URL | undefined => {
+  const given = (name: keyof AssetChoice['assets']): URL | undefined => {
     const source = assets[name];
     if (source === undefined) return undefined;
     try {
@@ -64,6 +74,7 @@ export function locateAssets({ assets, build, threads = 1 }: AssetChoice, host: 
   return {
     base,
     workerUrl: given('workerUrl') ?? (base && new URL(host.workerFile, base)),
+    grammarWorkerUrl: given('grammarWorkerUrl') ?? (base && new URL(`grammar-${host.workerFile}`, base)),
     wasmUrl: (wasm ?? (base && new URL('wasm/', base)))?.href ?? null,
   };
 }

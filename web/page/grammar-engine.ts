@@ -15,8 +15,8 @@ export interface RuledText {
   readonly size: number;
   /** Whether its tokenizer takes the longest token that fits. */
   readonly areLongest: boolean;
-  /** The folder of the package's files, where the caller has named one. */
-  readonly base: URL | undefined;
+  /** The script of the engine's worker, where the caller has named one. */
+  readonly workerUrl: URL | undefined;
   readonly structure: Structure;
   readonly lead: Lead;
   /** Tokens that are never to come. */
@@ -28,7 +28,7 @@ export interface RuledText {
 /** What rules the texts of a model. */
 export interface Ruling {
   readonly engine: GrammarEngine;
-  readonly base: RuledText['base'];
+  readonly workerUrl: RuledText['workerUrl'];
 }
 
 /** Follows a text through its grammar. */

@@ -124,7 +124,7 @@ export function createRWKV(host: Host): RWKV {
       const { sha256, keepPacked, quantization, grammar, ...wishes } = rest;
       const { signal, onProgress } = wishes;
       const located = locate({ assets, build, threads });
-      const { base, wasmUrl } = located;
+      const { base, wasmUrl, grammarWorkerUrl } = located;
       const files = new Fetching(host, wishes, build, located);
       signal?.throwIfAborted();
       const isEmbedded = source === undefined;
@@ -153,7 +153,7 @@ export function createRWKV(host: Host): RWKV {
             (await call({ model: null, vocabulary: await keepWorld() }));
           if (told === null) throw new Error('the worker asked twice for a vocabulary');
           const sampling = readSampling(told.sampling) ?? known?.sampling ?? null;
-          const ruling = grammar && { engine: grammar, base };
+          const ruling = grammar && { engine: grammar, workerUrl: grammarWorkerUrl };
           return new Model(client, { ...told, sampling } satisfies ModelInfo, keptState, ruling);
         } catch (error) {
           await client.close();

@@ -13,7 +13,7 @@ import type {
 } from '../shared/types.js';
 import { wellFormed } from '../shared/well-formed.js';
 import type { HubOptions } from '../store/hub.js';
-import type { AssetOptions } from './assets.js';
+import type { AssetOptions, GrammarAssetOptions } from './assets.js';
 import type { GrammarEngine } from './grammar-engine.js';
 import type { FileSource } from './places.js';
 import {
@@ -64,7 +64,7 @@ export interface StoreOptions {
 }
 
 /** Options of `RWKV.load`. */
-export interface LoadOptions extends StoreOptions, AssetOptions {
+export interface LoadOptions extends StoreOptions, AssetOptions, GrammarAssetOptions {
   /**
    * The store keeps the model packed, as `RWKV.convert` makes it for this quantization, instead of the file that was
    * downloaded: later loads are faster, and need this quantization. Default false. Models of several files are kept as they
@@ -248,7 +248,7 @@ export function checkLoadOptions(options: LoadOptions) {
     grammar: get('grammar', grammarEngine),
     ...takeStoreOptions(get),
     keepPacked: takeKeepPacked(get),
-    assets: assets(get),
+    assets: { ...assets(get), grammarWorkerUrl: get('grammarWorkerUrl', address) },
   }));
 }
 

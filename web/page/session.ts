@@ -368,12 +368,12 @@ export class Session implements AsyncDisposable {
     signal: AbortSignal | undefined,
   ): Promise<Matcher> {
     if (!this.#ruling) throw withoutEngine(structure);
-    const { engine, base } = this.#ruling;
+    const { engine, workerUrl } = this.#ruling;
     const ends = [signal, this.#end.signal, this.#client.end];
     const { vocabulary: size, tokenizer } = this.#info;
     const areLongest = tokenizer !== 'huggingface';
     const banned = [...biasedTokens].filter((_, i) => biases[i] === -Infinity);
-    return engine.start({ model: this.#client, size, areLongest, base, structure, lead, banned, ends });
+    return engine.start({ model: this.#client, size, areLongest, workerUrl, structure, lead, banned, ends });
   }
 
   #checkPrompt(prompt: string | ArrayLike<number>, name = 'prompt'): Prompt {

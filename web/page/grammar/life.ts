@@ -5,8 +5,8 @@ import type { Reply, Rule, Structure } from '../../shared/protocol.js';
 import { Client, type WorkerEvents, type WorkerLike } from '../client.js';
 import type { RuledText } from '../grammar-engine.js';
 
-/** Starts the engine's worker, of the package's files in the folder `base` or where they lie by themselves. */
-export type SpawnEngine = (events: WorkerEvents, base: URL | undefined) => WorkerLike;
+/** Starts the engine's worker, from a script elsewhere or the package's own. */
+export type SpawnEngine = (events: WorkerEvents, workerUrl: URL | undefined) => WorkerLike;
 
 /** What ends a worker: `seconds` that a call takes, and `bytes` that it has taken when a text begins. */
 export const usual = { seconds: 60, bytes: 2 ** 29 };
@@ -18,8 +18,8 @@ export class Life {
   readonly #vocabularies = new Map<Client, Promise<number>>();
   #bytes = 0;
 
-  constructor(spawn: SpawnEngine, base: URL | undefined, limits: typeof usual) {
-    this.#client = new Client((events) => spawn(events, base));
+  constructor(spawn: SpawnEngine, workerUrl: URL | undefined, limits: typeof usual) {
+    this.#client = new Client((events) => spawn(events, workerUrl));
     this.#limits = limits;
   }
 
