@@ -24,7 +24,10 @@ import { type Vocabulary, vocabularyOf } from './vocabulary.js';
 
 type WithPlace = (state: FileSource, use: Use<number>) => Promise<number>;
 
-/** A model, loaded into a worker of its own. Nothing here computes on the calling thread. */
+/**
+ * A model, loaded into a worker of its own. Nothing here computes on the calling thread. It belongs to the thread that loaded it: what
+ * `structuredClone` and `postMessage` make of it is its `info` alone.
+ */
 export class Model implements AsyncDisposable {
   /** `await using` gives the model back; where the engine has no `Symbol.asyncDispose`, call `dispose`. */
   declare [Symbol.asyncDispose]: () => Promise<void>;
