@@ -354,14 +354,18 @@ describe('memory', () => {
 
 const circle = (wrap: (inner: object) => object) => ({ $defs: { a: wrap({ $ref: '#/$defs/a' }) } });
 const bare: [name: string, schema: object, place: string][] = [
-  ['of the schema itself', { $ref: '#' }, '#'],
-  ['of a definition', { $ref: '#/$defs/a', ...circle((inner) => inner) }, '#'],
-  ['inside an object', { ...object({ $ref: '#/$defs/a' }), ...circle((inner) => inner) }, '#/'],
-  ['over two', { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, type: 'null' }, '#/$defs/'],
-  ['of allOf', { type: 'array', items: circle(all).$defs.a, ...circle(all) }, '#/'],
-  ['of a choice of one', { ...circle((inner) => ({ anyOf: [inner] })), $ref: '#/$defs/a' }, '#'],
+  ['a circle of the schema itself', { $ref: '#' }, '#'],
+  ['a circle of a definition', { $ref: '#/$defs/a', ...circle((inner) => inner) }, '#'],
+  ['a circle inside an object', { ...object({ $ref: '#/$defs/a' }), ...circle((inner) => inner) }, '#/'],
+  [
+    'a circle over two',
+    { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, type: 'null' },
+    '#/$defs/',
+  ],
+  ['a circle of allOf', { type: 'array', items: circle(all).$defs.a, ...circle(all) }, '#/'],
+  ['a circle of a choice of one', { ...circle((inner) => ({ anyOf: [inner] })), $ref: '#/$defs/a' }, '#'],
 ];
-test.each(bare)('references that end nowhere are told by their place: a circle %s', async (_, jsonSchema, place) => {
+test.each(bare)('references that end nowhere are told by their place: %s', async (_, jsonSchema, place) => {
   const { code, message } = await failure(write({ jsonSchema }));
   expect(code).toBe(refused);
   expect(message).toMatch(/^option jsonSchema: #.*: expected a \$ref that ends at a schema; it leads back/);

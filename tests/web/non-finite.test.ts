@@ -43,7 +43,11 @@ describe('over HTTP', () => {
   });
   const post = async (path: string, body: object) => {
     const text = JSON.stringify(body);
-    const headers = { host: '127.0.0.1', 'content-type': 'application/json', 'content-length': `${text.length}` };
+    const headers = {
+      host: '127.0.0.1',
+      'content-type': 'application/json',
+      'content-length': `${text.length}`,
+    };
     const { status, body: answer } = await app.fetch(
       new Request(`http://127.0.0.1/v1/${path}`, { method: 'POST', body: text, headers }),
     );
@@ -54,7 +58,8 @@ describe('over HTTP', () => {
     const { status, text } = await post('completions', { prompt: ':', ...greedy, max_tokens: 2 });
     return [status, JSON.parse(text).choices?.[0]?.text];
   };
-  const error = { type: 'server_error', code: 'bad_model', param: null, message: expect.stringMatching(named) };
+  const message = expect.stringMatching(named);
+  const error = { type: 'server_error', code: 'bad_model', param: null, message };
   const asked: [path: string, body: object][] = [
     ['completions', { prompt: 'ax', ...greedy }],
     ['completions', { prompt: 'a', ...greedy }],
@@ -76,7 +81,7 @@ describe('over HTTP', () => {
     const [{ status, text }, beside] = await Promise.all([post(path, { ...body, stream: true }), other()]);
     const events = text.split('\n\n').filter((event) => event !== '');
     const data = events.map((event) => event.replace(/^(event: .*\n)?data: /, ''));
-    const { message, code } = error;
+    const { code } = error;
     const last =
       path === 'responses'
         ? { type: 'response.failed', response: { status: 'failed', error: { message, code } } }
@@ -95,9 +100,8 @@ describe('an adapter', () => {
   test('of OpenAI throws the error of the package, with what HTTP answers', async () => {
     const client = openai(model);
     const failed = { ...told, status: 500, error: { code: 'bad_model', type: 'server_error' } };
-    expect(await failure(client.chat.completions.create({ messages: [...messages], ...greedy }))).toMatchObject(
-      failed,
-    );
+    const whole = client.chat.completions.create({ messages: [...messages], ...greedy });
+    expect(await failure(whole)).toMatchObject(failed);
     const stream = await client.completions.create({ prompt: 'a', ...greedy, stream: true });
     const pieces: string[] = [];
     const read = async () => {

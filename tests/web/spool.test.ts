@@ -33,7 +33,7 @@ function run(script: string): ChildProcess {
   return child;
 }
 
-test('a process that ends in the midst takes them along, and the next removes those of one that was killed', async () => {
+test('a process that ends takes them along, and the next removes those of one that was killed', async () => {
   await once(loadSlowly('process.exit(0)'), 'exit');
   expect(readdirSync(folder)).toEqual([]);
 

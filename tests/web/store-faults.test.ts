@@ -167,10 +167,15 @@ describe('power may go while a file comes', () => {
 
   test.each(Object.entries(befores))('between any two calls on %s', async (_, prepare) => {
     await prepare();
-    const cuts = await powerCuts(folder, (name) => !name.includes('.lock'), () => download(long));
+    const cuts = await powerCuts(
+      folder,
+      (name) => !name.includes('.lock'),
+      () => download(long),
+    );
     expect(cuts.length).toBeGreaterThan(10);
+    const { readFileSync: read } = originals.sync;
     Reflect.set(fs, 'readFileSync', (path: unknown, ...more: unknown[]) =>
-      String(path).endsWith('boot_id') ? 'ffffffff' : Reflect.apply(originals.sync.readFileSync, fs, [path, ...more]),
+      String(path).endsWith('boot_id') ? 'ffffffff' : Reflect.apply(read, fs, [path, ...more]),
     );
     syncBuiltinESMExports();
     for (const files of cuts) {

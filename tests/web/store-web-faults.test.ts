@@ -40,8 +40,8 @@ const soon = (work: () => void, ms: number) => originalTimeout(work, waits.inclu
 
 /** What comes over the network, in small pieces. */
 function serve(served: Buffer): void {
-  vi.stubGlobal('fetch', async (_: string, { headers }: { readonly headers: { readonly range?: string } }) => {
-    const start = Number(/\d+/.exec(headers.range ?? '0')?.[0]);
+  vi.stubGlobal('fetch', async (_: string, asked: { readonly headers: { readonly range?: string } }) => {
+    const start = Number(/\d+/.exec(asked.headers.range ?? '0')?.[0]);
     if (start >= served.length) return new Response(null, { status: 416 });
     let at = start;
     const stream = new ReadableStream({
@@ -155,12 +155,11 @@ const calls = {
   cache: ['open match put delete keys blob text readAsArrayBuffer estimate request persist persisted'],
 } as const;
 const faults: readonly Fault[] = ['UnknownError', 'ended', 'late'];
+const each = (fault: Fault, names: string) => names.split(' ').map((name) => [name, fault] as const);
 const more: readonly (readonly [string, Fault])[] = [
-  ...['write', 'truncate', 'flush', 'put', 'createSyncAccessHandle'].map((name) => [name, 'QuotaExceededError'] as const),
-  ...['getFileHandle', 'getFile', 'text', 'move', 'keys'].map((name) => [name, 'NotFoundError'] as const),
-  ...['getFileHandle', 'getFile', 'text', 'createSyncAccessHandle', 'write', 'flush', 'removeEntry', 'move', 'keys'].map(
-    (name) => [name, 'removed'] as const,
-  ),
+  ...each('QuotaExceededError', 'write truncate flush put createSyncAccessHandle'),
+  ...each('NotFoundError', 'getFileHandle getFile text move keys'),
+  ...each('removed', 'getFileHandle getFile text createSyncAccessHandle write flush removeEntry move keys'),
   ['createSyncAccessHandle', 'NoModificationAllowedError'],
   ['removeEntry', 'NoModificationAllowedError'],
   ['move', 'NoModificationAllowedError'],
@@ -171,7 +170,8 @@ const synchronous = ['getSize', 'read', 'write', 'truncate', 'flush', 'readAsArr
 const table = (kind: 'opfs' | 'cache') => {
   const names = calls[kind].join(' ').split(' ');
   const all = names.flatMap((name) => faults.map((fault) => [name, fault] as const));
-  const possible = more.filter(([name, fault]) => names.includes(name) && (fault !== 'removed' || kind === 'opfs'));
+  const hasFolder = kind === 'opfs';
+  const possible = more.filter(([name, fault]) => names.includes(name) && (hasFolder || fault !== 'removed'));
   return [...all, ...possible].filter(([name, fault]) => fault !== 'late' || !synchronous.includes(name));
 };
 
@@ -199,22 +199,26 @@ describe.each(['opfs', 'cache'] as const)('%s', (kind) => {
           const what = `${name} ${n} on ${before}${own.sha256 ? ' with its sum' : ''}`;
           expect.soft(outcome, what).not.toBe('hangs');
           const isTold = outcome instanceof RwkvError || outcome === controller.signal.reason;
-          if (outcome instanceof Error && fault !== 'ended') expect.soft(isTold, `${what}: ${outcome}`).toBe(true);
+          if (outcome instanceof Error && fault !== 'ended')
+            expect.soft(isTold, `${what}: ${outcome}`).toBe(true);
           if (fault !== 'ended' && fault !== 'late') expect.soft(storage.isAnyOpen(), what).toBe(false);
           await comesRight(own, what);
         }
   });
 });
 
-test.each(['opfs', 'cache'] as const)('%s: nothing that a cut deletion leaves is taken for a part of the next file', async (kind) => {
-  for (let n = 1, wasCut = true; wasCut; n++) {
-    begin(kind);
-    vi.stubGlobal('setTimeout', soon);
-    await load({}, earlier);
-    storage.faults.plan(kind === 'opfs' ? 'removeEntry' : 'delete', n, 'ended');
-    await store.delete(url).catch(() => {});
-    wasCut = storage.faults.heal();
-    await loadPart(body, { sha256: sha256(body) });
-    await comesRight({});
-  }
-});
+test.each(['opfs', 'cache'] as const)(
+  '%s: what a cut deletion leaves is no part of the next file',
+  async (kind) => {
+    for (let n = 1, wasCut = true; wasCut; n++) {
+      begin(kind);
+      vi.stubGlobal('setTimeout', soon);
+      await load({}, earlier);
+      storage.faults.plan(kind === 'opfs' ? 'removeEntry' : 'delete', n, 'ended');
+      await store.delete(url).catch(() => {});
+      wasCut = storage.faults.heal();
+      await loadPart(body, { sha256: sha256(body) });
+      await comesRight({});
+    }
+  },
+);

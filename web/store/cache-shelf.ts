@@ -62,8 +62,10 @@ function cacheShelf(cache: Cache, pieceBytes: number, discard?: (buffer: ArrayBu
     async remove(key) {
       await cache.delete(entry(key, 'whole')); // first: the rest is no file without it
       // The pieces from the end: where this is cut short no gap stays, behind which old ones would pass for those of another file.
-      const urls = (await cache.keys()).map(({ url }) => url).filter((url) => url.startsWith(`${site}${key}/`));
-      const backwards = urls.filter((url) => !url.endsWith('/record')).sort((a, b) => indexOf(b) - indexOf(a));
+      const urls = (await cache.keys()).map(({ url }) => url);
+      const backwards = urls
+        .filter((url) => url.startsWith(entry(key, '')) && url !== entry(key, 'record'))
+        .sort((a, b) => indexOf(b) - indexOf(a));
       for (const url of [...backwards, entry(key, 'record')]) await cache.delete(url);
     },
     room: webRoom,

@@ -1,8 +1,8 @@
 // A download: bytes from the network into a sink, resumed where they broke off, checked while they pass.
 import { RwkvError } from '../shared/errors.js';
 import type { Address, Remote } from '../shared/protocol.js';
-import { type Answer, canResume, Dropped, request, Unreached, type Validators } from './http.js';
 import { quotaExceeded } from './host-errors.js';
+import { type Answer, canResume, Dropped, request, Unreached, type Validators } from './http.js';
 import { askedWords, foreign, headBytes } from './recognise.js';
 import type { Hasher, Sha256, Sink } from './shelf.js';
 import { concatenate } from './sources.js';

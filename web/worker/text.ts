@@ -259,7 +259,8 @@ export class Text {
 
   // In place: this is done for every token.
   #lengthen(tokens: ArrayLike<number>): readonly number[] | undefined {
-    for (let i = Math.max(0, tokens.length - mostKept); i < tokens.length; i++) this.#lookup.add(tokens[i] ?? 0);
+    for (let i = Math.max(0, tokens.length - mostKept); i < tokens.length; i++)
+      this.#lookup.add(tokens[i] ?? 0);
     const all = this.#tokens;
     if (!all) return undefined;
     if (all.length + tokens.length > mostKept) {

@@ -6,7 +6,15 @@ import { join } from 'node:path';
 /** What is in a folder: bytes by name. */
 export type Files = ReadonlyMap<string, Buffer>;
 
-const changing = ['writeSync', 'ftruncateSync', 'fsyncSync', 'rename', 'rm', 'copyFile', 'writeFile'] as const;
+const changing = [
+  'writeSync',
+  'ftruncateSync',
+  'fsyncSync',
+  'rename',
+  'rm',
+  'copyFile',
+  'writeFile',
+] as const;
 
 /** A file, whatever it is called; numbers alone are used again. */
 const idOf = ({ ino, birthtimeNs }: BigIntStats) => `${ino} ${birthtimeNs}`;
@@ -93,7 +101,8 @@ export async function powerCuts(
   } finally {
     for (const name of changing) {
       const isSync = name.endsWith('Sync');
-      Reflect.set(isSync ? fs : fs.promises, name, Reflect.get(isSync ? originals : originals.promises, name));
+      const original = Reflect.get(isSync ? originals : originals.promises, name);
+      Reflect.set(isSync ? fs : fs.promises, name, original);
     }
     Reflect.set(fs.promises, 'open', originals.promises.open);
     syncBuiltinESMExports();

@@ -40,7 +40,8 @@ export class Engine implements GrammarEngine {
     const leave = await this.#compiling.enter(signal);
     try {
       if (this.#life?.isFull && accepted.length === 0) this.#life.end(); // texts under way go on in the next
-      if (!this.#life || this.#life.hasEnded) this.#life = new Life(this.#spawn, text.workerUrl, this.#limits);
+      if (!this.#life || this.#life.hasEnded)
+        this.#life = new Life(this.#spawn, text.workerUrl, this.#limits);
       const life = this.#life;
       return { life, ...(await life.startMatcher(text, accepted, signal)) };
     } finally {

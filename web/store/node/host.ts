@@ -2,8 +2,8 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../shared/realms.js';
-import { readOnlyStore, type StoreHost } from '../keeping.js';
 import { storeError } from '../host-errors.js';
+import { readOnlyStore, type StoreHost } from '../keeping.js';
 import { withLockFile } from './lock.js';
 import { cacheFolder, openFolder } from './shelf.js';
 
