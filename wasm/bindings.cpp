@@ -3,6 +3,7 @@
 
 #include "./js.h"
 #include "formats/checkpoint.h"
+#include "kernels/choice.h"
 #include "model/initial_state.h"
 #include "sampling/logprobs.h"
 #include "session/scoring.h"
@@ -43,7 +44,7 @@ val info(const LoadedModel& loaded) {
   result.set("stateBytes", double(State(model.config).size() * sizeof(float)));
   result.set("quantization", std::string(quantization_name(model.quantization)));
   result.set("tokenizer", or_null(loaded.tokenizer_kind));
-  result.set("kernels", loaded.kernels);
+  result.set("kernels", to_string(model.head.format, current_choice(model.head.format)));
   result.set("sampling", loaded.sampling);
   result.set("warnings", strings(model.warnings));
   return result;
@@ -247,7 +248,8 @@ val next_pool(Pooling& pooling) {
   return next_numbers(pooling, [&] { return std::span(mean = pooling.mean()); });
 }
 
-// One pass: of each session at most so many tokens.
+// One pass: of each session at most so many tokens. The name of the kernels that turned out to be faster, or
+// `null`.
 val advance(val js_sessions, val js_most) {
   const auto most = numbers_of<int>(js_most, "a pass");
   if (!most) return fail(most.error());
@@ -257,7 +259,9 @@ val advance(val js_sessions, val js_most) {
   sessions.reserve(most->size());
   for (const val& js : js_sessions)
     sessions.push_back(&js.as<JsSession*>(emscripten::allow_raw_pointers())->session);
-  return answer(read_pending(sessions, arena, *most));
+  if (const Status read = read_pending(sessions, arena, *most); !read) return fail(read.error());
+  const auto changed = changed_choice();
+  return succeed(changed ? val(to_string(changed->format, changed->choice)) : val::null());
 }
 
 }  // namespace

@@ -44,11 +44,13 @@ struct JsLoading {
   std::unique_ptr<LoadedModel> result;
   std::vector<std::string> warnings;
   std::optional<Loading> loading;
-  std::optional<NamedChoice> kernels;  // which were asked for; else the fastest are found out
+  std::optional<NamedChoice> kernels;  // which were asked for; else the fastest are found out as it goes
 };
 
-// `kernels`: the name of a choice, or `null`.
-val start_loading(val js_source, val vocabulary, val quantization, val kernels, val on_progress) {
+// `kernels`: the name of a choice, or `null`; `fast_kernels`: names of those to start from, where this build has
+// them.
+val start_loading(val js_source, val vocabulary, val quantization, val kernels, val fast_kernels,
+                  val on_progress) {
   auto js = std::make_unique<JsLoading>(JsLoading{JsSource(js_source), {}, {}, {}, {}, {}});
   if (!kernels.isNull()) {
     js->kernels = find_choice(kernels.as<std::string>());
@@ -56,6 +58,8 @@ val start_loading(val js_source, val vocabulary, val quantization, val kernels, 
       return fail(
           {ErrorKind::kUnsupported, "kernels: this build has no '" + kernels.as<std::string>() + "'"});
   }
+  for (const val& name : fast_kernels)
+    if (const auto fast = find_choice(name.as<std::string>())) start_from(fast->format, fast->choice);
   auto checkpoint = open_checkpoint(js->source);
   if (!checkpoint) return fail(checkpoint.error());
   js->checkpoint = std::move(*checkpoint);
@@ -71,7 +75,7 @@ val start_loading(val js_source, val vocabulary, val quantization, val kernels, 
                                                 : kind;
   if (const auto fits = check_vocabulary(file, tokenizer->get(), *config); !fits) return fail(fits.error());
   js->result = std::make_unique<LoadedModel>(
-      LoadedModel{{}, std::move(*tokenizer), "", js->checkpoint.format, "", js->checkpoint.sampling});
+      LoadedModel{{}, std::move(*tokenizer), "", js->checkpoint.format, js->checkpoint.sampling});
   if (js->result->tokenizer) js->result->tokenizer_kind = kind;
   auto loading = Loading::start(
       js->checkpoint, chosen(quantization, js->checkpoint),
@@ -94,9 +98,7 @@ val next_part(JsLoading& js) {
   if (*more) return succeed(val::null());
   Model model = js.loading->finish();
   model.warnings.insert(model.warnings.begin(), js.warnings.begin(), js.warnings.end());
-  const Quantization format = model.head.format;
   if (js.kernels) use_choice(js.kernels->format, js.kernels->choice);
-  js.result->kernels = to_string(format, js.kernels ? current_choice(format) : choose(model.head));
   js.result->model = std::move(model);
   return succeed(val(std::move(js.result)));
 }

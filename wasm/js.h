@@ -101,7 +101,6 @@ struct LoadedModel {
   std::unique_ptr<Tokenizer> tokenizer;  // nullptr: token ids only
   std::string tokenizer_kind;
   const char* format;    // of the file
-  std::string kernels;   // the choice for the largest matrix (kernels/choice.h)
   std::string sampling;  // what the file recommends, in words
 };
 

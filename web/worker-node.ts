@@ -51,5 +51,5 @@ serve<ModelOp>(
     listen: (handle) => port.on('message', handle),
   },
   // `setImmediate` breathes: a MessageChannel of Node delivers up to 1000 messages before the event loop goes on.
-  (crash) => createHandlers(host, setImmediate, crash),
+  (crash, tellKernels) => createHandlers(host, setImmediate, crash, tellKernels),
 );

@@ -60,5 +60,5 @@ serve<ModelOp>(
       self.onmessage = ({ data }) => handle(data);
     },
   },
-  (crash) => createHandlers(host, breathe, crash),
+  (crash, tellKernels) => createHandlers(host, breathe, crash, tellKernels),
 );

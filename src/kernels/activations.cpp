@@ -71,8 +71,8 @@ size_t Activations::row_bytes() const {
   return size_t(width) / kBlock * (8 + kQuads * quad_bytes(form()));
 }
 
-Activations make_activations(const Matrix& W, int count, Arena& arena) {
-  Activations made{nullptr, W.format, current_choice(W.format), count, W.cols};
+Activations make_activations(const Matrix& W, int count, Arena& arena, const Choice& choice) {
+  Activations made{nullptr, W.format, choice, count, W.cols};
   made.data = reinterpret_cast<std::byte*>(arena.floats(count * made.row_bytes() / sizeof(float)));
   return made;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "kernels/contest.h"
 #include "kernels/matmul.h"
 #include "kernels/matmul_table.h"
 
@@ -13,15 +14,30 @@ constexpr const char* kFormNames[] = {"dot", "split", "fused"};  // in the order
 
 bool has_form(Quantization format, Form form) { return kernels_of(format).has(form); }
 
-// What matmul uses for a format from use_choice on.
-std::optional<Choice> choices[std::size(kFormatKernels)];
-
 // The first form that there is. (Of the relaxed ones, split is the fastest on most machines.)
 Choice usual_choice(Quantization format) {
   const Form form =
       *std::find_if(std::begin(kForms), std::end(kForms), [&](Form form) { return has_form(format, form); });
   return {form, 2, form};
 }
+
+// The choices for one row, or for many, and how they prove themselves.
+struct Trials {
+  Choice candidates[Contest::kMostCandidates];
+  int count = 0;
+  Contest contest;
+  int waiting = 0;   // products, until the next contest begins
+  int contests = 0;  // that are over
+  int pieces = 1;    // that are timed as one, where the clock is coarse
+};
+
+// Of a format.
+struct Chosen {
+  std::optional<Choice> now;
+  bool is_pinned = false;
+  std::optional<Choice> told;
+  Trials row, rows;
+} chosen[std::size(kFormatKernels)];
 
 }  // namespace
 
@@ -32,13 +48,30 @@ bool is_available(Quantization format, const Choice& choice) {
 }
 
 Choice current_choice(Quantization format) {
-  const std::optional<Choice>& choice = choices[int(format)];
-  return choice ? *choice : usual_choice(format);
+  const std::optional<Choice>& now = chosen[int(format)].now;
+  return now ? *now : usual_choice(format);
+}
+
+void start_from(Quantization format, const Choice& choice) {
+  assert(is_available(format, choice));
+  Chosen& one = chosen[int(format)];
+  one = {};
+  one.now = one.told = choice;
 }
 
 void use_choice(Quantization format, const Choice& choice) {
-  assert(is_available(format, choice));
-  choices[int(format)] = choice;
+  start_from(format, choice);
+  chosen[int(format)].is_pinned = true;
+}
+
+std::optional<NamedChoice> changed_choice() {
+  for (const Quantization format : kQuantizations) {
+    Chosen& one = chosen[int(format)];
+    if (one.now == one.told) continue;
+    one.told = one.now;
+    return NamedChoice{format, current_choice(format)};
+  }
+  return std::nullopt;
 }
 
 std::string to_string(Quantization format, const Choice& choice) {
@@ -59,100 +92,95 @@ std::optional<NamedChoice> find_choice(std::string_view name) {
 
 namespace {
 
-// Clocks in browsers tick every 5 to 1000 microseconds.
-constexpr double kShortest = 1e-3;
+// A piece is as large as a small matrix of a model, at whose start the machine must find out where its streams
+// lead: that is when several help.
+constexpr int kPieceGroups = 96;
+// Products that are large enough: one row's has to come from far memory, many rows' are worth the time.
+constexpr size_t kLargeBytes = size_t{15} << 19;
+constexpr int kManyRows = 8, kLeastPieces = 4;
+// A product gives each candidate so many pieces: a contest lasts while the engine compiles their kernels.
+constexpr int kRoundsOfProduct = 2;
+// Then so many products pass until the next one, which costs 0.1 % then; the first is the least certain.
+constexpr int kFirstPause = 64, kPause = 1024;
+// A piece lasts so many ticks of the clock. (In browsers they are 5 to 1000 microseconds.)
+constexpr double kTicks = 20;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+double now_ns() {
+  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
-// Multiplies pieces of W, far from each other, by rows of x for at least kShortest and answers groups a
-// second.
-class Trial {
- public:
-  Trial(const Matrix& W, int count, int groups)
-      : W_(W), x_(arena_.rows(count, W.cols)), y_(arena_.rows(count, W.rows)), groups_(groups) {
-    for (size_t i = 0; i < x_.size(); ++i) x_.data[i] = float(i % 17) - 8;
+// The least time that the clock sees.
+double tick_ns() {
+  static double tick = 0;
+  for (const double start = now_ns(); tick == 0;) tick = now_ns() - start;
+  return tick;
+}
+
+// All forms, with the numbers of streams for one row; the current choice first.
+void list_candidates(Quantization format, bool is_row, Trials& trials) {
+  const Choice now = current_choice(format);
+  trials.candidates[0] = now;
+  trials.count = 1;
+  const auto add = [&](const Choice& choice) {
+    if (choice != now) trials.candidates[trials.count++] = choice;
+  };
+  for (const Form form : kForms) {
+    if (!has_form(format, form)) continue;
+    if (!is_row) add({now.row, now.streams, form});
+    else
+      for (const int streams : kStreams) add({form, streams, now.rows});
   }
+  trials.contest.start(trials.count);
+}
 
-  double run(const Choice& choice, int piece) {
-    use_choice(W_.format, choice);
-    const ArenaScope scope(arena_);
-    const Activations activations = make_activations(W_, x_.count, arena_);
-    fill_tiles(activations, x_, 0, activations.tiles());
-    int done = 0;
-    const double start = now();
-    double elapsed = 0;
-    while (elapsed < kShortest) {
-      const int last = std::min(first_ + piece, groups_);
-      matmul_groups(W_, activations, y_, first_, last);
-      done += last - first_;
-      first_ = int((first_ + size_t(groups_) * 610 / 987) % size_t(groups_));  // the golden section
-      elapsed = now() - start;
-    }
-    return double(done) / elapsed;
-  }
+bool is_large(const Matrix& W, int rows) {
+  if (group_count(W) < kLeastPieces * kPieceGroups) return false;
+  return rows == 1 ? W.data.bytes() >= kLargeBytes : rows >= kManyRows;
+}
 
- private:
-  const Matrix& W_;
-  Arena arena_;
-  Rows x_, y_;
-  int groups_, first_ = 0;
-};
-
-// The fastest of several: each is tried once in every round, and its best round counts. Interrupted rounds
-// are slow, and so are the first ones, before the engine has compiled the kernel well. The first candidate
-// stays where no other is clearly faster, or where a busy machine leaves too few rounds to tell.
-Choice fastest(const std::vector<Choice>& candidates, Trial& trial, int piece, double seconds) {
-  constexpr int kEnoughRounds = 5;
-  constexpr double kClearly = 1.03;
-  std::vector<double> best(candidates.size());
-  int rounds = 0;
-  for (const double end = now() + seconds; now() < end; ++rounds)
-    for (size_t i = 0; i < candidates.size(); ++i)
-      best[i] = std::max(best[i], trial.run(candidates[i], piece));
-  if (rounds < kEnoughRounds) return candidates[0];
-  best[0] *= kClearly;
-  return candidates[size_t(std::max_element(best.begin(), best.end()) - best.begin())];
+// Multiplies some groups by a choice; how long it takes.
+double time_piece(const Matrix& W, Rows x, const Choice& choice, Rows y, int first, int last, Arena& arena) {
+  const ArenaScope scope(arena);
+  const Activations activations = make_activations(W, x.count, arena, choice);
+  fill_tiles(activations, x, 0, activations.tiles());
+  const double start = now_ns();
+  matmul_groups(W, activations, y, first, last);
+  return now_ns() - start;
 }
 
 }  // namespace
 
-Choice choose(const Matrix& W, double seconds) {
-  constexpr double kUsualBandwidth = 1e10;
-  constexpr int kManyRows = 8, kManyGroups = 32;
-  // As if it were many matrices: at the start of each the machine must find out where it leads, which is when
-  // several streams help. (In one long walk one stream is a few percent faster.)
-  constexpr size_t kPieceBytes = size_t{640} << 10;
-  Choice choice = current_choice(W.format);
-  seconds = std::min(seconds, 20 * double(W.data.bytes()) / kUsualBandwidth);
-  if (W.empty() || seconds < 15 * kShortest) return choice;
+int try_choices(const Matrix& W, Rows x, Rows y, Arena& arena) {
+  Chosen& format = chosen[int(W.format)];
+  if (format.is_pinned || !is_large(W, x.count)) return 0;
+  const bool is_row = x.count == 1;
+  Trials& trials = is_row ? format.row : format.rows;
+  if (trials.waiting > 0) return --trials.waiting, 0;
+  if (trials.contest.is_over()) list_candidates(W.format, is_row, trials);
+  if (trials.count == 1) return 0;
 
-  std::vector<Form> forms;
-  for (const Form form : kForms)
-    if (has_form(W.format, form) && (form != Form::kDot || !has_form(W.format, Form::kSplit)))
-      forms.push_back(form);
-
-  // For many rows by arithmetic, on weights in the cache.
-  std::vector<Choice> candidates = {choice};
-  for (const Form rows : forms)
-    if (rows != choice.rows) candidates.push_back({choice.row, choice.streams, rows});
-  if (candidates.size() > 1) {
-    Trial many(W, kManyRows, std::min(group_count(W), kManyGroups));
-    choice = fastest(candidates, many, kManyGroups, seconds / 4);
-    seconds -= seconds / 4;
+  const int piece = std::min(trials.pieces * kPieceGroups, group_count(W) & ~1);
+  int done = 0;
+  for (int i = 0; i < trials.count * kRoundsOfProduct && done + piece <= group_count(W); ++i) {
+    const Choice& choice = trials.candidates[trials.contest.next()];
+    const double ns = time_piece(W, x, choice, y, done, done + piece, arena);
+    done += piece;
+    if (ns < kTicks * tick_ns() && trials.pieces * kPieceGroups < group_count(W)) {
+      trials.pieces *= 2;
+      trials.contest.start(trials.count);
+      return done;
+    }
+    trials.contest.record(ns / (double(piece) * W.cols * x.count));
+    if (!trials.contest.is_over()) continue;
+    const Choice winner = trials.candidates[trials.contest.winner()];
+    const Choice now = current_choice(W.format);
+    format.now =
+        is_row ? Choice{winner.row, winner.streams, now.rows} : Choice{now.row, now.streams, winner.rows};
+    trials.waiting = trials.contests++ == 0 ? kFirstPause : kPause;
+    break;
   }
-
-  // For one row by how well it goes with reading from far memory.
-  candidates = {choice};
-  for (const Form row : forms)
-    for (const int streams : kStreams)
-      if (row != choice.row || streams != choice.streams) candidates.push_back({row, streams, choice.rows});
-  Trial one(W, 1, group_count(W));
-  const int piece = int(std::max(kPieceBytes / W.group_bytes(), size_t{4}));
-  choice = fastest(candidates, one, piece, seconds);
-  use_choice(W.format, choice);
-  return choice;
+  return done;
 }
 
 }  // namespace rwkv

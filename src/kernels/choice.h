@@ -31,9 +31,13 @@ struct Choice {
 // Whether this build has it.
 bool is_available(Quantization format, const Choice& choice);
 
-// What matmul uses for matrices of a format; at first what is fast on most machines.
+// What matmul uses for matrices of a format: at first what is fast on most machines, and from time to time it
+// finds out what is fastest here, on the large products that it is asked for (try_choices in matmul.h).
 Choice current_choice(Quantization format);
-// From the next product on. REQUIRES: is_available; no product under way in another thread.
+// From the next product on, until another proves faster. REQUIRES: is_available; no product under way in another
+// thread.
+void start_from(Quantization format, const Choice& choice);
+// The same, for good.
 void use_choice(Quantization format, const Choice& choice);
 
 // "q8 split x2, rows fused"
@@ -46,9 +50,7 @@ struct NamedChoice {
 // The other way; nothing where the text names no choice that this build has.
 std::optional<NamedChoice> find_choice(std::string_view name);
 
-// Times the forms and then the numbers of streams on W and uses the fastest from then on. It takes as long as
-// `seconds`, or about 20 products with W where that is less; a W of less than 7.5 MB is not worth the time
-// and changes nothing. Best on the largest matrix of a model. REQUIRES: as use_choice.
-Choice choose(const Matrix& W, double seconds = 0.05);
+// A format whose choice is another than when this was last asked.
+std::optional<NamedChoice> changed_choice();
 
 }  // namespace rwkv

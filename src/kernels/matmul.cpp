@@ -47,14 +47,15 @@ void matmul_groups(const Matrix& W, const Activations& x, Rows y, int first, int
 }
 
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
+  const int tried = try_choices(W, x, y, arena), groups = group_count(W) - tried;
+  if (groups == 0) return;
   const ArenaScope scope(arena);
-  const Activations activations = make_activations(W, x.count, arena);
+  const Activations activations = make_activations(W, x.count, arena, current_choice(W.format));
   pool.run(activations.tiles(), kNsOfActivation * kTileRows * x.width,
            [=](int first, int last) { fill_tiles(activations, x, first, last); });
   // Two groups at a time: 16 floats of y are a cache line, which no two threads write.
-  const int groups = group_count(W);
   pool.run((groups + 1) / 2, kNsOfProduct * 2 * kGroup * W.cols * x.count, [=, &W](int first, int last) {
-    matmul_groups(W, activations, y, 2 * first, std::min(2 * last, groups));
+    matmul_groups(W, activations, y, tried + 2 * first, tried + std::min(2 * last, groups));
   });
 }
 

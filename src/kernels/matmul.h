@@ -33,13 +33,18 @@ struct Activations {
 };
 
 // Memory for R rows that will meet W, without content.
-Activations make_activations(const Matrix& W, int count, Arena& arena);
+Activations make_activations(const Matrix& W, int count, Arena& arena, const Choice& choice);
 // Fills the tiles [first, last) from x. REQUIRES: x as tall and wide as the activations were made for.
 void fill_tiles(const Activations& activations, Rows x, int first, int last);
 
 // y = W x for the groups [first, last) of 8 rows of W: the columns [8 first, 8 last) of y (R, M). Calls for
 // different groups may run at the same time.
 void matmul_groups(const Matrix& W, const Activations& x, Rows y, int first, int last);
+
+// y = W x for the first groups of a large W, each piece by another choice, the clock beside them: after some
+// products the fastest is the current one. How many groups: 0 unless it is time to look. REQUIRES: no other product
+// is under way.
+int try_choices(const Matrix& W, Rows x, Rows y, Arena& arena);
 
 inline int group_count(const Matrix& W) { return (W.rows + kGroup - 1) / kGroup; }
 

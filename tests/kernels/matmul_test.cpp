@@ -175,7 +175,7 @@ TEST_CASE("groups may be multiplied in any parts and in any order") {
       for (const Choice& choice : all_choices(format)) {
         use_choice(format, choice);
         Arena arena;
-        const Activations activations = make_activations(W, R, arena);
+        const Activations activations = make_activations(W, R, arena, choice);
         for (int tile = activations.tiles(); tile-- > 0;)
           fill_tiles(activations, {x.data(), R, K}, tile, tile + 1);
         std::vector<float> y(size_t(R) * M, NAN);
@@ -288,14 +288,33 @@ TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bi
   }
 }
 
-TEST_CASE("choosing gives one of the choices that there are and uses it; small matrices change nothing") {
-  for (const Quantization format : kQuantizations) {
-    const ChoiceScope scope(format);
-    const Choice before = current_choice(format), chosen = choose(make_matrix(format, 16384, 1024), 0.012);
-    CHECK(is_available(format, chosen));
-    CHECK(current_choice(format) == chosen);
-    use_choice(format, before);
-    CHECK(choose(make_matrix(format, 64, 64)) == before);
-    CHECK(choose(Matrix{format, 0, 0, {}}) == before);
+TEST_CASE(
+    "large products have the same bits while choices are tried, and one of them is current afterwards") {
+  const int M = 8 * 4 * 96, K = 320;  // 15 MB of f32
+  for (const Quantization format : kQuantizations)
+    for (const int R : {1, 9}) {
+      const ChoiceScope scope(format);
+      Matrix W = make_matrix(format, format == Quantization::kF32 ? 2 * M : 6 * M,
+                             format == Quantization::kF32 ? K : 4 * K);
+      const auto group = reference::random_floats(size_t(kGroup) * W.cols, -1, 1, 1);
+      for (int i = 0; i < W.rows / kGroup; ++i) pack_group(W, i, group.data());
+      const auto x = reference::random_floats(size_t(R) * W.cols, -2, 2, 2);
+      const auto pinned = multiply(W, x, R);
+      start_from(format, current_choice(format));
+      for (int i = 0; i < 30; ++i) REQUIRE(multiply(W, x, R) == pinned);
+      CHECK(is_available(format, current_choice(format)));
+    }
+}
+
+TEST_CASE("a choice that was asked for stays, and of one that changes is told once") {
+  const Quantization format = Quantization::kQ8;
+  const ChoiceScope scope(format);
+  const auto all = all_choices(format);
+  for (const Choice& choice : {all.front(), all.back()}) {
+    use_choice(format, choice);
+    const Matrix W = make_matrix(format, 16384, 1024);
+    for (int i = 0; i < 30; ++i) multiply(W, std::vector<float>(1024, 1.0f), 1);
+    CHECK(current_choice(format) == choice);
+    CHECK_FALSE(changed_choice());
   }
 }

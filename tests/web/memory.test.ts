@@ -34,15 +34,16 @@ const start = { seed: 1, isSeeded: true, state: null };
 
 /** The worker's operations on the storyteller, with so much for its prefix cache. */
 async function load(prefixCache: number) {
-  const handlers = createHandlers(host, setImmediate, (error) => {
+  const crash = (error: unknown) => {
     throw error;
-  });
+  };
+  const handlers = createHandlers(host, setImmediate, crash, () => {});
   const path = fileURLToPath(storyteller);
   await handlers.load(
     {
       model: { kind: 'path', path, name: 'storyteller' },
       ...{ vocabulary: 'bytes', quantization: null, build: 'baseline', threads: 2 },
-      ...{ kernels: null, prefixCache, wasmUrl: null },
+      ...{ kernels: null, fastKernels: [], prefixCache, wasmUrl: null },
     },
     report,
   );

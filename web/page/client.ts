@@ -50,6 +50,8 @@ type WaitingTable = { [K in Op]?: Map<number, Waiting<K>> };
 export class Client {
   readonly #worker: WorkerLike;
   readonly #waiting: WaitingTable = {};
+  /** Hears which kernels turned out to be faster. */
+  hearKernels: ((kernels: string) => void) | undefined;
   #lastId = 0;
   #underWay = 0;
   readonly #ending = new AbortController();
@@ -102,6 +104,7 @@ export class Client {
   #receive(message: WorkerMessage): void {
     if (message.kind === 'reply') this.#settle(message);
     else if (message.kind === 'crash') this.#crash(message.reason);
+    else if (message.kind === 'kernels') this.hearKernels?.(message.kernels);
     else {
       const waiting = this.#waitingFor(message.op).get(message.id);
       if (message.kind === 'error') waiting?.reject(new RwkvError(message.code, message.message));

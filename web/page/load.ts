@@ -60,6 +60,7 @@ export interface RWKV {
 /** The package's door on a host. */
 export function createRWKV(host: Host): RWKV {
   const locate = (choice: AssetChoice) => locateAssets(choice, host);
+  const fast = new Map<string, string>(); // kernels that turned out to be, by build and number format
   return {
     async inspect(source, options = {}) {
       const { build, assets, sha256, ...wishes } = checkInspectOptions(options);
@@ -144,7 +145,11 @@ export function createRWKV(host: Host): RWKV {
           const own = { sha256, keepPacked, quantization, ...(isEmbedded && { cache: false as const }) };
           const model = await files.keepModel(client, place, note, own);
           const call = (of: Pick<Request<'load'>, 'model' | 'vocabulary'>) => {
-            const request = { ...of, quantization, build, threads, kernels, prefixCache, wasmUrl };
+            const fastKernels = [...fast]
+              .filter(([key]) => key.startsWith(`${build} `))
+              .map(([, name]) => name);
+            const how = { quantization, build, threads, kernels, fastKernels, prefixCache, wasmUrl };
+            const request = { ...of, ...how };
             const transfer = [of.model, of.vocabulary].flatMap(buffers);
             return client.call('load', request, { signal, transfer, onProgress });
           };
@@ -154,7 +159,13 @@ export function createRWKV(host: Host): RWKV {
           if (told === null) throw new Error('the worker asked twice for a vocabulary');
           const sampling = readSampling(told.sampling) ?? known?.sampling ?? null;
           const ruling = grammar && { engine: grammar, workerUrl: grammarWorkerUrl };
-          return new Model(client, { ...told, sampling } satisfies ModelInfo, keptState, ruling);
+          const loaded = new Model(client, { ...told, sampling } satisfies ModelInfo, keptState, ruling);
+          client.hearKernels = (name) => {
+            const [format] = name.split(' ', 1);
+            fast.set(`${build} ${format}`, name);
+            if (told.kernels.startsWith(`${format} `)) loaded.hearKernels(name); // else of smaller matrices
+          };
+          return loaded;
         } catch (error) {
           await client.close();
           throw error;

@@ -32,9 +32,8 @@ export class Model implements AsyncDisposable {
   /** `await using` gives the model back; where the engine has no `Symbol.asyncDispose`, call `dispose`. */
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
-  /** What was loaded, and how. */
-  readonly info: ModelInfo;
   readonly #client: Client;
+  #info: ModelInfo;
   readonly #withPlace: WithPlace;
   readonly #ruling: Ruling | undefined;
 
@@ -43,8 +42,18 @@ export class Model implements AsyncDisposable {
     this.#client = client;
     this.#withPlace = withPlace;
     this.#ruling = ruling;
-    this.info = info;
+    this.#info = info;
     bindMembers(this);
+  }
+
+  /** What was loaded, and how. Which kernels are in use may change during the first tokens, all else stays. */
+  get info(): ModelInfo {
+    return this.#info;
+  }
+
+  /** @internal These turned out to be faster. */
+  hearKernels(kernels: string): void {
+    this.#info = { ...this.#info, kernels };
   }
 
   /**

@@ -93,7 +93,7 @@ export interface LoadOptions extends StoreOptions, AssetOptions, GrammarAssetOpt
   threads?: 'auto' | number | undefined;
   /**
    * Which kernels multiply, as `model.info.kernels` names them, for measurements: they give the same results. Default: the
-   * fastest, which loading finds out within 50 ms.
+   * fastest, which is found out while the first tokens are computed.
    */
   kernels?: string | undefined;
   /**

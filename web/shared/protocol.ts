@@ -103,7 +103,10 @@ export interface ModelOperations {
       readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
       readonly threads: number | 'auto';
+      /** Which are used whatever their speed; `null`: the fastest, which is found out as it goes. */
       readonly kernels: string | null;
+      /** What was the fastest in models of this build before. */
+      readonly fastKernels: readonly string[];
       /** Bytes that states of prompts that were read before may take. */
       readonly prefixCache: number;
       readonly wasmUrl: WasmUrl;
@@ -343,10 +346,17 @@ export interface CrashMessage {
   readonly reason: string;
 }
 
+/** Worker to page: these kernels turned out to be faster, and are in use from now on. */
+export interface KernelsMessage {
+  readonly kind: 'kernels';
+  readonly kernels: string;
+}
+
 export type WorkerMessage<K extends Op = Op> =
   | ReplyMessage<K>
   | ErrorMessage
   | ProgressMessage
+  | KernelsMessage
   | CrashMessage;
 
 /** What a worker does for each operation. */

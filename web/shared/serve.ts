@@ -19,13 +19,13 @@ export interface Port<Of extends Op> {
   listen(handle: (message: RequestMessage<Of>) => void): void;
 }
 
-/** Serves over `port` what `createHandlers` gives; what it is given hears what no call can be told. */
+/** Serves over `port` what `createHandlers` gives; what it is given hears what no call can be told, and which kernels are fast. */
 export function serve<Of extends Op>(
   port: Port<Of>,
-  createHandlers: (crash: (error: unknown) => void) => Handlers<Of>,
+  createHandlers: (crash: (error: unknown) => void, tellKernels: (kernels: string) => void) => Handlers<Of>,
 ): void {
   const crash = (error: unknown) => port.postMessage({ kind: 'crash', reason: sentence(error) });
-  const handlers = createHandlers(crash);
+  const handlers = createHandlers(crash, (kernels) => port.postMessage({ kind: 'kernels', kernels }));
 
   async function answer<K extends Of>({ id, op, body }: RequestMessage<K>): Promise<void> {
     const report = (progress: Progress) => port.postMessage({ kind: 'progress', id, op, progress });

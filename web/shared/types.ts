@@ -96,7 +96,10 @@ export interface ModelInfo extends ModelShape {
   readonly build: Build;
   /** Threads in use. */
   readonly threads: number;
-  /** The kernels in use for the largest matrix, such as `'q8 split x2, rows fused'`: the fastest of equals. */
+  /**
+   * The kernels in use for the largest matrix, such as `'q8 split x2, rows fused'`: the fastest of equals, which is found out
+   * while the first tokens are computed, so that it may change then. Later models of the process start with them.
+   */
   readonly kernels: string;
   /** `null`: loaded without a tokenizer; token ids only. */
   readonly tokenizer: TokenizerKind | null;

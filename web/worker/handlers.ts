@@ -12,11 +12,12 @@ import { readModelIndex } from './parts/model-index.js';
 import { type Loaded, Text, tokensOf } from './text.js';
 import { wholeChunk } from './turns.js';
 
-/** `breathe` lets the event loop run; `crash` hears what no call can be told. */
+/** `breathe` lets the event loop run; `crash` hears what no call can be told, `tellKernels` which are fast here. */
 export function createHandlers(
   host: WorkerHost,
   breathe: () => Promise<void>,
   crash: (error: unknown) => void,
+  tellKernels: (kernels: string) => void,
 ): Handlers<ModelOp> {
   let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
   let opened: Opened | undefined; // a model that waits for its vocabulary
@@ -64,7 +65,7 @@ export function createHandlers(
           opened = now;
           return null;
         }
-        const { info, ...rest } = await load(request, now, breathe, crash, report);
+        const { info, ...rest } = await load(request, now, breathe, crash, tellKernels, report);
         loaded = rest;
         return info;
       } catch (error) {

@@ -56,7 +56,8 @@ export function lacksWorld({ engine, vocabulary, source }: Opened): boolean {
 }
 
 /**
- * What the operation `load` does. `breathe` lets the event loop run; `crash` hears what ends the reading of tokens.
+ * What the operation `load` does. `breathe` lets the event loop run; `crash` hears what ends the reading of tokens,
+ * `tellKernels` which kernels turn out to be faster.
  *
  * @throws RwkvError as `RWKV.load`
  */
@@ -65,6 +66,7 @@ export async function load(
   { engine, vocabulary, source }: Opened,
   breathe: () => Promise<void>,
   crash: (error: unknown) => void,
+  tellKernels: (kernels: string) => void,
   report: (progress: LoadProgress) => void,
 ): Promise<Loaded & { readonly info: Told<ModelInfo> }> {
   try {
@@ -74,6 +76,7 @@ export async function load(
         vocabulary.core,
         request.quantization,
         request.kernels,
+        request.fastKernels,
         (loaded, total) => report({ stage: 'load', loaded, total }),
       ),
     );
@@ -85,8 +88,10 @@ export async function load(
     engine.useThreads(threads);
     const sessionBytes = info.stateBytes + 4 * info.vocabulary; // with the logits
     const prefixes = new PrefixCache<WasmSession>(request.prefixCache, sessionBytes);
-    const advance = (batch: WasmSession[], most: Int32Array) =>
-      prefixes.makeRoom(() => engine.module.advance(batch, most));
+    const advance = (batch: WasmSession[], most: Int32Array) => {
+      const kernels = prefixes.makeRoom(() => engine.module.advance(batch, most));
+      if (kernels !== null) tellKernels(kernels);
+    };
     return {
       model,
       turns: new Turns(advance, breathe, crash),

@@ -132,6 +132,7 @@ export interface WasmModule {
     vocabulary: WasmVocabulary,
     quantization: Quantization | null,
     kernels: string | null,
+    fastKernels: readonly string[],
     onProgress: (loaded: number, total: number) => void,
   ): Result<WasmLoading>;
   /** Whether there is memory for so many bytes more. It grows by them at once. */
@@ -143,8 +144,11 @@ export interface WasmModule {
     quantization: Quantization | null,
     sampling: string | null,
   ): Result<WasmConversion>;
-  /** One batched pass: each session reads so many of the tokens that it has pending, at most a chunk; none where it fails. */
-  advance(sessions: readonly WasmSession[], most: Int32Array): Result<null>;
+  /**
+   * One batched pass: each session reads so many of the tokens that it has pending, at most a chunk; none where it fails. The
+   * name of the kernels that turned out to be faster, or `null`.
+   */
+  advance(sessions: readonly WasmSession[], most: Int32Array): Result<string | null>;
 }
 
 /** What builds with threads export besides (wasm/threads.cpp). */
