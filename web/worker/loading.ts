@@ -41,11 +41,22 @@ export async function open(
   report: (progress: LoadProgress) => void,
   before: Opened | undefined,
 ): Promise<Opened> {
-  const engine = before?.engine ?? (await startEngine(request.build, host, request.threads, request.wasmUrl));
-  const vocabulary = await openVocabulary(request.vocabulary, host);
-  if (before) return { ...before, vocabulary };
+  const vocabulary = openVocabulary(request.vocabulary, host);
+  if (before) return { ...before, vocabulary: await vocabulary };
   if (request.model === null) throw new Error('asked before a model was opened');
-  return { engine, vocabulary, source: await openSource(request.model, host, report) };
+  // At the same time: each waits for the network.
+  const engine = startEngine(request.build, host, request.threads, request.wasmUrl);
+  const source = openSource(request.model, host, report);
+  try {
+    const [started, read, opened] = await Promise.all([engine, vocabulary, source]);
+    return { engine: started, vocabulary: read, source: opened };
+  } catch (error) {
+    source.then(
+      (late) => late.close(),
+      () => {},
+    );
+    throw error;
+  }
 }
 
 /** Whether the vocabulary is to be that of the file, which has none, and the tokens are those of RWKV World. */
