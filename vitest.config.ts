@@ -7,6 +7,8 @@ import { defineConfig } from 'vitest/config';
 const cache = mkdtempSync(join(tmpdir(), 'rwkv-wasm-store-'));
 process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
 
+const { NODE_V8_COVERAGE } = process.env; // npm run coverage
+
 export default defineConfig({
   test: {
     projects: [
@@ -15,6 +17,7 @@ export default defineConfig({
       { extends: true, test: { name: 'browsers', include: ['tests/browser/**/*.test.ts'], retry: 1 } },
     ],
     testTimeout: 30_000,
+    setupFiles: NODE_V8_COVERAGE ? ['tests/coverage/take.mjs'] : [],
     env: { RWKV_WASM_CACHE: cache },
     // The package under test is what was built: Node loads it, Vite does not touch it.
     server: { deps: { external: [/\/dist\//] } },
