@@ -76,12 +76,11 @@ bool take_checksums(uint64_t header_bytes, Checkpoint& checkpoint) {
   checksums.offset = found->second.offset, checksums.bytes = found->second.bytes;
   checksums.header_bytes = header_bytes;
   checkpoint.tensors.erase(found);
-  for (const auto& [name, tensor] : checkpoint.tensors)
-    if (tensor.bytes > 0) checksums.ranges.push_back({tensor.offset, tensor.bytes, 0});
-  std::sort(checksums.ranges.begin(), checksums.ranges.end(),
-            [](const auto& a, const auto& b) { return a.offset < b.offset; });
   uint64_t number = 1;  // the first is the header's
-  for (auto& range : checksums.ranges) range.first = number, number += count_pieces(range.bytes);
+  for (const Tensor* tensor : in_order(checkpoint)) {
+    checksums.ranges.push_back({tensor->offset, tensor->bytes, number});
+    number += count_pieces(tensor->bytes);
+  }
   return checksums.bytes == 8 * number;
 }
 
@@ -93,6 +92,15 @@ std::string packed_description(DType dtype, const Shape& shape, bool is_transpos
   if (is_transposed) text += kTransposedMark, std::swap(sizes[0], sizes[1]);
   for (const int64_t size : sizes) text += ' ' + std::to_string(size);
   return text;
+}
+
+std::vector<const Tensor*> in_order(const Checkpoint& checkpoint) {
+  std::vector<const Tensor*> order;
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    if (tensor.bytes > 0) order.push_back(&tensor);
+  std::sort(order.begin(), order.end(),
+            [](const Tensor* a, const Tensor* b) { return a->offset < b->offset; });
+  return order;
 }
 
 bool is_sampling(std::string_view text) {

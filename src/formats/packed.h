@@ -22,6 +22,9 @@ constexpr size_t kMaxSamplingBytes = 400;
 // Words with blanks between, or nothing: "temperature 1 topP 0.6". What they mean is the package's to know.
 bool is_sampling(std::string_view text);
 
+// The tensors that have bytes, by their place in the file.
+std::vector<const Tensor*> in_order(const Checkpoint& checkpoint);
+
 using Metadata = std::map<std::string, std::string, std::less<>>;
 
 // "q8 3072 768", "f16.T 64 768" (of the transpose, shape (768, 64)), "Q8_0 65536 768".

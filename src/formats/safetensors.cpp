@@ -134,12 +134,7 @@ class Reader {
   }
 
   Status check_overlaps() const {
-    std::vector<const Tensor*> order;
-    for (const auto& [name, tensor] : checkpoint_.tensors) {
-      if (tensor.bytes > 0) order.push_back(&tensor);
-    }
-    std::sort(order.begin(), order.end(),
-              [](const Tensor* a, const Tensor* b) { return a->offset < b->offset; });
+    const std::vector<const Tensor*> order = in_order(checkpoint_);
     for (size_t i = 1; i < order.size(); ++i) {
       if (order[i]->offset - order[i - 1]->offset < order[i - 1]->bytes) {
         return bad_tensor(order[i]->name, "overlaps " + printable(order[i - 1]->name));

@@ -41,9 +41,11 @@ void matmul_groups(const Matrix& W, const Activations& x, Rows y, int first, int
       }
     }
   if (W.is_spoilt && *W.is_spoilt)
-    for (int r = 0; r < y.count; ++r)
-      std::fill(y.row(r) + first * kGroup, y.row(r) + std::min(last * kGroup, W.rows),
-                std::numeric_limits<float>::quiet_NaN());
+    for (int r = 0; r < y.count; ++r) {
+      RWKV_UNROLL(1)
+      for (int m = first * kGroup; m < std::min(last * kGroup, W.rows); ++m)
+        y.row(r)[m] = std::numeric_limits<float>::quiet_NaN();
+    }
 }
 
 void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {

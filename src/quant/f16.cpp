@@ -23,6 +23,7 @@ void unpack(const std::byte* group, int cols, float* values) {
 size_t count_not_finite(std::span<const std::byte> halves) {
   const auto* in = reinterpret_cast<const uint16_t*>(halves.data());
   size_t count = 0;
+  RWKV_UNROLL(1)
   for (size_t i = 0; i < halves.size() / 2; ++i) count += (in[i] & 0x7C00) == 0x7C00;
   return count;
 }
