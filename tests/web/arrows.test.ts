@@ -10,7 +10,7 @@ test('every include and import follows an arrow', () => {
 
 test.each([
   ['src/kernels/matmul.cpp', '#include "model/model.h"', /matmul.cpp \(kernels\) sees .*\(model\)/],
-  ['src/model/time_mix7.cpp', '#include "formats/pth.h"', /\(model\) sees .*\(formats\)/],
+  ['src/model/time_mix7.h', '#include "formats/pth.h"', /\(model\) sees .*\(formats\)/],
   ['src/formats/pth.cpp', '#include "model/config.h"', /\(formats\) sees .*\(loading\)/],
   [
     'src/formats/containers/zip.cpp',
@@ -28,6 +28,8 @@ test.each([
   ['src/kernels/wkv.cpp', '#include <wasm_simd128.h>', /knows intrinsics headers/],
   ['src/quant/matrix.cpp', '#  include <xsimd/xsimd.hpp>', /knows intrinsics headers/],
   ['src/session/session.cpp', '#include <emscripten/val.h>', /knows emscripten headers/],
+  ['src/training/tape.cpp', '#include "session/session.h"', /\(training\) sees .*\(session\)/],
+  ['src/session/session.cpp', '#include "training/learning.h"', /\(session\) sees .*\(training\)/],
   ['src/helpers.h', '', /stands in no room/],
   ['web/page/client.ts', "import { Turns } from '../worker/turns.js';", /\(client\) sees .*\(worker\)/],
   [

@@ -49,6 +49,11 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['model', 'formats', 'checkpoint', 'containers', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
   },
   model: { files: /^src\/model\//, sees: ['loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'] },
+  // Learning lies above the model; sessions do not know it.
+  training: {
+    files: /^src\/training\//,
+    sees: ['model', 'loading', 'checkpoint', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
+  },
   session: {
     files: /^src\/session\//,
     sees: ['model', 'source', 'containers', 'dtype', 'tokenizer', 'sampling', 'result'],
