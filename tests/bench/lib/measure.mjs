@@ -16,8 +16,9 @@ export function randomTokens(count, vocabulary, seed = 1) {
 /** Generates `count` tokens, the likeliest ones; the times (ms) at which they came. A text that ends begins anew. */
 export async function generate(session, count) {
   const times = [];
+  const options = { temperature: 0, readAhead: false };
   for (let prompt = []; times.length < count; prompt = [1])
-    for await (const _ of session.generate(prompt, { temperature: 0, maxTokens: count - times.length }))
+    for await (const _ of session.generate(prompt, { ...options, maxTokens: count - times.length }))
       times.push(performance.now());
   return times;
 }
