@@ -4,6 +4,8 @@
 const context = 3;
 /** Of a text so much is remembered at most, then it begins anew. */
 const mostKept = 16384;
+/** Guesses are made where they promise to be so many times as fast: they are not as good as they were, and cost more than a pass tells. */
+const leastGain = 1.25;
 /** How fast old guesses are forgotten: one in so many counts. */
 const memory = 12;
 
@@ -64,7 +66,7 @@ export class Lookup {
   guesses({ most, share }: GuessCost): number[] {
     const start = this.#place ?? this.#tokens.length;
     const p = this.#rate;
-    let [best, bestPace, right, again] = [0, 1, 1, 0];
+    let [best, bestPace, right, again] = [0, leastGain, 1, 0];
     for (let n = 1; n <= Math.min(most, this.#tokens.length - start); n++) {
       again += p ** (n - 1) * (1 - p) * (n - 1); // tokens, where the n-th is the first that is wrong
       right += p ** n;

@@ -114,8 +114,9 @@ export class Text {
     const cost = turns.guessCost(this.#session);
     const guesses = known.length > 0 ? known.slice(0, cost.most) : this.#lookup.guesses(cost);
     if (guesses.length === 0 || this.#session.pending() + guesses.length > wholeChunk) return;
+    const start = performance.now();
     this.#session.guess(Int32Array.from(guesses));
-    turns.guessed(this.#session, guesses.length);
+    turns.guessed(this.#session, guesses.length, performance.now() - start);
   }
 
   /** Back to where the text since `begin` was `text`. */

@@ -60,8 +60,8 @@ export class Turns<R extends Reader> {
   #pace = 0;
   /** Texts that are being generated: when each was last read. */
   readonly #streams = new Map<R, number>();
-  /** How many guesses are read with what a text has pending. */
-  readonly #guesses = new Map<R, number>();
+  /** How many guesses are read with what a text has pending, and what it took to make ready for them, in ms. */
+  readonly #guesses = new Map<R, { readonly count: number; readonly ms: number }>();
   /** What a pass of one token takes and what each of a few more adds, in ms. */
   #one = 0;
   #more = 0;
@@ -108,9 +108,9 @@ export class Turns<R extends Reader> {
     return { most, share: (share * (others + 1)) / (1 + share * others) };
   }
 
-  /** Hears that `reader` has so many guesses behind what is pending. */
-  guessed(reader: R, count: number): void {
-    this.#guesses.set(reader, count);
+  /** Hears that `reader` has so many guesses behind what is pending, made ready in so many ms. */
+  guessed(reader: R, count: number, ms: number): void {
+    this.#guesses.set(reader, { count, ms });
   }
 
   /** Calls `reached` when `reader` stands before the last `left` of its tokens, unless it is stopped before. */
@@ -166,24 +166,22 @@ export class Turns<R extends Reader> {
     const start = performance.now();
     const done = this.#read(readers, most);
     this.#lastPass = performance.now() - start;
-    const rows = most.reduce((sum, count, i) => sum + count + this.#takeGuesses(readers[i]), 0);
+    let [rows, ms] = [most.reduce((sum, count) => sum + count, 0), this.#lastPass];
+    for (const reader of readers) {
+      const guesses = this.#guesses.get(reader);
+      this.#guesses.delete(reader);
+      if (guesses) [rows, ms] = [rows + guesses.count, ms + guesses.ms];
+    }
     this.#pace = rows / Math.max(this.#lastPass, 0.01);
-    if (readers.length === 1) this.#learnCost(rows);
+    if (readers.length === 1) this.#learnCost(rows, ms);
     return done;
   }
 
-  #takeGuesses(reader: R | undefined): number {
-    if (reader === undefined) return 0;
-    const count = this.#guesses.get(reader) ?? 0;
-    this.#guesses.delete(reader);
-    return count;
-  }
-
-  #learnCost(rows: number): void {
+  #learnCost(rows: number, ms: number): void {
     const mixed = (before: number, now: number) => (before === 0 ? now : before + (now - before) / 8);
-    if (rows === 1) this.#one = mixed(this.#one, this.#lastPass);
+    if (rows === 1) this.#one = mixed(this.#one, ms);
     else if (rows <= mostGuesses + 1 && this.#one > 0)
-      this.#more = mixed(this.#more, Math.max(this.#lastPass - this.#one, 0) / (rows - 1));
+      this.#more = mixed(this.#more, Math.max(ms - this.#one, 0) / (rows - 1));
   }
 
   // Who has read. Where a pass fails, each reads alone; who waits for one that then fails too hears why.
