@@ -288,10 +288,18 @@ TEST_CASE("a row of matmul does not depend on the rows beside it, to the last bi
   }
 }
 
+#ifdef __SANITIZE_ADDRESS__  // a hundred times as slow
+constexpr Quantization kTriedFormats[] = {Quantization::kQ4};
+constexpr int kProducts = 2;
+#else
+constexpr auto& kTriedFormats = kQuantizations;
+constexpr int kProducts = 30;
+#endif
+
 TEST_CASE(
     "large products have the same bits while choices are tried, and one of them is current afterwards") {
   const int M = 8 * 4 * 96, K = 320;  // 15 MB of f32
-  for (const Quantization format : kQuantizations)
+  for (const Quantization format : kTriedFormats)
     for (const int R : {1, 9}) {
       const ChoiceScope scope(format);
       Matrix W = make_matrix(format, format == Quantization::kF32 ? 2 * M : 6 * M,
@@ -301,7 +309,7 @@ TEST_CASE(
       const auto x = reference::random_floats(size_t(R) * W.cols, -2, 2, 2);
       const auto pinned = multiply(W, x, R);
       start_from(format, current_choice(format));
-      for (int i = 0; i < 30; ++i) REQUIRE(multiply(W, x, R) == pinned);
+      for (int i = 0; i < kProducts; ++i) REQUIRE(multiply(W, x, R) == pinned);
       CHECK(is_available(format, current_choice(format)));
     }
 }
@@ -313,7 +321,7 @@ TEST_CASE("a choice that was asked for stays, and of one that changes is told on
   for (const Choice& choice : {all.front(), all.back()}) {
     use_choice(format, choice);
     const Matrix W = make_matrix(format, 16384, 1024);
-    for (int i = 0; i < 30; ++i) multiply(W, std::vector<float>(1024, 1.0f), 1);
+    for (int i = 0; i < kProducts; ++i) multiply(W, std::vector<float>(1024, 1.0f), 1);
     CHECK(current_choice(format) == choice);
     CHECK_FALSE(changed_choice());
   }

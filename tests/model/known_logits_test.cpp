@@ -57,9 +57,8 @@ TEST_CASE("the logits behind a known text are those of every engine: alone, in a
     State a(model.config), b(model.config), c(model.config);
     std::vector<float> of_a(V), of_b(V), of_c(V);
     const std::span<const Token> text(tokens);
-    const Slice batch[] = {{&a, text.first(5), Slice::Logits::kLast, of_a.data()},
-                           {&b, text, Slice::Logits::kLast, of_b.data()},
-                           {&c, text.first(9), Slice::Logits::kLast, of_c.data()}};
+    const Slice batch[] = {
+        {&a, text.first(5), 1, of_a.data()}, {&b, text, 1, of_b.data()}, {&c, text.first(9), 1, of_c.data()}};
     Arena arena;
     forward(model, batch, arena);
     CHECK(sum_of_last(of_b, model) == expected);

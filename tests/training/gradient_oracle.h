@@ -80,7 +80,7 @@ struct Text {
     Arena arena;
     for (size_t at = 0; at + chunk < count; at += chunk) {
       State next = starts.back();
-      const Slice slice{&next, {&tokens[at], chunk}, Slice::Logits::kNone};
+      const Slice slice{&next, {&tokens[at], chunk}, 0};
       forward(model, {&slice, 1}, arena);
       starts.push_back(std::move(next));
     }

@@ -59,7 +59,7 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['model', 'source', 'containers', 'dtype', 'tokenizer', 'sampling', 'result'],
   },
   bindings: {
-    files: /^wasm\/(abort|bindings|files|js)\.(h|cpp)$/,
+    files: /^wasm\/(without_printf|bindings|files|js)\.(h|cpp)$/,
     sees: [
       'session',
       'sampling',

@@ -313,7 +313,10 @@ describe('classes of characters', () => {
     ['root ::= [a-z] "[é]" [^\\"x]', 'root ::= [a-z] "[é]" [^\\"x]'],
     ['root ::= [\\u0430-\\u0431a-b]*', 'root ::= ([\\x61\\x62] | "\\U00000430" | "\\U00000431")*'],
     ['root ::= [яé]', 'root ::= ("\\U0000044f" | "\\U000000e9")'],
-    ['root ::= [\\]\\-\\x80-\\U0010ffff]', 'root ::= ([\\x2d\\x5d] | [^\\0-\\x7f])'],
+    [
+      'root ::= [\\0-\\x2c.-\\x5c^-\\x7e\\x80-\\U0010ffff]',
+      'root ::= [^\\x2d\\x5d\\x7f]', // one class: all else
+    ],
   ])('of a grammar: %s', (ebnf, repaired) => {
     expect(repairClasses(ebnf, 'grammar', false)).toBe(repaired);
   });
