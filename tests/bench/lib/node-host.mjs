@@ -28,6 +28,7 @@ export async function openNode(node = modernNode()) {
   const { version } = await call({ task: 'version' });
   return {
     name: 'Node',
+    path: node,
     version,
     limits: (file, threads, plan) => call({ task: 'limits', file, threads, plan }),
     measure: (source, options, plan) => call({ task: 'measure', source, options, plan }),

@@ -27,16 +27,16 @@ export async function loadCharts() {
 }
 
 /** SVG text, drawn by what `loadCharts` answers. Both value axes begin at 0, so that flat looks flat and growth looks like growth. */
-export function drawPositions({ init }, { model, node, info, points }) {
+export function drawPositions({ init }, { model, node, info, points, attention }) {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: 860, height: 500 });
-  const line = (name, at, of) => ({
+  const line = (name, at, of, from = points) => ({
     name,
     type: 'line',
     xAxisIndex: at,
     yAxisIndex: at,
-    data: points.map((point) => [point.position, of(point)]),
+    data: from.map((point) => [point.position, of(point)]),
   });
-  const most = 1.5 * Math.max(...points.map(({ median_ms }) => median_ms));
+  const most = 1.1 * Math.max(...[...points, ...attention].map(({ median_ms }) => median_ms));
   chart.setOption({
     animation: false,
     title: {
@@ -50,6 +50,7 @@ export function drawPositions({ init }, { model, node, info, points }) {
     series: [
       line('median', 0, ({ median_ms }) => median_ms),
       line('quiet', 0, ({ quiet_ms }) => quiet_ms),
+      line('attention of the same shape', 0, ({ median_ms }) => median_ms, attention),
       line('memory', 1, ({ memory_bytes }) => memory_bytes / 1e6),
     ],
   });

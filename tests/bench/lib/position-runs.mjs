@@ -1,5 +1,6 @@
 // Time per token against the position in the text: measured, told and drawn.
 import { writeFileSync } from 'node:fs';
+import { crossing, measureAttention } from './attention.mjs';
 import { ensureModel, stateBytes } from './models.mjs';
 import { drawPositions, loadCharts } from './plot.mjs';
 import { alignedLines } from './report.mjs';
@@ -28,6 +29,7 @@ export async function measurePositions(node, options, progress) {
     node: node.version,
     info,
     points: points.map(summaryOver(start)),
+    attention: await measureAttention(node, info, positions, plan.blocks),
   };
   writeFileSync(options.plot, drawPositions(charts, result));
   return result;
@@ -41,7 +43,7 @@ const summaryOver = (start) => (point) => ({
   ratio: median(point.ms.map((ms, i) => ms / start.ms[i])),
 });
 
-export function positionLines({ model, info, points }) {
+export function positionLines({ model, info, points, attention }) {
   const cells = points.map(({ position, median_ms, quiet_ms, ratio, memory_bytes }) => [
     String(position),
     median_ms.toFixed(3),
@@ -57,5 +59,17 @@ export function positionLines({ model, info, points }) {
     `${model} ${info.quantization} ${info.build}, the state takes ${state} at every position`,
     ...alignedLines([titles, ...cells], 0),
     `per token at ${end.position} over ${start.position}: ${percent(end.ratio)}, quiet ${percent(end.quiet_ms / start.quiet_ms)}`,
+    ...attentionLines(attention, median(points.map(({ median_ms }) => median_ms))),
+  ];
+}
+
+function attentionLines(attention, ms) {
+  const times = attention.map(({ position, median_ms }) => `${position} ${median_ms.toFixed(1)}`);
+  const from = crossing(attention, ms);
+  return [
+    `attention of the same shape, ms/token: ${times.join(', ')}`,
+    from === undefined
+      ? `attention stays below ${ms.toFixed(1)} ms`
+      : `attention takes longer than ${ms.toFixed(1)} ms a token from position ${from} on`,
   ];
 }
