@@ -285,6 +285,10 @@ EMSCRIPTEN_BINDINGS(rwkv) {
                   js.session.reseed(seed_of(low, high));
                 }))
       .function("reset", emscripten::optional_override([](JsSession& js) { js.session.reset(); }))
+      .function("chance",
+                emscripten::optional_override([](const JsSession& js) { return js.session.chance(); }))
+      .function("goOnAt", emscripten::optional_override(
+                              [](JsSession& js, uint64_t chance) { js.session.go_on_at(chance); }))
       .function("adopt", emscripten::optional_override(
                              [](JsSession& js, const JsSession& other) { js.session.adopt(other.session); }))
       .function("fork", &fork)

@@ -46,6 +46,8 @@ class Sampler {
   size_t seen() const { return occurrence_.size(); }  // tokens that it remembers
   void forget() { occurrence_.clear(); }
   void go_on_as(const Sampler& other) { random_ = other.random_; }  // chance does
+  uint64_t chance() const { return random_.position(); }
+  void go_on_at(uint64_t chance) { random_ = Random::at(chance); }
 
   // Draws from `logits` (V), which it leaves changed:
   //   logit[n] += logit_bias[n]

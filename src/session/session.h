@@ -71,6 +71,9 @@ class Session {
   // REQUIRES: no guesses in `other`.
   void adopt(const Session& other);
   void reseed(uint64_t seed) { sampler_.reseed(seed); }
+  // Where chance stands: a session that has read nothing is as it was, after reset() and go_on_at() that.
+  uint64_t chance() const { return sampler_.chance(); }
+  void go_on_at(uint64_t chance) { sampler_.go_on_at(chance); }
 
   // All that goes on from here, as bytes: saved_session.md describes them. With kF32 a restored session
   // writes the very text that this one would; kF16 takes half the memory and rounds the state.

@@ -144,6 +144,26 @@ TEST_CASE("a session that adopts another stands where that one does, with chance
   CHECK(generate(adopting, 20, options) == generate(read, 20, options));
 }
 
+TEST_CASE("a session that had read nothing is as it was after a reset, where chance goes on as it stood") {
+  const Oracle oracle = load_oracle("v7-bf16");
+  const SamplingOptions options{.temperature = 1.2f, .top_p = 0.9f, .presence_penalty = 0.3f};
+  Session session = require(Session::create(oracle.model, nullptr, 7));
+  const auto write = [&](std::span<const Token> prompt) {
+    require(session.prompt(prompt));
+    return generate(session, 12, options);
+  };
+  const std::span<const Token> tokens(oracle.tokens);
+  const std::vector<Token> first = write(tokens);
+  session.reset();
+  const uint64_t chance = session.chance();
+  const std::vector<Token> second = write(tokens);
+  CHECK(second != first);
+  write(tokens.first(3));
+  session.reset();
+  session.go_on_at(chance);
+  CHECK(write(tokens) == second);
+}
+
 TEST_CASE("what was sampled is read before the text goes on") {
   const Oracle oracle = load_oracle("v52-fp16");
   Session session = require(Session::create(oracle.model, nullptr, 1)),

@@ -38,6 +38,9 @@ export interface WasmSession {
   reseed(low: number, high: number): void;
   /** Back to before the first token; chance goes on. */
   reset(): void;
+  /** Where chance stands: after `reset` and `goOnAt` that, a session that had read nothing is as it was. */
+  chance(): bigint;
+  goOnAt(chance: bigint): void;
   /** Stands where `other` does, behind all that it read; chance and penalties stay its own. */
   adopt(other: WasmSession): void;
   /** A copy. */

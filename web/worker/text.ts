@@ -23,7 +23,8 @@ export interface Loaded {
 
 /** The text as it was before a call: then it had read the first `length` of `tokens`. */
 interface Past {
-  readonly session: WasmSession;
+  /** A copy; where nothing had been read a reset leads back, and only where chance stood is kept. */
+  readonly session: WasmSession | bigint;
   readonly tokens: number[] | undefined;
   readonly length: number;
   /** The number of a `begin`; `null`: it was an `append`. */
@@ -138,7 +139,7 @@ export class Text {
     const past = this.#past;
     if (!past || (call !== null && call !== past.call)) return false;
     this.#leaveTrail();
-    this.#replace(past.session);
+    this.#return(past);
     if (past.tokens) past.tokens.length = past.length;
     this.#tokens = past.tokens;
     this.#past = undefined;
@@ -219,24 +220,24 @@ export class Text {
     const session = this.#session;
     const { turns, prefixes } = this.#loaded;
     const tokens = this.#tokens;
-    const past = { session: this.#copy(), tokens, length: tokens?.length ?? 0, call };
+    const before = session.isFresh() ? session.chance() : this.#copy();
+    const past = { session: before, tokens, length: tokens?.length ?? 0, call };
     const isFresh = tokens?.length === 0;
     const kept = isFresh ? prefixes.find(prompt) : undefined;
     if (kept) session.adopt(kept.session);
     const cached = kept?.tokens.length ?? 0;
     session.forgetGuesses();
-    const before = session.pending();
+    const queued = session.pending();
     try {
       prefixes.makeRoom(() => session.prompt(prompt.subarray(cached)));
     } catch (error) {
-      session.delete();
-      this.#session = past.session;
+      this.#return(past);
       throw error;
     }
     this.#forget();
     this.#past = past;
 
-    const unread = session.pending() - before;
+    const unread = session.pending() - queued;
     const longer = this.#lengthen(isFresh && prompt.length === 0 ? [0] : prompt);
     if (longer && isFresh) {
       const shared = prefixes.shared(longer);
@@ -278,6 +279,16 @@ export class Text {
     this.#session = session;
   }
 
+  #return({ session }: Past): void {
+    if (typeof session !== 'bigint') {
+      this.#replace(session);
+      return;
+    }
+    this.#loaded.turns.stop(this.#session);
+    this.#session.reset();
+    this.#session.goOnAt(session);
+  }
+
   #leaveTrail(): void {
     this.#trail?.delete();
     this.#trail = undefined;
@@ -286,7 +297,7 @@ export class Text {
   // There is no way back any more.
   #forget(): void {
     this.#leaveTrail();
-    this.#past?.session.delete();
+    if (this.#past && typeof this.#past.session !== 'bigint') this.#past.session.delete();
     this.#past = undefined;
   }
 }

@@ -33,9 +33,9 @@ export default async function create({ instantiateWasm }) {
     read = 0;
     sum = 0;
     last = -1;
-    chance;
+    drawn; // where chance stands
     constructor(low, high) {
-      this.chance = low + high;
+      this.drawn = low + high;
     }
     prompt(tokens) {
       if (tokens.length === 0 && this.read === 0 && this.queue.length === 0) this.queue.push(0);
@@ -47,7 +47,7 @@ export default async function create({ instantiateWasm }) {
       return this.queue.length;
     }
     reseed(low, high) {
-      this.chance = low + high;
+      this.drawn = low + high;
     }
     isFresh() {
       return this.queue.length === 0 && this.last < 0;
@@ -74,7 +74,13 @@ export default async function create({ instantiateWasm }) {
       return { value: new TextEncoder().encode(`state ${this.sum}`) };
     }
     reset() {
-      Object.assign(this, { queue: [], read: 0, sum: 0, last: -1 });
+      Object.assign(this, { queue: [], told: [], echoed: 0, read: 0, sum: 0, last: -1 });
+    }
+    chance() {
+      return BigInt(this.drawn);
+    }
+    goOnAt(chance) {
+      this.drawn = Number(chance);
     }
     sample(allowed) {
       if (typeof allowed === 'number') {
@@ -85,7 +91,7 @@ export default async function create({ instantiateWasm }) {
       const { temperature } = this.sampling;
       if (this.pending() > 0 || this.last < 0) throw new Error('sampled too early');
       if ('error' in this.check()) return this.check();
-      let token = this.last === 122 ? 0 : temperature === 2 ? 97 + (this.chance++ % 26) : this.last + 1;
+      let token = this.last === 122 ? 0 : temperature === 2 ? 97 + (this.drawn++ % 26) : this.last + 1;
       if (echoes) token = echoOf(this.told[this.echoed++]);
       while (this.bias.get(token) === -Infinity) token++;
       if (token !== 0) this.queue.push(token);
@@ -103,7 +109,7 @@ export default async function create({ instantiateWasm }) {
     }
     repeat(tokens, other) {
       this.queue.push(...tokens);
-      this.chance = other.chance;
+      this.drawn = other.drawn;
       return { value: null };
     }
     feed(most) {
