@@ -210,7 +210,8 @@ TEST_CASE("texts are scored and pooled in little memory, or it is told") {
                          [&](Subject& s) { CHECK(numbers(*s.reading) == numbers(*expected.reading)); },
                          kMost);
     };
-    for (const int top : {0, 5, 4096})
+    // All of a vocabulary are sorted behind each token: in one version.
+    for (const int top : {0, version == Version::k7a ? 4096 : 5})
       check_reading([&] { return Scoring::start(model, text, top); },
                     [](const Scoring& s) { return s.log_probabilities(); });
     check_reading([&] { return Pooling::start(model, text); }, [](const Pooling& p) { return p.mean(); });

@@ -230,10 +230,11 @@ describe('turns', () => {
     turns.mark(a, 33, () => reached.push(a.left));
     turns.mark(b, 5, () => reached.push(b.left));
     turns.stop(b);
-    await Promise.all([turns.ready(a), turns.ready(b)]);
+    await turns.ready(b);
+    await turns.ready(a); // alone, for the last tokens of a prompt count as a text that is being generated
     expect(reached).toEqual([33]);
-    expect(shares[0]?.[0]).toBe(7);
-    expect(Math.max(...shares.map((share) => share[0] ?? 0))).toBe(32);
+    expect(shares[9]?.[0]).toBe(7);
+    expect(Math.max(...shares.slice(9).map((share) => share[0] ?? 0))).toBe(32);
   });
 
   test('what a pass throws is told', async () => {
