@@ -104,6 +104,17 @@ function partSink(
   { left, whole }: { readonly left: string; readonly whole: string },
 ): Sink {
   let { size } = fstatSync(file);
+  let isOpen = true;
+  /** What is written is there for good, and the file is let go of, also where that fails. */
+  const end = () => {
+    if (!isOpen) return;
+    isOpen = false;
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  };
   const check = () => {
     const found = fstatSync(file).size;
     if (found === size) return;
@@ -141,19 +152,14 @@ function partSink(
       size = 0;
     },
     async close() {
-      try {
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
+      end();
       await rename(own, left);
     },
     async commit() {
       try {
         check();
-        fsyncSync(file);
       } finally {
-        closeSync(file);
+        end();
       }
       await renameForGood(own, whole);
     },
