@@ -142,7 +142,8 @@ Status apply_packed_metadata(const Metadata& metadata, uint64_t header_bytes, Ch
   if (!pieces.empty() || checkpoint.tensors.contains(kPackedChecksumsKey))
     if (pieces != std::to_string(kPieceOfTensor) || !take_checksums(header_bytes, checkpoint))
       return bad_file(source, "expected a checksum of each " + std::to_string(kPieceOfTensor) +
-                                  " bytes of a tensor, found others");
+                                  " bytes of a tensor, found others; whoever changes a file takes " +
+                                  kPackedChecksumsKey + " and " + kPackedPieceKey + " out of it");
   if (const std::string_view text = find(kPackedVocabularyKey); !text.empty()) {
     const auto found = checkpoint.tensors.find(kPackedVocabularyKey);
     std::string_view rest = text;

@@ -162,7 +162,9 @@ TEST_CASE(
       replace_all(changed, name, std::string(name.size(), 'x'));  // a tensor or a word that nobody knows
     return error_of(changed, Quantization::kQ8).message;
   };
-  const std::string lost = "tales: expected a checksum of each 1048576 bytes of a tensor, found others";
+  const std::string lost =
+      "tales: expected a checksum of each 1048576 bytes of a tensor, found others; whoever changes a file "
+      "takes rwkv_wasm_checksums and rwkv_wasm_piece_bytes out of it";
   CHECK(without({kPackedChecksumsKey, kPackedPieceKey}) == "");
   CHECK(without({kPackedChecksumsKey}) == lost);
   CHECK(without({kPackedPieceKey}) == lost);

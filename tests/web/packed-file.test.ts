@@ -69,8 +69,11 @@ test('a flipped byte is told with its tensor and place, by all who read the weig
   const path = `${modelFolder}v7-bf16.safetensors`;
   const file = flipByte(Buffer.concat(await collect(RWKV.convert(path))));
   expect(() => readPacked(file)).toThrow(/damaged/);
-  for (const read of [RWKV.load(file, { tokenizer: false }), collect(RWKV.convert(file))])
-    expect(await failure(read)).toMatchObject({ code: 'bad-file', message: expect.stringMatching(damaged) });
+  for (const read of [() => RWKV.load(file, { tokenizer: false }), () => collect(RWKV.convert(file))])
+    expect(await failure(read())).toMatchObject({
+      code: 'bad-file',
+      message: expect.stringMatching(damaged),
+    });
 });
 
 test('what the store kept packed is dropped where a byte of it flips, and made anew of the original', async () => {

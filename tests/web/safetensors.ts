@@ -16,13 +16,16 @@ export function safetensors(tensors: Record<string, FloatTensor>): Buffer {
   return withTensors(fileOf({}, []), tensors);
 }
 
-/** `file` with more tensors. */
+/** `file` with more tensors; a packed one is without its checksums then, which would be those of another. */
 export function withTensors(file: Uint8Array, tensors: Record<string, FloatTensor>): Buffer {
   const bytes = Buffer.from(file);
   const end = 8 + Number(bytes.readBigUInt64LE());
-  const entries: Record<string, Entry> = JSON.parse(bytes.subarray(8, end).toString());
-  const pieces: Buffer[] = [bytes.subarray(end)];
-  let offset = bytes.length - end;
+  const { rwkv_wasm_checksums: checksums, ...entries }: Record<string, Entry> = JSON.parse(
+    bytes.subarray(8, end).toString(),
+  );
+  for (const entry of Object.values(entries)) Reflect.deleteProperty(entry, 'rwkv_wasm_piece_bytes'); // of the metadata
+  let offset = checksums?.data_offsets[0] ?? bytes.length - end;
+  const pieces: Buffer[] = [bytes.subarray(end, end + offset)];
   for (const [name, tensor] of Object.entries(tensors)) {
     const values = floats(tensor);
     entries[name] = { dtype: 'F32', shape: tensor[0], data_offsets: [offset, offset + values.byteLength] };
