@@ -46,12 +46,11 @@ test.each(readings)(
       throw error;
     };
     expect(await failure(read(session, { onProgress }))).toBe(error);
-    if (name !== 'append') {
-      const fresh = await model.createSession({ seed: 1 });
-      await session.append('And');
-      await fresh.append('And');
-      expect(await session.logits()).toEqual(await fresh.logits());
-    } else expect((await session.append('And')).promptTokens).toBeGreaterThan(3); // the rest too
+    const fresh = await model.createSession({ seed: 1 });
+    if (name === 'append') await fresh.append(text); // what was not read yet is read with what comes behind it
+    await session.append('And');
+    await fresh.append('And');
+    expect(await session.logits()).toEqual(await fresh.logits());
   },
 );
 
