@@ -129,6 +129,9 @@ TEST_CASE("weights of versions 5.0 and 5.1 and their states learn along differen
     for (const Parameter& parameter : weights.parameters()) {
       // Each kind of tensor once, and what only these versions have in every layer.
       if (parameter.name.starts_with("blocks.1.") && !parameter.name.ends_with("time_decay")) continue;
+#ifdef __SANITIZE_ADDRESS__  // the reference is a hundred times as slow there
+      if (!parameter.name.ends_with("time_decay")) continue;
+#endif
       INFO(parameter.name);
       const auto direction = reference::random_floats(parameter.values.size(), -1, 1, 1);
       const double expected = slope(
