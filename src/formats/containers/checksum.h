@@ -7,9 +7,9 @@
 
 namespace rwkv {
 
-// Of bytes that come in parts, however they are cut. Two additions of 64 bits for each 4 bytes, in four series: 17.8 GB/s in
-// WebAssembly, where hashes that multiply make 8 to 16, and there is no product without carries. Of up to a megabyte no sum
-// overflows, so whatever happens to one or two words of a series changes its sums.
+// Of bytes that come in parts, however they are cut. Two additions of 64 bits for each 4 bytes, in four series: in WebAssembly, which
+// has no product without carries, hashes that multiply take up to twice as long. Of up to a megabyte no sum overflows, so
+// whatever happens to one or two words of a series changes its sums.
 class Checksum {
  public:
   void add(std::span<const std::byte> bytes);
