@@ -161,31 +161,16 @@ void Tape::multiply(Rows x, const Vector& scale, Rows out) {
       });
 }
 
-void Tape::sigmoid(Rows x) {
+void Tape::pointwise(Rows x, void (*forward)(Rows), void (*backward)(Rows, Rows, Rows)) {
   in_place(
-      x, [=] { rwkv::sigmoid(x); }, [=, this](Rows before) { sigmoid_backward(before, x, gradient(x)); });
+      x, [=] { forward(x); }, [=, this](Rows before) { backward(before, x, gradient(x)); });
 }
-void Tape::tanh(Rows x) {
-  in_place(
-      x, [=] { rwkv::tanh(x); }, [=, this](Rows before) { tanh_backward(before, x, gradient(x)); });
-}
-void Tape::silu(Rows x) {
-  in_place(
-      x, [=] { rwkv::silu(x); }, [=, this](Rows before) { silu_backward(before, x, gradient(x)); });
-}
-void Tape::relu_squared(Rows x) {
-  in_place(
-      x, [=] { rwkv::relu_squared(x); },
-      [=, this](Rows before) { relu_squared_backward(before, x, gradient(x)); });
-}
-void Tape::decay6(Rows x) {
-  in_place(
-      x, [=] { rwkv::decay6(x); }, [=, this](Rows before) { decay6_backward(before, x, gradient(x)); });
-}
-void Tape::decay7(Rows x) {
-  in_place(
-      x, [=] { rwkv::decay7(x); }, [=, this](Rows before) { decay7_backward(before, x, gradient(x)); });
-}
+void Tape::sigmoid(Rows x) { pointwise(x, rwkv::sigmoid, sigmoid_backward); }
+void Tape::tanh(Rows x) { pointwise(x, rwkv::tanh, tanh_backward); }
+void Tape::silu(Rows x) { pointwise(x, rwkv::silu, silu_backward); }
+void Tape::relu_squared(Rows x) { pointwise(x, rwkv::relu_squared, relu_squared_backward); }
+void Tape::decay6(Rows x) { pointwise(x, rwkv::decay6, decay6_backward); }
+void Tape::decay7(Rows x) { pointwise(x, rwkv::decay7, decay7_backward); }
 
 void Tape::scale_key7(Rows a, const Vector& k_a, Rows k) {
   in_place(

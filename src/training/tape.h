@@ -109,6 +109,8 @@ class Tape {
   // A call that turns x into y in place.
   template <class Forward, class Backward>
   void in_place(Rows x, Forward forward, Backward backward);
+  // The same of one that turns each element by itself; backward(x, y, the gradient to y, which becomes that to x).
+  void pointwise(Rows x, void (*forward)(Rows), void (*backward)(Rows, Rows, Rows));
   template <class Wkv, class Backward>
   void recur(const LayerInput& in, uint64_t scratch_floats, Wkv wkv, Backward backward);
 
