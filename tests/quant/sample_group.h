@@ -6,6 +6,7 @@
 
 #include "quant/group.h"
 #include "reference.h"
+#include "relative_error.h"
 
 namespace rwkv {
 
@@ -19,15 +20,6 @@ inline std::vector<float> sample_group(int cols, unsigned seed) {
       if (row == 5 || (row == 2 && k < kBlock)) w = 0;
     }
   return values;
-}
-
-inline double relative_error(const std::vector<float>& values, const std::vector<float>& expected) {
-  double error = 0, norm = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    error += std::pow(double(values[i]) - expected[i], 2);
-    norm += std::pow(double(expected[i]), 2);
-  }
-  return std::sqrt(error / norm);
 }
 
 }  // namespace rwkv

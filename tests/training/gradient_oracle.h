@@ -5,6 +5,7 @@
 
 #include "model/oracle.h"
 #include "reference.h"
+#include "relative_error.h"
 #include "training/learning.h"
 
 namespace rwkv {
@@ -47,17 +48,6 @@ inline std::unique_ptr<Tensors> gradients_of(const std::string& name) {
     if (Bytes file = read_file(folder + name + "-grad.safetensors"); !file.empty())
       return std::make_unique<Tensors>(name, std::move(file));
   return nullptr;
-}
-
-// |a - b| / |b|, of vectors.
-inline double relative_error(const std::vector<float>& a, const std::vector<float>& b) {
-  if (a.size() != b.size()) return INFINITY;
-  double difference = 0, size = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference += (double(a[i]) - b[i]) * (double(a[i]) - b[i]);
-    size += double(b[i]) * b[i];
-  }
-  return size == 0 ? std::sqrt(difference) : std::sqrt(difference / size);
 }
 
 // The gradient to a state that nothing follows.
