@@ -71,7 +71,7 @@ TEST_CASE("room is there or is not, and asking for it takes none") {
   CHECK(live_bytes() == before);
 }
 
-TEST_CASE("a pass takes no more scratch memory than it says, and more than a third of it") {
+TEST_CASE("a pass takes no more scratch memory than it says, and more than a third of what is no rounding") {
   for (const Version version : kVersions)
     for (const int tokens : {1, 2, 5, 32}) {
       CAPTURE(version_name(version), tokens);
@@ -81,9 +81,10 @@ TEST_CASE("a pass takes no more scratch memory than it says, and more than a thi
       const std::vector<Token> ids(size_t(tokens), 7);
       State state(model.config);
       Arena arena, tight;
-      const uint64_t bytes = scratch_bytes(model, uint64_t(tokens), uint64_t(tokens));
+      const uint64_t bytes = scratch_bytes(model, uint64_t(tokens), uint64_t(tokens)),
+                     rounding = scratch_bytes(model, 0, 0);
       REQUIRE(arena.reserve(bytes, "a pass").ok());
-      REQUIRE(tight.reserve(bytes / 3, "a pass").ok());
+      REQUIRE(tight.reserve((bytes - rounding) / 3, "a pass").ok());
       const Slice slice{&state, ids, ids.size(), logits.data()};
       const auto taken = [&](Arena& from) {
         const int64_t before = live_bytes();
