@@ -26,6 +26,7 @@ using f32x4 = xsimd::make_sized_batch_t<float, kLanes>;
 using i32x4 = xsimd::batch<int32_t, f32x4::arch_type>;
 using u32x4 = xsimd::batch<uint32_t, f32x4::arch_type>;
 using i16x8 = xsimd::batch<int16_t, f32x4::arch_type>;
+using u64x2 = xsimd::batch<uint64_t, f32x4::arch_type>;
 using u16x8 = xsimd::batch<uint16_t, f32x4::arch_type>;
 
 inline f32x4 load(const float* p) { return f32x4::load_unaligned(p); }

@@ -11,6 +11,8 @@ namespace {
 
 // Read at once: browsers take twice as long for four single megabytes.
 constexpr uint64_t kPieceBytes = 4 << 20;
+// Of a file with checksums, which cost half as much while the bytes are in a core's cache.
+constexpr size_t kVerifiedBytes = 256 << 10;
 
 // The values behind what the file stores.
 void restore(const Tensor& tensor, std::span<float> values) {
@@ -45,9 +47,13 @@ TensorReader::TensorReader(const Checkpoint& checkpoint, LoadProgress progress)
 }
 
 Status TensorReader::read_piece(const Tensor& tensor, uint64_t offset, std::span<std::byte> out) {
-  const uint64_t at = tensor.offset + offset;
-  if (Status read = checkpoint_.source->read(at, out); !read) return read;
-  if (Status sound = verifier_.see(tensor.name, at, out); !sound) return sound;
+  const size_t most = checkpoint_.checksums.ranges.empty() ? out.size() : kVerifiedBytes;
+  for (size_t done = 0; done < out.size(); done += most) {
+    const uint64_t at = tensor.offset + offset + done;
+    const auto part = out.subspan(done, std::min(most, out.size() - done));
+    if (Status read = checkpoint_.source->read(at, part); !read) return read;
+    if (Status sound = verifier_.see(tensor.name, at, part); !sound) return sound;
+  }
   loaded_ += out.size();
   if (progress_) progress_(loaded_, total_);
   return Done{};

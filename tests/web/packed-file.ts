@@ -107,20 +107,22 @@ function plain(dtype: string, shape: readonly number[], bytes: DataView): Weight
 
 /** The checksum of a piece. */
 function checksum(piece: Uint8Array): bigint {
-  const words = new DataView(new ArrayBuffer(16 * (Math.floor(piece.length / 16) + 1)));
-  new Uint8Array(words.buffer).set(piece);
-  const sums = new BigUint64Array(8); // a[0], b[0], a[1], b[1], ...
-  for (let at = 0; at < words.byteLength; at += 4) {
-    const series = 2 * ((at / 4) % 4);
-    sums[series] = (sums[series] ?? 0n) + BigInt(words.getUint32(at, true));
-    sums[series + 1] = (sums[series + 1] ?? 0n) + (sums[series] ?? 0n);
+  const blocks = new DataView(new ArrayBuffer(4096 * (Math.floor(piece.length / 4096) + 1)));
+  new Uint8Array(blocks.buffer).set(piece);
+  let hash = 0n;
+  for (let block = 0; block < blocks.byteLength; block += 4096) {
+    const [a, b] = [new BigUint64Array(2), new BigUint64Array(2)];
+    for (let at = 0; at < 4096; at += 8) {
+      const i = (at / 8) % 2;
+      a[i] = (a[i] ?? 0n) + blocks.getBigUint64(block + at, true);
+      b[i] = (b[i] ?? 0n) + (a[i] ?? 0n);
+    }
+    for (const sum of [...a, ...b]) {
+      hash = BigInt.asUintN(64, (hash ^ sum) * 0x9e3779b97f4a7c15n);
+      hash ^= hash >> 32n;
+    }
   }
-  let hash = BigInt(piece.length);
-  for (const sum of sums) {
-    hash = BigInt.asUintN(64, (hash ^ sum) * 0x9e3779b97f4a7c15n);
-    hash ^= hash >> 32n;
-  }
-  return hash;
+  return hash ^ BigInt(piece.length);
 }
 
 const checksumsName = 'rwkv_wasm_checksums';
