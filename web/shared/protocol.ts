@@ -91,6 +91,72 @@ export interface Drawing {
 /** Text, or token ids. */
 export type Prompt = string | Int32Array<ArrayBuffer>;
 
+/** How a model is taught; every field checked. */
+export interface Learning {
+  readonly method: 'state' | 'lora' | 'full';
+  /** Either says how long; the other is `null`. */
+  readonly steps: number | null;
+  readonly epochs: number | null;
+  /** Tokens of a text that are read at once, at most. */
+  readonly contextLength: number;
+  /** Excerpts a step. */
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly schedule: 'constant' | 'linear' | 'cosine';
+  /** Steps in which the rate rises. */
+  readonly warmup: number;
+  /** Of AdamW. */
+  readonly betas: readonly [number, number];
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** The longest gradient; 0: any. */
+  readonly gradientClip: number;
+  /** Of `'lora'`. */
+  readonly rank: number;
+  readonly alpha: number;
+  readonly targets: readonly string[];
+  readonly seed: number;
+  /** Steps between measurements of what is not learned from, which also come before the first step and after the last; 0: none between. */
+  readonly validationEvery: number;
+}
+
+/** A part of a document. It is encoded by itself, as the beginning of a text where it is the first or stands behind token 0. */
+export interface DocumentPart {
+  readonly text: Prompt;
+  /** Whether its tokens are to be foretold; the first of a document never is. */
+  readonly isLearned: boolean;
+}
+
+/** What a tuning is going to do. */
+export interface TuningPlan {
+  readonly steps: number;
+  /** Done before, as the checkpoint says. */
+  readonly step: number;
+  /** Of all documents: tokens that are learned, and that are foretold without being learned. */
+  readonly learnedTokens: number;
+  readonly validationTokens: number;
+  /** Of documents that are learned from: pieces of at most `contextLength` tokens. */
+  readonly excerpts: number;
+  /** The memory that it takes beside the weights. */
+  readonly bytes: number;
+  /** Before the first step. */
+  readonly validationLoss?: number;
+}
+
+/** A step of learning that was made. */
+export interface TuneStep {
+  /** From 1. */
+  readonly step: number;
+  readonly steps: number;
+  /** The mean cross-entropy of its learned tokens, before its update. */
+  readonly loss: number;
+  /** Of all that is not learned from, after it, where that was measured. */
+  readonly validationLoss?: number;
+  /** That were learned in it. */
+  readonly tokens: number;
+  readonly learningRate: number;
+}
+
 /** Every operation of a model's worker. Calls on one session must not overlap, but `pause` and `disposeSession`. Sessions are named by the number that `createSession` answered. */
 export interface ModelOperations {
   /** Answers `null` where the model has the tokens of RWKV World and its file no vocabulary: it is asked once more with one. */
@@ -233,6 +299,29 @@ export interface ModelOperations {
    */
   pause: { request: { readonly session: number }; reply: undefined };
   disposeSession: { request: { readonly session: number }; reply: undefined };
+  /**
+   * Begins to teach the model, one tuning at a time. `'full'` changes the weights that sessions of the model compute with, and reads the
+   * model's file again. Throws `unsupported` where the model's build cannot learn.
+   */
+  beginTuning: { request: { readonly learning: Learning }; reply: undefined };
+  /** Takes a document to learn from, or to foretell without learning; answers how many tokens it has. */
+  addDocument: {
+    request: { readonly parts: readonly DocumentPart[]; readonly isValidation: boolean };
+    reply: number;
+  };
+  /** Takes all memory, once there are all documents, and goes on from a checkpoint. */
+  planTuning: { request: { readonly checkpoint: Place | null }; reply: TuningPlan };
+  /** Makes a step, sessions having their turns meanwhile; `null`: all are made. Where it fails what was learned stays as it was before. */
+  nextStep: { request: Record<never, never>; reply: TuneStep | null };
+  /** What was learned so far as a file. */
+  tuned: {
+    request: { readonly format: 'safetensors' | 'pth' };
+    reply: Uint8Array<ArrayBuffer>;
+  };
+  /** A checkpoint, from which the steps that are left give the same bits. */
+  saveTuning: { request: Record<never, never>; reply: Uint8Array<ArrayBuffer> };
+  /** Gives the memory back. A `nextStep` under way rejects with `disposed`. */
+  endTuning: { request: Record<never, never>; reply: undefined };
 }
 
 /** What a text must obey: a grammar in EBNF or a JSON schema as JSON. */

@@ -1,6 +1,6 @@
 // What the worker does for each operation of the protocol.
 import { RwkvError } from '../shared/errors.js';
-import type { Handlers, ModelOp, Progress } from '../shared/protocol.js';
+import type { Handlers, ModelOp, Place, Progress } from '../shared/protocol.js';
 import type { ByteSource } from '../store/shelf.js';
 import { keepDownload, verifyStored } from '../store/storing.js';
 import { startEngine } from './engine.js';
@@ -10,6 +10,7 @@ import { reader, seedWords, unwrap, type WasmConversion, type WasmReading } from
 import { pack } from './packing.js';
 import { readModelIndex } from './parts/model-index.js';
 import { type Loaded, Text, tokensOf } from './text.js';
+import { Tuning } from './tuning.js';
 import { wholeChunk } from './turns.js';
 
 /** `breathe` lets the event loop run; `crash` hears what no call can be told, `tellKernels` which are fast here. */
@@ -22,6 +23,8 @@ export function createHandlers(
   let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
   let opened: Opened | undefined; // a model that waits for its vocabulary
   let loaded: Loaded | undefined;
+  let file: Place | null = null; // the model's, which all of its weights are learned from
+  let tuning: Promise<Tuning> | undefined;
   const texts = new Map<number, Text>();
   let last = 0;
 
@@ -37,6 +40,17 @@ export function createHandlers(
     const text = texts.get(id);
     if (!text) throw new RwkvError('disposed', 'the session was disposed');
     return text;
+  }
+  async function taught(): Promise<Tuning> {
+    if (!tuning) throw new RwkvError('disposed', 'the tuning was ended');
+    return tuning;
+  }
+  async function openModel(): Promise<ByteSource> {
+    if (file) return openSource(file, host);
+    throw new RwkvError(
+      'unsupported',
+      "method 'full': all weights can be learned in f32 only, of a model that was loaded with quantization 'f32'",
+    );
   }
   // Between two chunks others have their turn.
   async function finish(
@@ -59,6 +73,7 @@ export function createHandlers(
     async load(request, report) {
       let now = opened;
       opened = undefined;
+      file = request.model ?? file;
       try {
         now = await open(request, host, report, now);
         if (lacksWorld(now)) {
@@ -67,6 +82,7 @@ export function createHandlers(
         }
         const { info, ...rest } = await load(request, now, breathe, crash, tellKernels, report);
         loaded = rest;
+        if (!rest.startTuning || info.quantization !== 'f32') file = null; // bytes are held by it
         return info;
       } catch (error) {
         now?.source.close();
@@ -160,6 +176,41 @@ export function createHandlers(
     disposeSession({ session }) {
       find(session).dispose();
       texts.delete(session);
+      return undefined;
+    },
+
+    async beginTuning({ learning }) {
+      if (tuning)
+        throw new RwkvError(
+          'invalid-argument',
+          'the model is being taught already, and one tuning at a time',
+        );
+      const begun = Tuning.begin(there(), learning, openModel, breathe);
+      tuning = begun;
+      try {
+        await begun;
+      } catch (error) {
+        tuning = undefined;
+        throw error;
+      }
+      return undefined;
+    },
+    addDocument: async ({ parts, isValidation }) => (await taught()).add(parts, isValidation),
+    async planTuning({ checkpoint }) {
+      const source = checkpoint && (await openSource(checkpoint, host));
+      try {
+        return await (await taught()).plan(source);
+      } finally {
+        source?.close();
+      }
+    },
+    nextStep: async () => (await taught()).next(),
+    tuned: async ({ format }) => (await taught()).file(format),
+    saveTuning: async () => (await taught()).save(),
+    async endTuning() {
+      const ended = tuning;
+      tuning = undefined;
+      (await ended)?.end();
       return undefined;
     },
   };

@@ -103,8 +103,10 @@ export async function load(
       const kernels = prefixes.makeRoom(() => engine.module.advance(batch, most));
       if (kernels !== null) tellKernels(kernels);
     };
+    const { startTuning } = engine.module;
     return {
       model,
+      ...(startTuning && { startTuning: (learning, file) => startTuning(model, learning, file) }),
       turns: new Turns(advance, breathe, crash),
       prefixes,
       vocabulary: info.vocabulary,

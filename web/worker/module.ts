@@ -1,6 +1,6 @@
 // What a build's WebAssembly module exports (wasm/bindings.cpp, files.cpp, threads.cpp), and the few words to speak with it.
 import { errorCode, RwkvError, sentence } from '../shared/errors.js';
-import type { Sampling, Told } from '../shared/protocol.js';
+import type { Learning, Sampling, Told, TuneStep, TuningPlan } from '../shared/protocol.js';
 import type { ModelFile, ModelInfo, Quantization, Step, TokenizerKind } from '../shared/types.js';
 import type { ByteSource } from '../store/shelf.js';
 
@@ -152,6 +152,28 @@ export interface WasmModule {
    * name of the kernels that turned out to be faster, or `null`.
    */
   advance(sessions: readonly WasmSession[], most: Int32Array): Result<string | null>;
+  /**
+   * Of builds that learn alone (wasm/learning.cpp). `file`: that of the model, which is read during the call only; `null` unless all weights are
+   * learned. Keeps hold of the model until it is deleted.
+   */
+  startTuning?(model: WasmModel, learning: Learning, file: WasmSource | null): Result<WasmTuning>;
+}
+
+/** A model that is being taught. */
+export interface WasmTuning {
+  /** Takes a document and which of its tokens are learned, to learn from or to foretell only. */
+  add(tokens: Int32Array, isLearned: Uint8Array, isValidation: boolean): Result<null>;
+  /** Takes all memory, and goes on from a checkpoint, which is read during the call only. Once, behind the last document. */
+  plan(checkpoint: WasmSource | null): Result<Omit<TuningPlan, 'validationLoss'>>;
+  /** Makes a pass of the next step; the step behind its last, `null` before. REQUIRES: steps are left. */
+  next(): Result<Omit<TuneStep, 'validationLoss'> | null>;
+  /** Makes a pass over what is not learned from; its loss behind the last, `null` before. REQUIRES: there is some. */
+  validate(): Result<number | null>;
+  /** What was learned so far, as a file. */
+  file(format: 'safetensors' | 'pth'): Result<Uint8Array<ArrayBuffer>>;
+  /** A checkpoint, of the last step that was made whole. REQUIRES: a plan. */
+  save(): Result<Uint8Array<ArrayBuffer>>;
+  delete(): void;
 }
 
 /** What builds with threads export besides (wasm/threads.cpp). */

@@ -81,6 +81,11 @@ export class PrefixCache<S extends Session> {
     return true;
   }
 
+  /** Keeps nothing any more. */
+  clear(): void {
+    while (this.#drop());
+  }
+
   #drop(): boolean {
     const kept = this.#kept.shift();
     if (!kept) return false;

@@ -1,0 +1,119 @@
+// A model that is being taught: what the operations of a tuning do.
+import { RwkvError } from '../shared/errors.js';
+import type { DocumentPart, Learning, TuneStep, TuningPlan } from '../shared/protocol.js';
+import type { ByteSource } from '../store/shelf.js';
+import { reader, unwrap, type WasmTuning } from './module.js';
+import { type Loaded, tokensOf } from './text.js';
+
+/** Between two passes others have their turn. */
+export class Tuning {
+  readonly #loaded: Loaded;
+  readonly #learning: Learning;
+  readonly #breathe: () => Promise<void>;
+  readonly #tuning: WasmTuning;
+  #plan: TuningPlan | undefined;
+  #step = 0;
+  #isEnded = false;
+
+  /**
+   * `openFile` opens the file that the model was loaded from.
+   *
+   * @throws RwkvError `unsupported`, `invalid-argument`, `out-of-memory`, those of reading
+   */
+  static async begin(
+    loaded: Loaded,
+    learning: Learning,
+    openFile: () => Promise<ByteSource>,
+    breathe: () => Promise<void>,
+  ): Promise<Tuning> {
+    const { startTuning } = loaded;
+    if (!startTuning) {
+      const how = "import { learning } from 'rwkv-wasm/learning' and RWKV.load(source, { learning })";
+      throw new RwkvError('unsupported', `the model was loaded without what teaches it: ${how}`);
+    }
+    const file = learning.method === 'full' ? await openFile() : null;
+    try {
+      const tuning = loaded.prefixes.makeRoom(() => startTuning(learning, file && reader(file)));
+      return new Tuning(loaded, learning, breathe, tuning);
+    } finally {
+      file?.close();
+    }
+  }
+
+  private constructor(loaded: Loaded, learning: Learning, breathe: () => Promise<void>, tuning: WasmTuning) {
+    this.#loaded = loaded;
+    this.#learning = learning;
+    this.#breathe = breathe;
+    this.#tuning = tuning;
+  }
+
+  add(parts: readonly DocumentPart[], isValidation: boolean): number {
+    let isContinued = false;
+    const encoded = parts.map(({ text, isLearned }) => {
+      const tokens = tokensOf(text, this.#loaded, isContinued);
+      if (tokens.length > 0) isContinued = tokens.at(-1) !== 0; // 0 ends a text
+      return { tokens, isLearned };
+    });
+    const length = encoded.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    const all = new Int32Array(length);
+    const learned = new Uint8Array(length);
+    let at = 0;
+    for (const { tokens, isLearned } of encoded) {
+      all.set(tokens, at);
+      if (isLearned) learned.fill(1, at, at + tokens.length);
+      at += tokens.length;
+    }
+    this.#loaded.prefixes.makeRoom(() => this.#tuning.add(all, learned, isValidation));
+    return length;
+  }
+
+  async plan(checkpoint: ByteSource | null): Promise<TuningPlan> {
+    const plan = this.#loaded.prefixes.makeRoom(() => this.#tuning.plan(checkpoint && reader(checkpoint)));
+    this.#plan = plan;
+    this.#step = plan.step;
+    this.#forgetPrefixes();
+    if (plan.step > 0 || plan.validationTokens === 0) return plan;
+    return { ...plan, validationLoss: await this.#passes(() => this.#tuning.validate()) };
+  }
+
+  async next(): Promise<TuneStep | null> {
+    const plan = this.#plan;
+    if (!plan) throw new Error('asked for a step before there was a plan');
+    if (this.#step === plan.steps) return null;
+    const step = await this.#passes(() => this.#tuning.next());
+    this.#step = step.step;
+    this.#forgetPrefixes();
+    const { validationEvery: every } = this.#learning;
+    const isDue = step.step === plan.steps || (every > 0 && step.step % every === 0);
+    if (!isDue || plan.validationTokens === 0) return step;
+    return { ...step, validationLoss: await this.#passes(() => this.#tuning.validate()) };
+  }
+
+  file(format: 'safetensors' | 'pth'): Uint8Array<ArrayBuffer> {
+    return this.#loaded.prefixes.makeRoom(() => this.#tuning.file(format));
+  }
+
+  save(): Uint8Array<ArrayBuffer> {
+    return this.#loaded.prefixes.makeRoom(() => this.#tuning.save());
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#tuning.delete();
+  }
+
+  // What the last pass answers.
+  async #passes<T>(pass: () => Parameters<typeof unwrap<T | null>>[0]): Promise<T> {
+    for (;;) {
+      const made = unwrap(pass());
+      if (made !== null) return made;
+      await this.#breathe();
+      if (this.#isEnded) throw new RwkvError('disposed', 'the tuning was ended');
+    }
+  }
+
+  // Of weights that have changed.
+  #forgetPrefixes(): void {
+    if (this.#learning.method === 'full') this.#loaded.prefixes.clear();
+  }
+}
