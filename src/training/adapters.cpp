@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "training/identity.h"
 #include "training/pack_values.h"
 #include "training/random.h"
 #include "training/weights.h"
@@ -33,7 +34,7 @@ Result<Adapters> Adapters::start(Model& model, const AdapterOptions& options) {
     return refuse("expected a rank from 1 to " + std::to_string(kMostRank) + ", found " +
                   std::to_string(rank));
   if (!(std::isfinite(options.alpha) && options.alpha > 0))
-    return refuse("expected a positive alpha, found " + std::to_string(options.alpha));
+    return refuse("expected a positive alpha, found " + text_of(options.alpha));
   if (options.targets.empty()) return refuse("expected a target at least");
   for (const std::string& target : options.targets)
     if (std::find(std::begin(kAdapterTargets), std::end(kAdapterTargets), target) ==

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "formats/containers/checksum.h"
 #include "room.h"
 #include "training/random.h"
 
@@ -42,8 +43,10 @@ Status Documents::add(std::span<const int32_t> tokens, std::span<const uint8_t> 
     const auto targets = learned_.begin() + ptrdiff_t(range.first + 1);
     const auto count =
         uint64_t(range.count - 1 - size_t(std::count(targets, targets + ptrdiff_t(range.count - 1), 0)));
-    if (count > 0) excerpts_.push_back(range);
+    if (count == 0) continue;
+    excerpts_.push_back(range);
     learned_tokens_ += count;
+    longest_ = std::max(longest_, int(range.count - 1));
   }
   order_.clear();
   return Done{};
@@ -60,6 +63,22 @@ Excerpt Documents::excerpt(uint64_t seed, uint64_t epoch, size_t at) {
   }
   const auto [first, count] = excerpts_[order_[at]];
   return {std::span(tokens_).subspan(first, count), std::span(learned_).subspan(first + 1, count - 1)};
+}
+
+uint64_t Documents::fingerprint() const {
+  Checksum sum;
+  sum.add(std::as_bytes(std::span(tokens_)));
+  sum.add(std::as_bytes(std::span(learned_)));
+  for (const Range& range : excerpts_) {
+    const uint64_t words[] = {range.first, range.count};  // as wide on every machine
+    sum.add(std::as_bytes(std::span(words)));
+  }
+  return sum.value();
+}
+
+uint64_t Documents::bytes() const {
+  return tokens_.capacity() * sizeof(int32_t) + learned_.capacity() +
+         excerpts_.capacity() * (sizeof(Range) + sizeof(uint32_t));
 }
 
 }  // namespace rwkv

@@ -28,10 +28,16 @@ class Documents {
   // Excerpts of at most `context` tokens that are read; each starts afresh, at its document's first token or
   // where another ends, and holds a token that is learned.
   size_t count() const { return excerpts_.size(); }
+  // Tokens that the longest of them reads.
+  int longest() const { return longest_; }
   // Of all documents: tokens that are learned.
   uint64_t learned_tokens() const { return learned_tokens_; }
   // The excerpt at place `at` of the order of `epoch`; every epoch has each excerpt once.
   Excerpt excerpt(uint64_t seed, uint64_t epoch, size_t at);
+  // Of all tokens, which are learned, and how they are cut.
+  uint64_t fingerprint() const;
+  // The memory that they take.
+  uint64_t bytes() const;
 
  private:
   Documents(int context, int vocabulary) : context_(size_t(context)), vocabulary_(vocabulary) {}
@@ -45,6 +51,7 @@ class Documents {
   std::vector<uint8_t> learned_;  // of each token
   std::vector<Range> excerpts_;
   uint64_t learned_tokens_ = 0;
+  int longest_ = 0;
   // The last order that was asked for.
   std::vector<uint32_t> order_;
   uint64_t seed_ = 0, epoch_ = 0;

@@ -75,7 +75,8 @@ Result<Learning> Learning::start(const Model& model, const Learned& learned, int
   return made;
 }
 
-double Learning::pass(std::span<const Lesson> lessons, bool backwards) {
+double Learning::pass(std::span<const Lesson> lessons, Goal goal) {
+  const bool backwards = goal == Goal::kGradients;
   const ArenaScope scope(arena_);
   const Config& c = model_->config;
   std::vector<Sequence> sequences;
@@ -112,6 +113,9 @@ double Learning::pass(std::span<const Lesson> lessons, bool backwards) {
     run(i);
     tape.rewind(mark);
   }
+  for (size_t i = 0; i < lessons.size(); ++i)
+    if (lessons[i].end) *lessons[i].end = states_[i];
+  if (goal == Goal::kStates) return 0;
   tape.record(backwards);
   const double loss = read_head(tape, stream.x, backwards);
   tape.rewind(mark);
@@ -140,10 +144,11 @@ double Learning::read_head(Tape& tape, Rows x, bool backwards) {
   for (int first = 0; first < x.count; first += most) {
     const ArenaScope scope(arena_);
     const int count = std::min(most, x.count - first);
+    const auto weights = std::span(weights_).subspan(size_t(first), size_t(count));
+    if (std::count(weights.begin(), weights.end(), 0.0f) == count) continue;
     const Rows part{h.row(first), count, h.width}, logits = arena_.rows(count, model_->config.vocabulary);
     matmul(model_->head, part, logits, arena_);
-    loss += cross_entropy(logits, std::span(targets_).subspan(size_t(first), size_t(count)),
-                          std::span(weights_).subspan(size_t(first), size_t(count)));
+    loss += cross_entropy(logits, std::span(targets_).subspan(size_t(first), size_t(count)), weights);
     if (!backwards) continue;
     matmul_backward(model_->head, logits, tape.gradient(part), arena_);
     matmul_weight_backward(logits, part, head.transposed, head.data);

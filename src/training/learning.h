@@ -17,6 +17,7 @@ struct Lesson {
   std::span<const int32_t> tokens;   // (T), at least one, each in [0, V)
   std::span<const int32_t> targets;  // (T): what follows each
   std::span<const float> weights;    // (T): the loss is the sum of weight * -ln p(target); 0: not learned
+  State* end = nullptr;              // where it is wanted: becomes the state after the tokens
 };
 
 // Memory for lessons of a model, asked for in one piece.
@@ -32,13 +33,16 @@ class Learning {
   // The loss of the lessons; adds the gradients to those of what is learned, and writes the lessons'. Any way
   // of cutting texts into passes gives the same but for rounding, where the last part of a text comes first and
   // hands its gradient on. REQUIRES: no more than start() was told.
-  double learn(std::span<const Lesson> lessons) { return pass(lessons, true); }
+  double learn(std::span<const Lesson> lessons) { return pass(lessons, Goal::kGradients); }
   // The loss alone.
-  double evaluate(std::span<const Lesson> lessons) { return pass(lessons, false); }
+  double evaluate(std::span<const Lesson> lessons) { return pass(lessons, Goal::kLoss); }
+  // The states after the lessons alone.
+  void read(std::span<const Lesson> lessons) { pass(lessons, Goal::kStates); }
 
  private:
   Learning(const Model& model, const Learned& learned) : model_(&model), learned_(&learned) {}
-  double pass(std::span<const Lesson> lessons, bool backwards);
+  enum class Goal : uint8_t { kStates, kLoss, kGradients };
+  double pass(std::span<const Lesson> lessons, Goal goal);
   double read_head(Tape& tape, Rows x, bool backwards);
   void embed_backward(std::span<const Lesson> lessons, Rows gradient);
 

@@ -24,14 +24,18 @@ class AdamW {
   // Gradients become zeros. REQUIRES: the parameters that it was made for.
   void step(std::span<Parameter> parameters, float rate);
 
- private:
-  explicit AdamW(const AdamWOptions& options) : options_(options) {}
-
   struct Moments {
     std::vector<float> m, v;
   };
+  // Of each parameter, behind so many steps: what makes the next one, beside the gradients.
+  std::span<const Moments> moments() const { return moments_; }
+  std::span<Moments> go_on_after(int steps) { return steps_ = steps, moments_; }
+
+ private:
+  explicit AdamW(const AdamWOptions& options) : options_(options) {}
+
   AdamWOptions options_;
-  std::vector<Moments> moments_;  // of each parameter
+  std::vector<Moments> moments_;
   int steps_ = 0;
 };
 

@@ -52,7 +52,19 @@ const rooms: Readonly<Record<string, Room>> = {
   // Learning lies above the model; sessions do not know it.
   training: {
     files: /^src\/training\//,
-    sees: ['model', 'loading', 'checkpoint', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
+    sees: [
+      'model',
+      'loading',
+      'formats',
+      'checkpoint',
+      'containers',
+      'source',
+      'kernels',
+      'quant',
+      'dtype',
+      'tensor',
+      'result',
+    ],
   },
   session: {
     files: /^src\/session\//,
@@ -74,6 +86,10 @@ const rooms: Readonly<Record<string, Room>> = {
     ],
   },
 
+  learningBindings: {
+    files: /^wasm\/learning\.cpp$/,
+    sees: ['bindings', 'training', 'formats', 'checkpoint', 'source', 'result'],
+  },
   threadBindings: { files: /^wasm\/threads\.cpp$/, sees: ['pool'] },
 
   // The web half, a folder a room: doors -> page -> shared <- worker; both halves -> store -> shared.
