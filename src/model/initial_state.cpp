@@ -21,13 +21,12 @@ InitialState read_initial_state(WeightReader& in, const Config& c) {
   for (int layer = 0; layer < c.layers && !is_tuned && !in.error(); ++layer)
     is_tuned = in.has(name_in(layer));
   if (!is_tuned) return {};
-  if (c.version == Version::k4)
-    in.fail(ErrorKind::kBadModel,
-            "att.time_state: a state of versions 5 to 7, and the model is of version 4");
+  const bool has_heads = c.version != Version::k4;
+  const Shape shape = has_heads ? Shape{c.heads, c.head_size, c.head_size} : Shape{3, c.channels};
   InitialState state;
   for (int layer = 0; layer < c.layers && !in.error(); ++layer) {
-    state.push_back(in.vector(name_in(layer), {c.heads, c.head_size, c.head_size}));
-    turn(state.back(), size_t(c.head_size));
+    state.push_back(in.vector(name_in(layer), shape));
+    if (has_heads) turn(state.back(), size_t(c.head_size));
   }
   return state;
 }

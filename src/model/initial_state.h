@@ -5,6 +5,8 @@
 // turns it for fla's kernels, which take [key][value], for version 6 as for 7. ChatRWKV (API_DEMO_CHAT.py)
 // turns it too, for versions 5 and 6, whose state it keeps as [key][value]; RWKV-Runner
 // (backend-python/utils/rwkv.py) does not for version 7, whose state the authors keep as [value][key].
+//
+// Version 4's is ours alone: (3, C), aa, bb and pp.
 #pragma once
 
 #include "formats/checkpoint.h"
@@ -16,7 +18,7 @@ namespace rwkv {
 constexpr std::string_view kTimeState = ".att.time_state";
 
 // The state of every layer, turned to our order; empty where no layer has one.
-// Errors: kBadModel where some have, or version 4 has.
+// Errors: kBadModel where some have.
 InitialState read_initial_state(WeightReader& in, const Config& config);
 
 // The same of a file that holds nothing else, for a model with `config`.

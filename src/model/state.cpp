@@ -45,6 +45,7 @@ void State::set_values(std::span<const float> values) {
 template <class F>
 void State::over_heads(F f) const {
   const int N = head_size_;
+  if (N == 0) f(0, 0, 3 * channels_);
   for (int c = 0; c < channels_ && N > 0; c += N)
     for (int value = 0, width; value < N; value += width) {
       width = state_width(N, value);

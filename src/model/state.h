@@ -9,7 +9,7 @@
 namespace rwkv {
 
 // What state tuning trains: the recurrence's first state in each layer, (L) of (H, N, N) as
-// [head][key][value]; empty: zeros.
+// [head][key][value], in version 4 (3, C): aa, bb, pp; empty: a fresh one.
 using InitialState = std::vector<std::vector<float>>;
 
 // For each layer: the previous token's normed input of the time mix (C) and of the channel mix (C), and the
@@ -37,8 +37,8 @@ class State {
   void set_values(std::span<const float> values);
 
  private:
-  // Calls f(plain, kept, count) for the runs of floats of a layer's heads: where they are in values(), and in
-  // here.
+  // Calls f(plain, kept, count) for the runs of floats of a layer's recurrence: where they are in values(), and
+  // in here.
   template <class F>
   void over_heads(F f) const;
 
