@@ -4,25 +4,14 @@
 
 #include "formats/checksums.h"
 #include "formats/containers/bytes.h"
+#include "formats/containers/safetensors_header.h"
 #include "formats/packed.h"
 
 namespace rwkv {
 namespace {
 
-std::string quoted(std::string_view text) { return std::string("\"").append(text).append("\""); }
 std::string metadata(std::string_view key, std::string_view value) {
   return quoted(key) + ':' + quoted(value) + ',';
-}
-
-// An entry of the header; moves `offset` behind it.
-std::string entry(std::string_view name, std::string_view dtype, const Shape& shape, uint64_t bytes,
-                  uint64_t& offset) {
-  std::string sizes;
-  for (const int64_t size : shape) sizes += std::to_string(size) + ',';
-  if (!sizes.empty()) sizes.pop_back();
-  const std::string begin = std::to_string(offset), end = std::to_string(offset += bytes);
-  return quoted(name) + ":{\"dtype\":" + quoted(dtype) + ",\"shape\":[" + sizes + "],\"data_offsets\":[" +
-         begin + ',' + end + "]},";
 }
 
 Result<Buffer> copy_of(const Source& source, std::span<const std::byte> bytes) {
@@ -44,7 +33,6 @@ Result<Conversion> Conversion::start(const Checkpoint& checkpoint, Quantization 
   return conversion;
 }
 
-// u64 length, then JSON; blanks behind it make the data start at a multiple of 64 bytes.
 std::string Conversion::header() {
   const EmbeddedVocabulary& vocabulary = checkpoint_->vocabulary;
   std::string about =
@@ -58,25 +46,24 @@ std::string Conversion::header() {
   for (const PlannedTensor& tensor : plan_.tensors) {
     checksums += count_pieces(tensor.bytes);
     if (block_size(tensor.dtype).bytes == 2 || tensor.dtype == DType::kF32) {
-      entries += entry(tensor.name, dtype_name(tensor.dtype), tensor.shape, tensor.bytes, offset);
+      entries += safetensors_entry(tensor.name, dtype_name(tensor.dtype), tensor.shape, tensor.bytes, offset);
     } else {
       about += metadata(tensor.name, packed_description(tensor.dtype, tensor.shape,
                                                         tensor.kind == PlannedTensor::Kind::kTransposed));
-      entries += entry(tensor.name, "U8", {int64_t(tensor.bytes)}, tensor.bytes, offset);
+      entries += safetensors_entry(tensor.name, "U8", {int64_t(tensor.bytes)}, tensor.bytes, offset);
     }
   }
   if (!vocabulary.kind.empty()) {
     about += metadata(kPackedVocabularyKey, vocabulary.kind + ' ' + std::to_string(vocabulary.count));
-    entries += entry(kPackedVocabularyKey, "U8", {int64_t(vocabulary.bytes)}, vocabulary.bytes, offset);
+    entries +=
+        safetensors_entry(kPackedVocabularyKey, "U8", {int64_t(vocabulary.bytes)}, vocabulary.bytes, offset);
     checksums += count_pieces(vocabulary.bytes);
   }
-  entries += entry(kPackedChecksumsKey, "U8", {int64_t(8 * checksums)}, 8 * checksums, offset);
-  about.pop_back(), entries.pop_back();  // the last commas
-  std::string json = "{\"__metadata__\":{" + about + "}," + entries + '}';
-  json.resize((8 + json.size() + 63) / 64 * 64 - 8, ' ');
-  bytes_ = 8 + json.size() + offset;
-  const auto length = std::bit_cast<std::array<char, 8>>(uint64_t(json.size()));
-  return std::string(length.begin(), length.end()) + json;
+  entries += safetensors_entry(kPackedChecksumsKey, "U8", {int64_t(8 * checksums)}, 8 * checksums, offset);
+  about.pop_back();  // the last comma
+  std::string header = safetensors_header("\"__metadata__\":{" + about + "}," + entries);
+  bytes_ = header.size() + offset;
+  return header;
 }
 
 Result<Buffer> Conversion::read(const PlannedTensor& planned) {
