@@ -54,7 +54,7 @@ Result<Adapters> Adapters::start(Model& model, const AdapterOptions& options) {
   Adapters made;
   made.scale_ = options.alpha / float(rank);
   made.adapters_ = std::make_unique<Adapter[]>(matrices.size());
-  Random random(options.seed);
+  SplitMix64 random(options.seed);
   for (size_t i = 0; i < matrices.size(); ++i) {
     const Matrix& W = *std::get<Matrix*>(matrices[i].place);
     const auto add = [&](const char* letter, int rows, int cols) -> Parameter& {

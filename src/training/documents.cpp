@@ -57,7 +57,7 @@ Excerpt Documents::excerpt(uint64_t seed, uint64_t epoch, size_t at) {
     seed_ = seed, epoch_ = epoch;
     order_.resize(excerpts_.size());
     std::iota(order_.begin(), order_.end(), 0u);
-    Random random(Random(seed).next() + epoch);
+    SplitMix64 random(SplitMix64(seed).next() + epoch);
     for (size_t i = order_.size(); i > 1; --i)
       std::swap(order_[i - 1], order_[random.below(i)]);  // Fisher-Yates
   }

@@ -5,10 +5,10 @@
 
 namespace rwkv {
 
-// SplitMix64 (Steele, Lea and Flood 2014).
-class Random {
+// Steele, Lea and Flood 2014.
+class SplitMix64 {
  public:
-  explicit Random(uint64_t seed) : state_(seed) {}
+  explicit SplitMix64(uint64_t seed) : state_(seed) {}
 
   uint64_t next() {
     uint64_t z = state_ += 0x9E3779B97F4A7C15;
