@@ -57,17 +57,17 @@ double clip_gradients(std::span<Parameter> parameters, float most) {
   return length;
 }
 
-float learning_rate(const RateOptions& options, int step) {
+double learning_rate(const RateOptions& options, int step) {
   const auto [rate, last_rate, schedule, warmup, steps] = options;
-  if (step < warmup) return rate * float(step + 1) / float(warmup);
+  if (step < warmup) return rate * (step + 1) / warmup;
   const double done = double(step - warmup) / std::max(steps - warmup, 1);
   switch (schedule) {
     case Schedule::kConstant:
       return rate;
     case Schedule::kLinear:
-      return float(rate + (double(last_rate) - rate) * done);
+      return rate + (last_rate - rate) * done;
     case Schedule::kCosine:
-      return float(last_rate + (double(rate) - last_rate) * (1 + std::cos(std::numbers::pi * done)) / 2);
+      return last_rate + (rate - last_rate) * (1 + std::cos(std::numbers::pi * done)) / 2;
   }
   return rate;
 }

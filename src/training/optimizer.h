@@ -44,11 +44,11 @@ double clip_gradients(std::span<Parameter> parameters, float most);
 
 enum class Schedule : uint8_t { kConstant, kLinear, kCosine };
 struct RateOptions {
-  float rate = 1e-3f, last_rate = 0;  // the last: what linear and cosine end near
+  double rate = 1e-3, last_rate = 0;  // the last: what linear and cosine end near
   Schedule schedule = Schedule::kConstant;
   int warmup = 0, steps = 1;  // steps of a rising rate; of all
 };
 // Of step 0 <= step < steps.
-float learning_rate(const RateOptions& options, int step);
+double learning_rate(const RateOptions& options, int step);
 
 }  // namespace rwkv

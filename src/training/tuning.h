@@ -38,7 +38,7 @@ struct TuningStep {
   int step = 0, steps = 0;  // from 1
   double loss = 0;          // before its update
   uint64_t tokens = 0;      // that were learned in it
-  float rate = 0;
+  double rate = 0;
 };
 
 class Tuning {

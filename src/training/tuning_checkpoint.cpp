@@ -32,7 +32,7 @@ std::string Tuning::identity() const {
   of.add("steps", uint64_t(o.rate.steps));
   of.add("contextLength", uint64_t(o.context));
   of.add("batch", uint64_t(o.batch));
-  of.add("learningRate", o.rate.rate);
+  of.add("learningRate", float(o.rate.rate));
   of.add("schedule", kSchedules[int(o.rate.schedule)]);
   of.add("warmup", uint64_t(o.rate.warmup));
   of.add("betas[0]", o.optimizer.beta1);

@@ -54,6 +54,8 @@ Result<TrainedWeights> TrainedWeights::start(const Checkpoint& checkpoint, Model
   };
   if (model.config.version == Version::k7a) return refuse("all weights of version 7a cannot be learned");
   if (model.quantization != Quantization::kF32) return refuse("all weights can be learned in f32 only");
+  if (!checkpoint.packed_as.empty())
+    return refuse("all weights can be learned from a model that is not packed");
   if (const Status room = require_room(bytes(model), "weights that are learned"); !room) return room.error();
 
   TrainedWeights made;

@@ -65,17 +65,17 @@ TEST_CASE("gradients longer than the bound are shortened to it, others left alon
 }
 
 TEST_CASE("the rate rises, then stays or falls") {
-  RateOptions options{.rate = 1, .last_rate = 0.1f, .warmup = 4, .steps = 14};
+  RateOptions options{.rate = 1, .last_rate = 0.1, .warmup = 4, .steps = 14};
   for (const Schedule schedule : {Schedule::kConstant, Schedule::kLinear, Schedule::kCosine}) {
     options.schedule = schedule;
-    CHECK(learning_rate(options, 0) == 0.25f);
+    CHECK(learning_rate(options, 0) == 0.25);
     CHECK(learning_rate(options, 3) == 1);
     CHECK(learning_rate(options, 4) == 1);
     const double half = learning_rate(options, 9);
     CHECK(std::fabs(half - (schedule == Schedule::kConstant ? 1 : 0.55)) < 1e-6);
     for (int step = 5; step < 14; ++step) {
       CHECK(learning_rate(options, step) <= learning_rate(options, step - 1));
-      CHECK(learning_rate(options, step) >= 0.1f);
+      CHECK(learning_rate(options, step) >= 0.1);
     }
   }
   options.schedule = Schedule::kCosine, options.warmup = 0, options.steps = 1;

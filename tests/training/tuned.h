@@ -57,14 +57,13 @@ struct Tuned {
 
 // What learns fast enough for a few steps.
 inline TuningOptions quick(Method method) {
-  return {
-      .method = method,
-      .steps = 6,
-      .context = 24,
-      .batch = 2,
-      .rate = {.rate = method == Method::kState ? 0.1f : 0.01f, .schedule = Schedule::kCosine, .warmup = 2},
-      .adapters = {.rank = 2, .alpha = 4},
-      .seed = 5};
+  return {.method = method,
+          .steps = 6,
+          .context = 24,
+          .batch = 2,
+          .rate = {.rate = method == Method::kState ? 0.1 : 0.01, .schedule = Schedule::kCosine, .warmup = 2},
+          .adapters = {.rank = 2, .alpha = 4},
+          .seed = 5};
 }
 
 inline constexpr Method kMethods[] = {Method::kState, Method::kLora, Method::kFull};

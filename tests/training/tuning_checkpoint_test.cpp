@@ -76,7 +76,7 @@ TEST_CASE("a checkpoint of another model, other options or other texts is refuse
   };
   const auto same = [](auto&) {};
   const std::string start = "invalid-argument: run.checkpoint: a checkpoint of other learning: ";
-  CHECK(of([](auto& o) { o.rate.rate = 0.02f; }) == start + "learningRate: expected 0.02, found 0.01");
+  CHECK(of([](auto& o) { o.rate.rate = 0.02; }) == start + "learningRate: expected 0.02, found 0.01");
   CHECK(of([](auto& o) { o.steps = 7; }) == start + "steps: expected 7, found 6");
   CHECK(of([](auto& o) { o.batch = 1; }) == start + "batch: expected 1, found 2");
   CHECK(of([](auto& o) { o.seed = 6; }) == start + "seed: expected 6, found 5");

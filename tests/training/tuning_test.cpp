@@ -128,7 +128,7 @@ TEST_CASE("a step whose numbers are not finite is refused by its number and rate
   for (const Method method : {Method::kLora, Method::kFull}) {  // heads are normed, whatever states hold
     INFO("method " << int(method));
     TuningOptions options = quick(method);
-    options.rate = {.rate = 1e30f};
+    options.rate = {.rate = 1e30};
     Tuned tuned("v7-bf16", options);
     tuned.plan({40});
     const auto failed = [&] {
@@ -162,7 +162,7 @@ TEST_CASE("options and documents that make no sense are refused by name") {
   CHECK(refusal([](auto& o) { o.epochs = 1; }).starts_with("invalid-argument: steps:"));
   CHECK(refusal([](auto& o) { o.context = 0; }).starts_with("invalid-argument: contextLength:"));
   CHECK(refusal([](auto& o) { o.batch = -1; }).starts_with("invalid-argument: batch:"));
-  for (const float rate : {0.0f, -1.0f, 2e30f, float(NAN)})
+  for (const double rate : {0.0, -1.0, 2e30, double(NAN)})
     CHECK(refusal([=](auto& o) { o.rate.rate = rate; }).starts_with("invalid-argument: learningRate:"));
   CHECK(refusal([](auto& o) { o.rate.warmup = -1; }).starts_with("invalid-argument: warmup:"));
   CHECK(refusal([](auto& o) { o.adapters.rank = 0; }).starts_with("invalid-argument: adapters:"));
