@@ -14,13 +14,20 @@ import { emscriptenVersion, ensureToolchain, toolchainIsComplete } from './toolc
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 const presets = {
-  'rwkv-baseline': 'wasm',
-  'rwkv-relaxed': 'wasm-relaxed',
-  'rwkv-baseline-threads': 'wasm-threads',
-  'rwkv-relaxed-threads': 'wasm-relaxed-threads',
+  baseline: 'wasm',
+  relaxed: 'wasm-relaxed',
+  'baseline-threads': 'wasm-threads',
+  'relaxed-threads': 'wasm-relaxed-threads',
 };
-const allModules = Object.keys(presets);
-const maxModuleBytes = 350_000;
+/** What is made of each preset: modules that run models, and those that teach them too. */
+const kinds = {
+  rwkv: { target: 'rwkv_module', maxBytes: 350_000, seconds: 50 },
+  'rwkv-learning': { target: 'rwkv_learning', maxBytes: 500_000, seconds: 40 },
+};
+const builds = Object.entries(presets).flatMap(([build, preset]) =>
+  Object.entries(kinds).map(([kind, of]) => ({ name: `${kind}-${build}`, preset, ...of })),
+);
+const allModules = builds.map(({ name }) => name);
 /** When one thing has failed, this ends the others that run beside it. */
 export const stopped = new AbortController();
 
@@ -131,21 +138,24 @@ function compileSystemLibraries(preset, tools) {
   return run(join(tools.emscriptenRoot, 'em++'), args, { env: tools.env });
 }
 
-async function buildModule(name, tools, progress) {
-  const preset = presets[name];
-  progress.at(name, 0);
-  // The last step, the link, takes long where it is the first: see below.
-  const onStep = (done, all) => progress.at(name, done / all - 0.01, `${done} of ${all} steps`);
+// Modules of one preset, which share their objects.
+async function buildModules(modules, tools, progress) {
+  const [{ preset }] = modules;
+  for (const { name } of modules) progress.at(name, 0);
+  // The last steps, the links, take long where they are the first: see below.
+  const onStep = (done, all) => {
+    for (const { name } of modules) progress.at(name, done / all - 0.01, `${done} of ${all} steps`);
+  };
   await configure(preset, tools);
-  await Promise.all([
-    compileSystemLibraries(preset, tools),
-    buildPreset(preset, tools, ['rwkv_module'], onStep),
-  ]);
-  const built = ['mjs', 'wasm'].map((suffix) => `build/${preset}/wasm/${name}.${suffix}`);
-  copyInto('dist/wasm', built);
-  const bytes = statSync(join(home, built[1])).size;
-  if (bytes > maxModuleBytes) throw new Error(`${name}.wasm has ${bytes} bytes, more than ${maxModuleBytes}`);
-  progress.at(name, 1);
+  const targets = modules.map(({ target }) => target);
+  await Promise.all([compileSystemLibraries(preset, tools), buildPreset(preset, tools, targets, onStep)]);
+  for (const { name, maxBytes } of modules) {
+    const built = ['mjs', 'wasm'].map((suffix) => `build/${preset}/wasm/${name}.${suffix}`);
+    copyInto('dist/wasm', built);
+    const bytes = statSync(join(home, built[1])).size;
+    if (bytes > maxBytes) throw new Error(`${name}.wasm has ${bytes} bytes, more than ${maxBytes}`);
+    progress.at(name, 1);
+  }
 }
 
 async function compileTypeScript(part) {
@@ -176,7 +186,9 @@ export async function buildAll({
   const needs = {
     'npm packages': npmPackagesAreInstalled(home) ? 0 : 11,
     toolchain: wanted.length === 0 || toolchainIsComplete() ? 0 : 14,
-    ...Object.fromEntries(wanted.map((name) => [name, 50])),
+    ...Object.fromEntries(
+      builds.filter(({ name }) => wanted.includes(name)).map(({ name, seconds }) => [name, seconds]),
+    ),
     TypeScript: isCurrent(typesPart(checksTypes || undefined)) ? 0 : 8,
   };
   const progress = new Progress(
@@ -202,9 +214,19 @@ export async function buildAll({
   const moduleHalf = async () => {
     if (wanted.length === 0) return;
     const tools = await task('toolchain', () => ensureToolchain({ forTests }), true);
+    const makeAll = (modules) =>
+      modules.reduce(
+        (work, { name }) =>
+          () =>
+            make(modulePart(name, emscriptenVersion()), work),
+        () => buildModules(modules, tools, progress),
+      )();
+    const groups = Object.values(presets).map((preset) =>
+      builds.filter((build) => build.preset === preset && wanted.includes(build.name)),
+    );
     await forEachInParallel(
-      wanted,
-      (name) => make(modulePart(name, emscriptenVersion()), () => buildModule(name, tools, progress)),
+      groups.filter((modules) => modules.length > 0),
+      makeAll,
       2, // so that one computes while the other is linked
     );
   };

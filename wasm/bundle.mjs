@@ -13,6 +13,8 @@ const scripts = {
   'index.js': 'rwkv.min.js',
   'worker-web.js': 'worker-web.min.js',
   'thread-web.js': 'thread-web.min.js',
+  'learning.js': 'learning.min.js',
+  'learning-worker-web.js': 'learning-worker-web.min.js',
 };
 
 const part = {
@@ -35,7 +37,7 @@ const part = {
 /** They start each other. */
 const renamed = {
   name: 'renamed',
-  transform: (code) => code.replaceAll(/\b(worker|thread)-web\.js/g, (name) => scripts[name]),
+  transform: (code) => code.replaceAll(/\b(learning-worker|worker|thread)-web\.js/g, (name) => scripts[name]),
 };
 
 async function bundle(name, files) {
