@@ -7,6 +7,7 @@ export type { ChatFormat, ChatOptions, ChatTemplate, ThinkMode } from './page/ch
 export { type RenderedChat, renderChat } from './page/chat/transcript.js';
 export type { Completion, CompletionResult, FinishReason, PromptUsage } from './page/completion.js';
 export type { GrammarEngine } from './page/grammar-engine.js';
+export type { LearningEngine } from './page/learning-engine.js';
 export type { Model } from './page/model.js';
 export type {
   ConvertOptions,

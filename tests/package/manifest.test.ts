@@ -65,13 +65,26 @@ test('what a page loads of it is less than 60 KB of JavaScript, minified and wit
   const largest = Math.max(...glue.map((name) => sizes.get(name) ?? 0));
   for (const name of glue) sizes.delete(name);
   expect([...sizes.keys()]).toEqual(expect.arrayContaining(['main', 'thread-web', 'worker-web']));
-  expect(scripts.filter(({ name, code }) => /grammar/.test(name) || code.includes('xgrammar'))).toEqual([]);
+  expect(
+    scripts.filter(
+      ({ name, code }) => /grammar|learning-(baseline|worker)/.test(name) || code.includes('xgrammar'),
+    ),
+  ).toEqual([]);
   const tokenizers = sizes.get('tokenizers') ?? Infinity; // for a tokenizer.json alone
   sizes.delete('tokenizers');
   const total = [...sizes.values()].reduce((sum, size) => sum + size, largest);
   console.log(`JavaScript of a page, minified, gzip: ${total} bytes, and ${tokenizers} on demand`);
   expect(tokenizers).toBeLessThan(12_000);
   expect(total).toBeLessThan(60_000);
+});
+
+test('an app that imports what teaches models carries its worker and its four modules', async () => {
+  const scripts = await bundle(
+    "import { RWKV } from 'rwkv-wasm'; import { learning } from 'rwkv-wasm/learning'; globalThis.load = () => RWKV.load(undefined, { learning });",
+  );
+  const names = scripts.map(({ name }) => name);
+  expect(names).toContain('learning-worker-web');
+  expect(names.filter((name) => /^rwkv-learning-(baseline|relaxed)(-threads)?$/.test(name))).toHaveLength(4);
 });
 
 test('nothing has side effects: who imports only RwkvError gets nothing else', async () => {

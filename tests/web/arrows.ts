@@ -103,7 +103,7 @@ const rooms: Readonly<Record<string, Room>> = {
   client: { files: /^web\/page\/client\.ts$/, sees: ['shared'] },
   options: {
     files:
-      /^web\/(page\/(options|structure|grammar-engine|rules|sampling|presets|assets|places|host|published|catalogue)|storyteller)\.ts$/,
+      /^web\/(page\/(options|structure|grammar-engine|learning-engine|rules|sampling|presets|assets|places|host|published|catalogue)|storyteller)\.ts$/,
     sees: ['client', 'store', 'shared'],
   },
   tokenBytes: { files: /^web\/page\/vocabulary\.ts$/, sees: ['client', 'shared'] },
@@ -127,7 +127,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['@huggingface/tokenizers'],
   },
   worker: {
-    files: /^web\/(worker\/|builds\.ts$)/,
+    files: /^web\/(worker\/|(learning-)?builds\.ts$)/,
     sees: ['vocabularies', 'thread', 'glue', 'store', 'shared'],
   },
   doors: {
@@ -149,8 +149,12 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^web\/grammar(-node)?\.ts$/,
     sees: ['grammar', 'nodeWorker', 'webWorker', 'options', 'shared'],
   },
+  learningDoors: {
+    files: /^web\/learning(-node)?\.ts$/,
+    sees: ['nodeWorker', 'webWorker', 'options', 'shared'],
+  },
   workerDoors: {
-    files: /^web\/(worker|thread|grammar-worker)-(web|node)\.ts$/,
+    files: /^web\/(worker|thread|(grammar|learning|model)-worker)-(web|node)\.ts$/,
     sees: ['grammarEngine', 'worker', 'thread', 'store', 'nodeStore', 'shared'],
   },
   adapters: {
@@ -160,7 +164,17 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   commandLine: {
     files: /^web\/cli(\.ts$|\/)/,
-    sees: ['doors', 'grammarDoors', 'server', 'adapters', 'chat', 'options', 'nodeStore', 'shared'],
+    sees: [
+      'doors',
+      'grammarDoors',
+      'learningDoors',
+      'server',
+      'adapters',
+      'chat',
+      'options',
+      'nodeStore',
+      'shared',
+    ],
     packages: ['commander'],
   },
   // Requests over HTTP.
@@ -225,7 +239,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/((node-host|node-worker|worker-node|thread-node|grammar-node|grammar-worker-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
+      /^web\/((node-host|node-worker|(model-)?worker-node|thread-node|grammar-node|grammar-worker-node|learning-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
   },
   // Of 2023 and later: engines of the README's table lack them, and tsc does not know which those are.
   'functions that older engines lack': {
@@ -246,7 +260,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /\bpostMessage\b/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(page\/client|shared\/serve|(worker|thread|grammar-worker)-(web|node)|node-worker|demo\/offline\/start)\.ts$/,
+      /^web\/(page\/client|shared\/serve|(thread|(grammar|model)-worker)-(web|node)|node-worker|demo\/offline\/start)\.ts$/,
   },
 };
 

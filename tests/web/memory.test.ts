@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as modules from '../../dist/builds.js';
 import { isMemoryError, outOfMemory, RwkvError } from '../../dist/shared/errors.js';
 import { openPath } from '../../dist/store/node/files.js';
 import { createHandlers } from '../../dist/worker/handlers.js';
@@ -15,6 +16,7 @@ const { Memory } = wasm;
 
 const storyteller = new URL('../../dist/storyteller/rwkv7-tales-8.0M-q4.safetensors', import.meta.url);
 const host = {
+  modules,
   openPath,
   fetchWasm: async (url: URL) => new Response(await readFile(url)),
   threads: { cores: 2, start: async () => {} }, // builds with threads take their memory from outside

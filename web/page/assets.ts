@@ -11,11 +11,15 @@ export interface AssetOptions {
    * put them.
    */
   assetBase?: string | URL | undefined;
-  /** The script of the worker: `worker-web.js`, in Node `worker-node.js`, or a bundle of it. Goes before `assetBase`. */
+  /**
+   * The script of the worker: `worker-web.js`, in Node `worker-node.js`, with `learning-` before it of models that are taught, or a bundle of it.
+   * Goes before `assetBase`.
+   */
   workerUrl?: string | URL | undefined;
   /**
    * The WebAssembly modules; goes before `assetBase`. With a `/` at its end the folder of `rwkv-baseline.wasm`,
-   * `rwkv-relaxed.wasm`, `rwkv-baseline-threads.wasm` and `rwkv-relaxed-threads.wasm`. Else the file of one of them, which
+   * `rwkv-relaxed.wasm`, `rwkv-baseline-threads.wasm` and `rwkv-relaxed-threads.wasm`, of models that are taught
+   * `rwkv-learning-baseline.wasm` and so on. Else the file of one of them, which
    * `build` and the number of `threads` then have to name (`inspect` and `convert` have one thread).
    */
   wasmUrl?: string | URL | undefined;
@@ -35,6 +39,8 @@ export interface AssetChoice {
   readonly assets: AssetOptions & GrammarAssetOptions;
   readonly build: Build | 'auto';
   readonly threads?: number | 'auto';
+  /** Whether its worker is one whose modules learn. */
+  readonly learns?: boolean;
 }
 
 /** Where the files are; `undefined` and `null`: where they lie by themselves. */
@@ -47,14 +53,17 @@ export interface Assets {
 
 /** What of a host is asked for files of the package. */
 export interface AssetHost {
-  /** The name of the worker's script; that of the grammar engine has `grammar-` before it. */
+  /** The name of the worker's script; that of the grammar engine has `grammar-` before it, that of modules that learn `learning-`. */
   readonly workerFile: string;
   /** The URL of a file of the package. Throws an Error that says what was expected. */
   resolve(source: string | URL): URL;
 }
 
 /** @throws RwkvError `invalid-argument` naming the option */
-export function locateAssets({ assets, build, threads = 1 }: AssetChoice, host: AssetHost): Assets {
+export function locateAssets(
+  { assets, build, threads = 1, learns = false }: AssetChoice,
+  host: AssetHost,
+): Assets {
   const given = (name: keyof AssetChoice['assets']): URL | undefined => {
     const source = assets[name];
     if (source === undefined) return undefined;
@@ -73,7 +82,8 @@ export function locateAssets({ assets, build, threads = 1 }: AssetChoice, host: 
   }
   return {
     base,
-    workerUrl: given('workerUrl') ?? (base && new URL(host.workerFile, base)),
+    workerUrl:
+      given('workerUrl') ?? (base && new URL(learns ? `learning-${host.workerFile}` : host.workerFile, base)),
     grammarWorkerUrl: given('grammarWorkerUrl') ?? (base && new URL(`grammar-${host.workerFile}`, base)),
     wasmUrl: (wasm ?? (base && new URL('wasm/', base)))?.href ?? null,
   };

@@ -122,11 +122,16 @@ export function createRWKV(host: Host): RWKV {
     async load(source, options = {}) {
       const checked = checkLoadOptions(options);
       const { tokenizer, build, threads, kernels, prefixCache, assets, ...rest } = checked;
-      const { sha256, keepPacked, quantization, grammar, ...wishes } = rest;
+      const { sha256, keepPacked, quantization, grammar, learning, ...wishes } = rest;
       const { signal, onProgress } = wishes;
-      const located = locate({ assets, build, threads });
+      const located = locate({ assets, build, threads, learns: learning !== undefined });
       const { base, wasmUrl, grammarWorkerUrl } = located;
-      const files = new Fetching(host, wishes, build, located);
+      const files = new Fetching(
+        learning ? { ...host, spawn: learning.spawn } : host,
+        wishes,
+        build,
+        located,
+      );
       signal?.throwIfAborted();
       const isEmbedded = source === undefined;
       const known = knownOf(host, source);

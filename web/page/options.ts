@@ -15,6 +15,7 @@ import { wellFormed } from '../shared/well-formed.js';
 import type { HubOptions } from '../store/hub.js';
 import type { AssetOptions, GrammarAssetOptions } from './assets.js';
 import type { GrammarEngine } from './grammar-engine.js';
+import type { LearningEngine } from './learning-engine.js';
 import type { FileSource } from './places.js';
 import {
   abortSignal,
@@ -33,6 +34,7 @@ import {
   hearsReading,
   integer,
   isArrayLike,
+  learningEngine,
   list,
   never,
   oneOf,
@@ -108,6 +110,8 @@ export interface LoadOptions extends StoreOptions, AssetOptions, GrammarAssetOpt
    * `rwkv-wasm/grammar`. Default: nothing does, and such calls are `unsupported`.
    */
   grammar?: GrammarEngine | undefined;
+  /** What teaches the model by `model.tune`: `learning` of `rwkv-wasm/learning`. Default: nothing does, and `tune` is `unsupported`. */
+  learning?: LearningEngine | undefined;
 }
 
 /** Options of `RWKV.inspect`. */
@@ -246,6 +250,7 @@ export function checkLoadOptions(options: LoadOptions) {
     prefixCache: (get('prefixCache', either(integer(0, 2 ** 32), never)) ?? usualPrefixCache) || 0,
     build: get('build', build) ?? 'auto',
     grammar: get('grammar', grammarEngine),
+    learning: get('learning', learningEngine),
     ...takeStoreOptions(get),
     keepPacked: takeKeepPacked(get),
     assets: { ...assets(get), grammarWorkerUrl: get('grammarWorkerUrl', address) },

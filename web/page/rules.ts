@@ -5,6 +5,7 @@ import { unexpected } from '../shared/errors.js';
 import { isAbortSignal, isArrayBuffer, isBlob, isMap, isUint8Array, isUrl } from '../shared/realms.js';
 import type { LoadProgress, ReadProgress } from '../shared/types.js';
 import type { GrammarEngine } from './grammar-engine.js';
+import type { LearningEngine } from './learning-engine.js';
 import type { FileSource } from './places.js';
 
 /** What a value has to be. */
@@ -115,6 +116,11 @@ export const grammarEngine: Rule<GrammarEngine> = {
   expected: 'grammar of rwkv-wasm/grammar',
   accepts: (value): value is GrammarEngine =>
     typeof value === 'object' && value !== null && 'start' in value && typeof value.start === 'function',
+};
+export const learningEngine: Rule<LearningEngine> = {
+  expected: 'learning of rwkv-wasm/learning',
+  accepts: (value): value is LearningEngine =>
+    typeof value === 'object' && value !== null && 'spawn' in value && typeof value.spawn === 'function',
 };
 export const sha256: Rule<string> = {
   expected: 'a SHA-256, 64 hexadecimal digits',

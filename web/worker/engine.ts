@@ -1,13 +1,12 @@
 // How a build of the core starts: which one, on how many threads.
 
-import { builds, threadedBuilds } from '../builds.js';
 import { RwkvError, sentence } from '../shared/errors.js';
 import type { WasmUrl } from '../shared/protocol.js';
 import { isError, isMemory } from '../shared/realms.js';
 import type { Build } from '../shared/types.js';
 import { hasRelaxedSimd, hasSharedMemory, hasSimd } from './features.js';
 import type { WorkerHost } from './host.js';
-import type { Factory, ThreadedModule, WasmModule } from './module.js';
+import type { BuildFiles, ThreadedModule, WasmModule } from './module.js';
 import type { ThreadHost } from './thread.js';
 
 /** Threads that `'auto'` takes at most: so many cores ask for all that the memory has. */
@@ -50,7 +49,7 @@ export async function startEngine(
     }
   }
   try {
-    const { made: module } = await instantiate(builds[build], host, wasmUrl);
+    const { made: module } = await instantiate(host.modules.builds[build], host, wasmUrl);
     return { build, module, threads: 1, useThreads() {}, warnings };
   } catch (cause) {
     throw startError(cause);
@@ -64,7 +63,7 @@ async function startThreaded(
   host: WorkerHost,
   wasmUrl: WasmUrl,
 ): Promise<ThreadedModule> {
-  const files: BuildFiles<ThreadedModule> = threadedBuilds[build];
+  const files = host.modules.threadedBuilds[build];
   const { made, module, memory } = await instantiate(files, host, wasmUrl);
   if (!memory) throw new Error('the module brings memory of its own');
   const starts = Array.from({ length: count - 1 }, (_, i) => {
@@ -75,12 +74,6 @@ async function startThreaded(
   await Promise.all(starts);
   made.expectThreads(count);
   return made;
-}
-
-interface BuildFiles<Module> {
-  readonly file: string;
-  wasm(): URL;
-  glue(): Promise<{ readonly default: Factory<Module> }>;
 }
 
 // What the glue made, of what, and the memory that it lent to it, where that comes from outside.

@@ -6,7 +6,7 @@ import { keepDownload, verifyStored } from '../store/storing.js';
 import { startEngine } from './engine.js';
 import { openSource, type WorkerHost } from './host.js';
 import { lacksWorld, load, type Opened, open } from './loading.js';
-import { reader, seedWords, unwrap, type WasmConversion, type WasmReading } from './module.js';
+import { reader, seedWords, unwrap, type WasmPieces, type WasmReading } from './module.js';
 import { pack } from './packing.js';
 import { readModelIndex } from './parts/model-index.js';
 import { type Loaded, Text, tokensOf } from './text.js';
@@ -20,7 +20,7 @@ export function createHandlers(
   crash: (error: unknown) => void,
   tellKernels: (kernels: string) => void,
 ): Handlers<ModelOp> {
-  let conversion: { readonly pieces: WasmConversion; readonly source: ByteSource } | undefined;
+  let conversion: { readonly pieces: WasmPieces; readonly source: ByteSource } | undefined;
   let opened: Opened | undefined; // a model that waits for its vocabulary
   let loaded: Loaded | undefined;
   let file: Place | null = null; // the model's, which all of its weights are learned from
@@ -185,7 +185,7 @@ export function createHandlers(
           'invalid-argument',
           'the model is being taught already, and one tuning at a time',
         );
-      const begun = Tuning.begin(there(), learning, openModel, breathe);
+      const begun = Tuning.begin(there(), learning, { openModel, breathe });
       tuning = begun;
       try {
         await begun;

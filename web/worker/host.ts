@@ -7,13 +7,19 @@ import { createMeter } from '../store/meter.js';
 import type { ByteSource } from '../store/shelf.js';
 import { noteUse, type Report, type ShelfHost, shelfOf, startSum, sumOf } from '../store/shelf-host.js';
 import { blobSource, memorySink, memorySource } from '../store/sources.js';
+import type { Modules } from './module.js';
 import { joinParts } from './parts/join.js';
 import type { ThreadHost } from './thread.js';
 
-/** What a host (a browser, Node) lends to the worker: its ways to files, storage and threads. */
-export interface WorkerHost extends ShelfHost {
+/** Ways to files and storage. */
+export interface FileHost extends ShelfHost {
   /** Opens a file of the file system; browsers have none. Throws RwkvError `read-failed`. */
   openPath?(path: string, name: string): ByteSource;
+}
+
+/** What a host (a browser, Node) lends to the worker. */
+export interface WorkerHost extends FileHost {
+  readonly modules: Modules;
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
   /** Starts threads, where a host has them. */
@@ -27,7 +33,7 @@ export interface WorkerHost extends ShelfHost {
  */
 export async function openSource(
   place: Place,
-  host: WorkerHost,
+  host: FileHost,
   report: Report = () => {},
 ): Promise<ByteSource> {
   if (place.kind === 'url') return download(place, host, report);
@@ -48,7 +54,7 @@ export async function openSource(
 
 async function openThere(
   place: Exclude<Place, { kind: 'url' }>,
-  host: WorkerHost,
+  host: FileHost,
   report: Report,
 ): Promise<ByteSource> {
   switch (place.kind) {
@@ -81,7 +87,7 @@ async function openThere(
 // Into memory, where nothing is kept.
 async function download(
   place: Extract<Place, { kind: 'url' }>,
-  host: WorkerHost,
+  host: FileHost,
   report: Report,
 ): Promise<ByteSource> {
   const sink = memorySink();

@@ -1,7 +1,7 @@
 // What a build's WebAssembly module exports (wasm/bindings.cpp, files.cpp, threads.cpp), and the few words to speak with it.
 import { errorCode, RwkvError, sentence } from '../shared/errors.js';
 import type { Learning, Sampling, Told, TuneStep, TuningPlan } from '../shared/protocol.js';
-import type { ModelFile, ModelInfo, Quantization, Step, TokenizerKind } from '../shared/types.js';
+import type { Build, ModelFile, ModelInfo, Quantization, Step, TokenizerKind } from '../shared/types.js';
 import type { ByteSource } from '../store/shelf.js';
 
 /** What the core answers where something can go wrong. */
@@ -118,8 +118,8 @@ export interface WasmLoading {
   delete(): void;
 }
 
-/** A packed file in the making. */
-export interface WasmConversion {
+/** A file in the making. */
+export interface WasmPieces {
   /** Of the whole file. */
   bytes(): number;
   /** The next piece; `null` behind the last. */
@@ -146,7 +146,7 @@ export interface WasmModule {
     source: WasmSource,
     quantization: Quantization | null,
     sampling: string | null,
-  ): Result<WasmConversion>;
+  ): Result<WasmPieces>;
   /**
    * One batched pass: each session reads so many of the tokens that it has pending, at most a chunk; none where it fails. The
    * name of the kernels that turned out to be faster, or `null`.
@@ -169,8 +169,8 @@ export interface WasmTuning {
   next(): Result<Omit<TuneStep, 'validationLoss'> | null>;
   /** Makes a pass over what is not learned from; its loss behind the last, `null` before. REQUIRES: there is some. */
   validate(): Result<number | null>;
-  /** What was learned so far, as a file. */
-  file(format: 'safetensors' | 'pth'): Result<Uint8Array<ArrayBuffer>>;
+  /** What was learned so far, as a file to be taken before the next pass. `model`: the model's file where all weights are learned, as long as it is taken. */
+  startFile(format: 'safetensors' | 'pth', model: WasmSource | null): Result<WasmPieces>;
   /** A checkpoint, of the last step that was made whole. REQUIRES: a plan. */
   save(): Result<Uint8Array<ArrayBuffer>>;
   delete(): void;
@@ -191,6 +191,19 @@ export type Factory<Module> = (options: {
     receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
   ): object;
 }) => Promise<Module>;
+
+/** The files of a module. */
+export interface BuildFiles<Module> {
+  readonly file: string;
+  wasm(): URL;
+  glue(): Promise<{ readonly default: Factory<Module> }>;
+}
+
+/** The modules that a worker can start. */
+export interface Modules {
+  readonly builds: Readonly<Record<Build, BuildFiles<WasmModule>>>;
+  readonly threadedBuilds: Readonly<Record<Build, BuildFiles<ThreadedModule>>>;
+}
 
 /** `source` as the core reads it. */
 export function reader(source: ByteSource): WasmSource {

@@ -2,48 +2,48 @@
 import { RwkvError } from '../shared/errors.js';
 import type { DocumentPart, Learning, TuneStep, TuningPlan } from '../shared/protocol.js';
 import type { ByteSource } from '../store/shelf.js';
-import { reader, unwrap, type WasmTuning } from './module.js';
+import { type Result, reader, unwrap, type WasmPieces, type WasmTuning } from './module.js';
 import { type Loaded, tokensOf } from './text.js';
 
-/** Between two passes others have their turn. */
+/** What a tuning asks of the worker. */
+interface TuningHost {
+  /** Opens the file that the model was loaded from. */
+  openModel(): Promise<ByteSource>;
+  /** Between two passes others have their turn. */
+  breathe(): Promise<void>;
+}
+
 export class Tuning {
   readonly #loaded: Loaded;
   readonly #learning: Learning;
-  readonly #breathe: () => Promise<void>;
+  readonly #host: TuningHost;
   readonly #tuning: WasmTuning;
   #plan: TuningPlan | undefined;
   #step = 0;
   #isEnded = false;
 
-  /**
-   * `openFile` opens the file that the model was loaded from.
-   *
-   * @throws RwkvError `unsupported`, `invalid-argument`, `out-of-memory`, those of reading
-   */
-  static async begin(
-    loaded: Loaded,
-    learning: Learning,
-    openFile: () => Promise<ByteSource>,
-    breathe: () => Promise<void>,
-  ): Promise<Tuning> {
+  /** @throws RwkvError `unsupported`, `invalid-argument`, `out-of-memory`, those of reading */
+  static async begin(loaded: Loaded, learning: Learning, host: TuningHost): Promise<Tuning> {
     const { startTuning } = loaded;
     if (!startTuning) {
-      const how = "import { learning } from 'rwkv-wasm/learning' and RWKV.load(source, { learning })";
-      throw new RwkvError('unsupported', `the model was loaded without what teaches it: ${how}`);
+      throw new RwkvError(
+        'unsupported',
+        'the model was loaded without what teaches it: pass learning of rwkv-wasm/learning to RWKV.load, as option learning',
+      );
     }
-    const file = learning.method === 'full' ? await openFile() : null;
+    const file = learning.method === 'full' ? await host.openModel() : null;
     try {
       const tuning = loaded.prefixes.makeRoom(() => startTuning(learning, file && reader(file)));
-      return new Tuning(loaded, learning, breathe, tuning);
+      return new Tuning(loaded, learning, host, tuning);
     } finally {
       file?.close();
     }
   }
 
-  private constructor(loaded: Loaded, learning: Learning, breathe: () => Promise<void>, tuning: WasmTuning) {
+  private constructor(loaded: Loaded, learning: Learning, host: TuningHost, tuning: WasmTuning) {
     this.#loaded = loaded;
     this.#learning = learning;
-    this.#breathe = breathe;
+    this.#host = host;
     this.#tuning = tuning;
   }
 
@@ -89,8 +89,21 @@ export class Tuning {
     return { ...step, validationLoss: await this.#passes(() => this.#tuning.validate()) };
   }
 
-  file(format: 'safetensors' | 'pth'): Uint8Array<ArrayBuffer> {
-    return this.#loaded.prefixes.makeRoom(() => this.#tuning.file(format));
+  async file(format: 'safetensors' | 'pth'): Promise<Uint8Array<ArrayBuffer>> {
+    const model = this.#isOfAllWeights ? await this.#host.openModel() : null;
+    try {
+      this.#throwIfEnded();
+      const file = this.#loaded.prefixes.makeRoom(() =>
+        this.#tuning.startFile(format, model && reader(model)),
+      );
+      try {
+        return joined(file);
+      } finally {
+        file.delete();
+      }
+    } finally {
+      model?.close();
+    }
   }
 
   save(): Uint8Array<ArrayBuffer> {
@@ -103,17 +116,36 @@ export class Tuning {
   }
 
   // What the last pass answers.
-  async #passes<T>(pass: () => Parameters<typeof unwrap<T | null>>[0]): Promise<T> {
+  async #passes<T>(pass: () => Result<T | null>): Promise<T> {
     for (;;) {
-      const made = unwrap(pass());
+      const made = this.#loaded.prefixes.makeRoom(pass);
       if (made !== null) return made;
-      await this.#breathe();
-      if (this.#isEnded) throw new RwkvError('disposed', 'the tuning was ended');
+      await this.#host.breathe();
+      this.#throwIfEnded();
     }
+  }
+
+  #throwIfEnded(): void {
+    if (this.#isEnded) throw new RwkvError('disposed', 'the tuning was ended');
+  }
+
+  get #isOfAllWeights(): boolean {
+    return this.#learning.method === 'full';
   }
 
   // Of weights that have changed.
   #forgetPrefixes(): void {
-    if (this.#learning.method === 'full') this.#loaded.prefixes.clear();
+    if (this.#isOfAllWeights) this.#loaded.prefixes.clear();
   }
+}
+
+// All pieces as one.
+function joined(file: WasmPieces): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(file.bytes());
+  let at = 0;
+  for (let piece = unwrap(file.next()); piece !== null; piece = unwrap(file.next())) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }

@@ -2,7 +2,7 @@
 // worker. The door, the messages and the core are the same.
 import { readFile } from 'node:fs/promises';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { builds } from '../../../dist/builds.js';
+import * as modules from '../../../dist/builds.js';
 import { nodeHost } from '../../../dist/node-host.js';
 import { createRWKV } from '../../../dist/page/load.js';
 import { serve } from '../../../dist/shared/serve.js';
@@ -10,7 +10,7 @@ import { createHandlers } from '../../../dist/worker/handlers.js';
 
 // A worker that ends gives all back; here models stay in the core, which is renewed for that.
 const loadsOfCore = 250;
-const { glue, wasm } = builds.baseline;
+const { glue, wasm } = modules.builds.baseline;
 const { default: create } = await glue();
 const wasmBinary = await readFile(wasm());
 let loads = 0;
@@ -19,10 +19,10 @@ async function lend() {
   if (loads++ % loadsOfCore === 0) core = create({ wasmBinary });
   return core;
 }
-builds.baseline.glue = async () => ({ default: lend });
+modules.builds.baseline.glue = async () => ({ default: lend });
 // What a worker's half fetches, compiles and hands to the glue, which needs nothing any more.
 const emptyModule = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
-const workerHost = { fetchWasm: async () => new Response(emptyModule) };
+const workerHost = { modules, fetchWasm: async () => new Response(emptyModule) };
 
 function spawn({ message }) {
   let receive;

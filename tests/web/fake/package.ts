@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-type Package = typeof import('../../../dist/node.js');
+type Package = typeof import('../../../dist/node.js') & typeof import('../../../dist/learning-node.js');
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const emptyModule = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
@@ -22,14 +22,17 @@ export async function fakePackage(): Promise<FakePackage> {
   cpSync(join(root, 'dist'), dist, { recursive: true, filter });
   copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
   mkdirSync(join(dist, 'wasm'));
-  for (const build of ['baseline', 'relaxed']) {
-    copyFileSync(new URL('./glue.mjs', import.meta.url), join(dist, 'wasm', `rwkv-${build}.mjs`));
-    writeFileSync(join(dist, 'wasm', `rwkv-${build}.wasm`), emptyModule);
+  for (const module of ['rwkv-baseline', 'rwkv-relaxed', 'rwkv-learning-baseline', 'rwkv-learning-relaxed']) {
+    copyFileSync(new URL('./glue.mjs', import.meta.url), join(dist, 'wasm', `${module}.mjs`));
+    writeFileSync(join(dist, 'wasm', `${module}.wasm`), emptyModule);
   }
   mkdirSync(join(dist, 'storyteller'));
   writeFileSync(join(dist, 'storyteller', 'rwkv7-tales-8.0M-q4.safetensors'), 'fake');
   writeFileSync(join(dist, 'storyteller', 'rwkv7-tales-8.0M-vocab.txt'), 'vocabulary');
-  const built: Package = await import(join(dist, 'node.js'));
+  const built: Package = {
+    ...(await import(join(dist, 'node.js'))),
+    ...(await import(join(dist, 'learning-node.js'))),
+  };
   return { ...built, folder, remove: () => rmSync(folder, { recursive: true }) };
 }
 

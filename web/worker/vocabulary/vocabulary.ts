@@ -3,7 +3,7 @@ import { RwkvError, sentence } from '../../shared/errors.js';
 import type { Place, VocabularyChoice } from '../../shared/protocol.js';
 import { decodeText } from '../../shared/text-file.js';
 import { world } from '../../shared/world.js';
-import { openSource, type WorkerHost } from '../host.js';
+import { type FileHost, openSource } from '../host.js';
 import { openTokenizerJson } from './huggingface.js';
 import { parse } from './json.js';
 import type { Vocabulary } from './types.js';
@@ -17,7 +17,7 @@ const mostBytes = 16 * 2 ** 20;
  *
  * @throws RwkvError `bad-vocabulary`, `unsupported`, `read-failed`
  */
-export async function openVocabulary(choice: VocabularyChoice, host: WorkerHost): Promise<Vocabulary> {
+export async function openVocabulary(choice: VocabularyChoice, host: FileHost): Promise<Vocabulary> {
   if (choice === null || typeof choice === 'string') return { core: choice };
   const { name, bytes: file } = await readWhole(choice, host);
   const text = decodeText(name, file, 'bad-vocabulary');
@@ -41,7 +41,7 @@ async function trie(name: string, lines: string): Promise<Vocabulary> {
   return { core: { kind, name, bytes } };
 }
 
-async function readWhole(place: Place, host: WorkerHost) {
+async function readWhole(place: Place, host: FileHost) {
   const source = await openSource(place, host);
   try {
     if (source.size > mostBytes) {

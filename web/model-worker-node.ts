@@ -1,0 +1,58 @@
+// Serves models in workers of Node.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import { parentPort, Worker } from 'node:worker_threads';
+import { RwkvError, sentence } from './shared/errors.js';
+import type { ModelOp } from './shared/protocol.js';
+import { serve } from './shared/serve.js';
+import { openPath } from './store/node/files.js';
+import { openFolder } from './store/node/shelf.js';
+import { createHandlers } from './worker/handlers.js';
+import type { WorkerHost } from './worker/host.js';
+import type { Modules } from './worker/module.js';
+import type { ThreadHost } from './worker/thread.js';
+
+const threads: ThreadHost = {
+  cores: availableParallelism(),
+  start: (thread) =>
+    new Promise((resolve, reject) => {
+      const options = { workerData: thread, execArgv: [] };
+      const worker = new Worker(new URL('./thread-node.js', import.meta.url), options);
+      worker.unref();
+      worker.on('message', () => resolve());
+      worker.on('error', reject);
+    }),
+};
+
+/** Serves models by these modules, all from disk. */
+export function serveModels(modules: Modules): void {
+  if (!parentPort) throw new Error('this script runs as a worker only');
+  const port = parentPort;
+  const host: WorkerHost = {
+    modules,
+    openPath,
+    async fetchWasm(url) {
+      try {
+        return new Response(await readFile(url), { headers: { 'content-type': 'application/wasm' } });
+      } catch (cause) {
+        throw new RwkvError('read-failed', `${url.href}: ${sentence(cause)}`, { cause });
+      }
+    },
+    openShelf: async (place) => (place.kind === 'folder' ? openFolder(place.path) : undefined),
+    sha256() {
+      const sum = createHash('sha256');
+      return { update: (bytes) => void sum.update(bytes), digest: () => sum.digest('hex') };
+    },
+    threads,
+  };
+  serve<ModelOp>(
+    {
+      postMessage: (message, transfer = []) => port.postMessage(message, transfer),
+      listen: (handle) => port.on('message', handle),
+    },
+    // `setImmediate` breathes: a MessageChannel of Node delivers up to 1000 messages before the event loop goes on.
+    (crash, tellKernels) => createHandlers(host, setImmediate, crash, tellKernels),
+  );
+}
