@@ -10,7 +10,7 @@ import { reader, seedWords, unwrap, type WasmPieces, type WasmReading } from './
 import { pack } from './packing.js';
 import { readModelIndex } from './parts/model-index.js';
 import { type Loaded, Text, tokensOf } from './text.js';
-import { Tuning } from './tuning.js';
+import type { Tuning } from './tuning.js';
 import { wholeChunk } from './turns.js';
 
 /** `breathe` lets the event loop run; `crash` hears what no call can be told, `tellKernels` which are fast here. */
@@ -185,7 +185,10 @@ export function createHandlers(
           'invalid-argument',
           'the model is being taught already, and one tuning at a time',
         );
-      const begun = Tuning.begin(there(), learning, { openModel, breathe });
+      // For those alone who teach: other pages do not load it.
+      const begun = import('./tuning.js').then(({ Tuning }) =>
+        Tuning.begin(there(), learning, { openModel, breathe }),
+      );
       tuning = begun;
       try {
         await begun;
