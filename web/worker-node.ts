@@ -1,4 +1,4 @@
 import * as modules from './builds.js';
-import { serveModels } from './model-worker-node.js';
+import { serveModels } from './serving-node.js';
 
 serveModels(modules);

@@ -1,4 +1,4 @@
 import * as modules from './builds.js';
-import { serveModels } from './model-worker-web.js';
+import { serveModels } from './serving-web.js';
 
 serveModels(modules);

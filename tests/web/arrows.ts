@@ -154,7 +154,7 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['nodeWorker', 'webWorker', 'options', 'shared'],
   },
   workerDoors: {
-    files: /^web\/(worker|thread|(grammar|learning|model)-worker)-(web|node)\.ts$/,
+    files: /^web\/(serving|worker|thread|(grammar|learning)-worker)-(web|node)\.ts$/,
     sees: ['grammarEngine', 'worker', 'thread', 'store', 'nodeStore', 'shared'],
   },
   adapters: {
@@ -239,7 +239,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/((node-host|node-worker|(model-)?worker-node|thread-node|grammar-node|grammar-worker-node|learning-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
+      /^web\/((node-host|node-worker|serving-node|thread-node|grammar-node|grammar-worker-node|learning-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
   },
   // Of 2023 and later: engines of the README's table lack them, and tsc does not know which those are.
   'functions that older engines lack': {
@@ -260,7 +260,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /\bpostMessage\b/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(page\/client|shared\/serve|(thread|(grammar|model)-worker)-(web|node)|node-worker|demo\/offline\/start)\.ts$/,
+      /^web\/(page\/client|shared\/serve|(serving|thread|grammar-worker)-(web|node)|node-worker|demo\/offline\/start)\.ts$/,
   },
 };
 
