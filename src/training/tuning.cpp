@@ -8,9 +8,9 @@
 namespace rwkv {
 namespace {
 
-// Others have their turn between two passes, so that one may not take long: some 0.1 s with the 7 million weights of the
-// storyteller, of which one thread makes 300 rows a second. Few rows are slow: quantised weights are unpacked once a pass.
-constexpr uint64_t kPassWeights = uint64_t{1} << 28;
+// Others have their turn between two passes, so that one may not take long: some 0.1 s with the storyteller, of which one thread
+// makes 300 rows a second, and reads the least. Fewer rows are slow: quantised weights are unpacked once a pass.
+constexpr uint64_t kPassWeights = uint64_t{1} << 27;
 constexpr int kLeastRows = 32, kMostRows = 512;
 constexpr double kMostRate = 1e30;  // far from where steps overflow
 // For the states of a pass's texts.

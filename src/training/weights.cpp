@@ -76,8 +76,9 @@ Result<TrainedWeights> TrainedWeights::start(const Checkpoint& checkpoint, Model
     made.of_.push_back(size_t(of - made.parameters_.begin()));
   }
   const auto size = uint64_t(model.config.vocabulary) * uint64_t(model.config.channels) * sizeof(float);
-  model.embedding = {DType::kF32, Buffer(size_t(size))};
-  if (!model.embedding.data) return no_room(size, "weights that are learned");
+  Buffer embedding{size_t(size)};
+  if (!embedding) return no_room(size, "weights that are learned");  // the model stays as it was
+  model.embedding = {DType::kF32, std::move(embedding)};
 
   auto& places = made.learned_->places;
   for (size_t i = 0; i < made.fields_.size(); ++i) {
