@@ -218,9 +218,10 @@ val guess(JsSession& js, val ids) {
   return tokens ? succeed(val::null()) : fail(tokens.error());
 }
 
-val start_scoring(const LoadedModel& loaded, val ids, int top) {
+val start_scoring(const LoadedModel& loaded, const JsSession& js, val ids, int top) {
   auto tokens = tokens_of(ids);
-  return tokens ? answer(Scoring::start(loaded.model, std::move(*tokens), top)) : fail(tokens.error());
+  return tokens ? answer(Scoring::start(loaded.model, std::move(*tokens), top, js.session.initial()))
+                : fail(tokens.error());
 }
 
 val start_pooling(const LoadedModel& loaded, val ids) {

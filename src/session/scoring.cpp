@@ -9,18 +9,19 @@
 
 namespace rwkv {
 
-Result<Scoring> Scoring::start(const Model& model, std::vector<Token> tokens, int top) {
+Result<Scoring> Scoring::start(const Model& model, std::vector<Token> tokens, int top,
+                               const InitialState* initial) {
   const uint64_t most = uint64_t(std::clamp(top, 0, model.config.vocabulary));
   const uint64_t numbers = tokens.size() * (1 + 2 * most);
   const uint64_t bytes = sizeof(float) * (2 * State::size(model.config) + numbers);
   if (const Status room = require_room(bytes, "log probabilities"); !room) return room.error();
-  Scoring scoring(model, std::move(tokens), int(most));
+  Scoring scoring(model, std::move(tokens), int(most), initial ? *initial : model.initial_state);
   scoring.log_probabilities_.reserve(size_t(numbers));
   return scoring;
 }
 
-Scoring::Scoring(const Model& model, std::vector<Token> tokens, int top)
-    : model_(model), tokens_(std::move(tokens)), top_(top), state_(model.config, model.initial_state) {}
+Scoring::Scoring(const Model& model, std::vector<Token> tokens, int top, const InitialState& initial)
+    : model_(model), tokens_(std::move(tokens)), top_(top), state_(model.config, initial) {}
 
 Status Scoring::next(Arena& arena) {
   const ArenaScope scope(arena);

@@ -1,4 +1,4 @@
-// Texts that are read for what they tell besides their continuation: from a fresh state, a chunk at a time.
+// Texts that are read for what they tell besides their continuation, a chunk at a time.
 #pragma once
 
 #include <vector>
@@ -11,9 +11,10 @@ namespace rwkv {
 // ln p(token | the tokens before it) for every token of a text but the first, and the `top` likeliest in its place.
 class Scoring {
  public:
-  // The model must outlive it. REQUIRES: ids in [0, V). Errors of all calls: kOutOfMemory, kBadModel as
-  // Session::check().
-  static Result<Scoring> start(const Model& model, std::vector<Token> tokens, int top = 0);
+  // From `initial`, made for the model, or from its own initial state. The model must outlive it. REQUIRES: ids in [0, V).
+  // Errors of all calls: kOutOfMemory, kBadModel as Session::check().
+  static Result<Scoring> start(const Model& model, std::vector<Token> tokens, int top = 0,
+                               const InitialState* initial = nullptr);
   bool is_done() const { return done_ + 1 >= tokens_.size(); }
   // Reads the next chunk, with kChunk V floats of scratch memory. REQUIRES: !is_done().
   Status next(Arena& arena);
@@ -22,7 +23,7 @@ class Scoring {
   const std::vector<float>& log_probabilities() const { return log_probabilities_; }
 
  private:
-  Scoring(const Model& model, std::vector<Token> tokens, int top);
+  Scoring(const Model& model, std::vector<Token> tokens, int top, const InitialState& initial);
 
   const Model& model_;
   std::vector<Token> tokens_;
@@ -32,7 +33,7 @@ class Scoring {
   std::vector<float> log_probabilities_;
 };
 
-// The mean over a text's tokens of what the head gets, (C).
+// The mean over a text's tokens of what the head gets, (C), from a fresh state.
 class Pooling {
  public:
   // The model must outlive it. REQUIRES: ids in [0, V), at least one. Errors as of Scoring.

@@ -37,6 +37,8 @@ class Session {
   // Queues a prompt. An empty one starts a fresh session from kEndOfText and leaves a used one as it is.
   // Errors: kInvalidArgument for an id outside [0, V); nothing is queued then.
   Status prompt(std::span<const Token> ids);
+  // What it started from, as reset() does; nullptr: from the model's own.
+  const InitialState* initial() const { return initial_.get(); }
   // Tokens queued and not read.
   int pending() const { return is_ahead() ? 0 : int(queue_.size()); }
   // What follows all tokens read, (V); empty before the first.

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FileSource, type Model, RWKV, RwkvError } from '../../dist/node.js';
+import { type FileSource, type Model, RWKV, RwkvError, type Session } from '../../dist/node.js';
 import { type FloatTensor, safetensors, withTensors } from './safetensors.js';
 import { failure, packed } from './streams.js';
 
@@ -42,6 +42,23 @@ describe.each(['v52-fp16', 'v6-bf16', 'v7-bf16'])('in a model of %s', (name) => 
     const fresh = await logits(model);
     expect(await logits(model, safetensors(state(model.info, 1)))).not.toEqual(fresh);
     expect(await logits(model)).toEqual(fresh);
+  });
+
+  test('a score is that of a text behind the state, also of a copy', async () => {
+    const ids = await RWKV.load(fixture(`${name}.pth`), { tokenizer: 'bytes', quantization: 'f32' });
+    const session = await ids.createSession({ state: safetensors(state(model.info, 1)) });
+    const [tuned, copied, fresh] = [session, await session.fork(), await ids.createSession()];
+    const score = async (of: Session) => (await of.score([5, 6, 7])).tokens.map(({ logprob }) => logprob);
+    const scores = await score(tuned);
+    expect(await score(copied)).toEqual(scores);
+    expect(await score(fresh)).not.toEqual(scores);
+    await session.append([0, 5, 6]);
+    expect(await score(tuned)).toEqual(scores); // wherever it stands
+    const next = [...(await session.logits())];
+    const most = Math.max(...next);
+    const sum = Math.log(next.reduce((sum, logit) => sum + Math.exp(logit - most), 0));
+    expect(scores[2]).toBeCloseTo((next[7] ?? 0) - most - sum, 4);
+    await ids.dispose();
   });
 
   test('a state of zeros is none', async () => {

@@ -152,13 +152,15 @@ describe('where memory is full', () => {
     (await refused(() => handlers.append({ session, prompt: many }, report))).toMatchObject(figures);
     (await refused(() => handlers.embed({ prompt: many }, report))).toMatchObject(figures);
     (
-      await refused(() => handlers.score({ before: ids(1), prompt: ids(4000), topLogprobs: 5000 }, report))
+      await refused(() =>
+        handlers.score({ session, before: ids(1), prompt: ids(4000), topLogprobs: 5000 }, report),
+      )
     ).toMatchObject(figures);
     expect(await handlers.append({ session, prompt: 'Once upon a time' }, report)).toMatchObject({
       cached: 0,
     });
     expect(
-      (await handlers.score({ before: ids(1), prompt: ids(4), topLogprobs: 0 }, report)).scores,
+      (await handlers.score({ session, before: ids(1), prompt: ids(4), topLogprobs: 0 }, report)).scores,
     ).toHaveLength(4);
   });
 });

@@ -6,12 +6,14 @@ import { addModelFlags, loadModel, type ModelFlags } from './flags.js';
 import { interruptSignal, readingLine, readStdin } from './terminal.js';
 
 interface Flags extends ModelFlags {
+  readonly state?: string;
   readonly json: boolean;
 }
 
 const examples = `
 Examples:
   rwkv-wasm perplexity story.txt
+  rwkv-wasm perplexity letters.txt --state ./letters-state.safetensors
   rwkv-wasm perplexity - --model ./model.pth --tokenizer ./rwkv_vocab_v20230424.txt --json < story.txt`;
 
 /** Adds the command to the program. */
@@ -21,6 +23,7 @@ export function perplexityCommand(program: Command): void {
     .description('tell how well a model predicts a text')
     .argument('<file>', "a text file in UTF-8, or marked as UTF-16; '-' reads standard input");
   addModelFlags(command)
+    .option('--state <file>', 'begin from a tuned state')
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', examples)
     .action(perplexity);
@@ -31,7 +34,7 @@ async function perplexity(file: string, flags: Flags): Promise<void> {
   const text = file === '-' ? await readStdin(signal) : readText(file);
   if (text === '') throw new RwkvError('invalid-argument', `${file}: expected a text; it is empty`);
   const model = await loadModel(flags, signal);
-  const session = await model.createSession();
+  const session = await model.createSession({ state: flags.state });
   const reading = readingLine();
   const options = { signal, onProgress: reading.show };
   const { tokens, ...score } = await session.score(text, options).finally(reading.clear);

@@ -192,8 +192,9 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * How likely a text is to the model, from a fresh state behind an end of text or what the option `after` says: the session is not
-   * touched and waits for nobody.
+   * How likely a text is to the model, behind an end of text or what the option `after` says, from the state that the session started
+   * from: a tuned one, where `createSession` was given such, and the model's own otherwise. The session is not touched and waits for
+   * nobody.
    *
    * @param text - text or token ids (0 to V - 1), which are scored as they are
    * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`; the reason of
@@ -205,7 +206,7 @@ export class Session implements AsyncDisposable {
     const [before, prompt] = [this.#checkPrompt(after, 'option after'), this.#checkPrompt(text, 'text')];
     const reply = await this.#client.call(
       'score',
-      { before, prompt, topLogprobs: topLogprobs ?? 0 },
+      { session: this.#id, before, prompt, topLogprobs: topLogprobs ?? 0 },
       reading,
     );
     const bytes = typeof text === 'string' ? new TextEncoder().encode(text).length : undefined;

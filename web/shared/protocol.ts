@@ -241,11 +241,17 @@ export interface ModelOperations {
     reply: { readonly bytes: Uint8Array; readonly ends: Int32Array };
   };
   /**
-   * The ids (T) of a text and their log probabilities after all before them, from a fresh state that reads `before` first, at least
-   * a token. `scores` (T, 1 + 2 K): of each token, then id and log probability of the K likeliest in its place.
+   * The ids (T) of a text and their log probabilities after all before them, from the state that the session started from, which reads
+   * `before` first, at least a token; the session is not touched and may be at something else.
+   * `scores` (T, 1 + 2 K): of each token, then id and log probability of the K likeliest in its place.
    */
   score: {
-    request: { readonly before: Prompt; readonly prompt: Prompt; readonly topLogprobs: number };
+    request: {
+      readonly session: number;
+      readonly before: Prompt;
+      readonly prompt: Prompt;
+      readonly topLogprobs: number;
+    };
     reply: { readonly tokens: Int32Array; readonly scores: Float32Array<ArrayBuffer> };
   };
   /** The mean (C) of a text's hidden states, from a fresh state. */

@@ -126,7 +126,8 @@ export function createHandlers(
     tokenize: ({ text }) => there().encode(text, false),
     detokenize: ({ tokens }) => there().decode(tokens),
     tokenBytes: () => unwrap(there().model.tokenBytes()),
-    async score({ before, prompt, topLogprobs }, report) {
+    async score({ session, before, prompt, topLogprobs }, report) {
+      const text = find(session);
       const context = tokensOf(before, there(), false);
       if (context.length === 0)
         throw new RwkvError('invalid-argument', 'option after: expected at least one token');
@@ -134,9 +135,7 @@ export function createHandlers(
       const all = new Int32Array(context.length + tokens.length);
       all.set(context);
       all.set(tokens, context.length);
-      const { model, prefixes } = there();
-      const reading = prefixes.makeRoom(() => model.score(all, topLogprobs));
-      const scores = await finish(reading, all.length, report);
+      const scores = await finish(text.score(all, topLogprobs), all.length, report);
       const width = scores.length / Math.max(all.length - 1, 1); // the first token comes after nothing
       return { tokens, scores: scores.slice((context.length - 1) * width) };
     },

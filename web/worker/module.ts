@@ -93,10 +93,10 @@ export interface WasmModel {
     state: WasmSource | null,
   ): Result<WasmSession>;
   /**
-   * A text (T) read chunk by chunk for the log probabilities (T - 1, 1 + 2 K) of its tokens but the first: of the token, then id and log
-   * probability of the `top` likeliest, or of all.
+   * A text (T) read chunk by chunk, from what the session started from, for the log probabilities (T - 1, 1 + 2 K) of its tokens but the
+   * first: of the token, then id and log probability of the `top` likeliest, or of all.
    */
-  score(tokens: Int32Array, top: number): Result<WasmReading>;
+  score(session: WasmSession, tokens: Int32Array, top: number): Result<WasmReading>;
   /** A text read chunk by chunk for the mean of its hidden states (C). At least one token. */
   pool(tokens: Int32Array): Result<WasmReading>;
   delete(): void;

@@ -8,6 +8,7 @@ import {
   seedWords,
   unwrap,
   type WasmModel,
+  type WasmReading,
   type WasmSession,
   type WasmSource,
   type WasmTuning,
@@ -173,6 +174,12 @@ export class Text {
 
   save(asHalves: boolean): Uint8Array<ArrayBuffer> {
     return this.#loaded.prefixes.makeRoom(() => this.#session.save(asHalves));
+  }
+
+  /** A text by itself, read from where this one began. */
+  score(tokens: Int32Array, top: number): WasmReading {
+    const { model, prefixes } = this.#loaded;
+    return prefixes.makeRoom(() => model.score(this.#session, tokens, top));
   }
 
   async logits(): Promise<Float32Array> {
