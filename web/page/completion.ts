@@ -1,6 +1,5 @@
-/// <reference lib="esnext.disposable" preserve="true" />
-import { bindMembers } from '../shared/bind.js';
 import type { Step } from '../shared/types.js';
+import { Loop } from './loop.js';
 
 /**
  * Why a text ended: `'stop'` at a stop text, `'length'` after `maxTokens`, `'end-of-text'` where the model or its grammar ended it,
@@ -48,80 +47,5 @@ export interface CompletionResult {
   };
 }
 
-/**
- * A text as it is generated: loop over it for its pieces, which are never empty and hold whole characters, or take `result`.
- *
- * Leaving the loop stops generating. Nothing happens before the first piece or `result` is asked for.
- */
-export class Completion implements AsyncGenerator<string, void, undefined> {
-  /** `await using` ends the text; where the engine has no `Symbol.asyncDispose`, leave the loop or call `return`. */
-  declare [Symbol.asyncDispose]: () => Promise<void>;
-
-  readonly #pieces: AsyncGenerator<string, void, undefined>;
-  readonly #result: Promise<CompletionResult>;
-  /** What was generated for `result` and not looped over yet. */
-  readonly #waiting: string[] = [];
-  #isAsked = false;
-  #rest: Promise<void> | undefined;
-
-  /** @internal Made by `session.complete`. `result` settles when `pieces` end. */
-  constructor(pieces: AsyncGenerator<string, void, undefined>, result: Promise<CompletionResult>) {
-    this.#pieces = pieces;
-    this.#result = result;
-    result.catch(() => {}); // who does not ask for it hears of errors in the loop
-    bindMembers(this);
-  }
-
-  /**
-   * What it came to, when it has ended. Without a loop, generates the text first; a loop may still follow.
-   *
-   * @throws RwkvError as `session.complete`, but for an abort: the result tells it.
-   */
-  get result(): Promise<CompletionResult> {
-    if (!this.#isAsked) this.#rest ??= this.#generateAll();
-    return this.#result;
-  }
-
-  /** The next piece. */
-  async next(): Promise<IteratorResult<string, void>> {
-    this.#isAsked = true;
-    if (this.#rest) {
-      await this.#rest;
-      const piece = this.#waiting.shift();
-      if (piece !== undefined) return { done: false, value: piece };
-    }
-    return this.#pieces.next();
-  }
-
-  /** Stops generating. */
-  return(): Promise<IteratorResult<string, void>> {
-    this.#isAsked = true;
-    return this.#pieces.return();
-  }
-
-  /** Stops generating and rejects with `error`. */
-  throw(error: unknown): Promise<IteratorResult<string, void>> {
-    return this.#pieces.throw(error);
-  }
-
-  /** Itself: `for await` loops over the pieces. */
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async #generateAll(): Promise<void> {
-    try {
-      for await (const piece of this.#pieces) this.#waiting.push(piece);
-    } catch {
-      // `result` tells it
-    }
-  }
-
-  static {
-    if (Symbol.asyncDispose) {
-      Completion.prototype[Symbol.asyncDispose] = async function (this: Completion) {
-        await this.return();
-      };
-    }
-  }
-}
+/** A text as it is generated, in pieces that are never empty and hold whole characters. */
+export class Completion extends Loop<string, CompletionResult> {}

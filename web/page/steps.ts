@@ -20,7 +20,7 @@ export interface Settle<R> {
  */
 export function stepsWithResult<T, R>(
   run: (settle: Settle<R>) => Steps<T>,
-  unbegun: () => R,
+  unbegun: () => R | PromiseLike<R>,
 ): StepsWithResult<T, R> {
   const settle: Settle<R> = { resolve() {}, reject() {} };
   const result = new Promise<R>((resolve, reject) => Object.assign(settle, { resolve, reject }));
