@@ -29,12 +29,15 @@ export function textOf({ content }: ChatMessage): string {
  *
  * @throws RwkvError `invalid-argument`, naming the message
  */
-export function checkMessages(messages: unknown): void {
-  if (!Array.isArray(messages)) throw unexpected('messages', 'an array of messages', messages);
+export function checkMessages(
+  messages: unknown,
+  called = 'messages',
+): asserts messages is readonly ChatMessage[] {
+  if (!Array.isArray(messages)) throw unexpected(called, 'an array of messages', messages);
   if (messages.length === 0)
-    throw new RwkvError('invalid-argument', 'messages: expected at least one; found none');
+    throw new RwkvError('invalid-argument', `${called}: expected at least one; found none`);
   for (const [i, message] of messages.entries()) {
-    const name = `messages[${i}]`;
+    const name = `${called}[${i}]`;
     if (!isObject(message)) throw unexpected(name, 'an object with role and content', message);
     const { role, content } = message;
     if (!roles.includes(role)) throw unexpected(`${name}.role`, "'system', 'user' or 'assistant'", role);
