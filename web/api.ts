@@ -8,6 +8,7 @@ export { type RenderedChat, renderChat } from './page/chat/transcript.js';
 export type { Completion, CompletionResult, FinishReason, PromptUsage } from './page/completion.js';
 export type { GrammarEngine } from './page/grammar-engine.js';
 export type { LearningEngine } from './page/learning-engine.js';
+export type { Loop } from './page/loop.js';
 export type { Model } from './page/model.js';
 export type {
   ConvertOptions,
@@ -26,6 +27,15 @@ export { type Preset, presets } from './page/presets.js';
 export type { Score, ScoredToken } from './page/score.js';
 export type { Session } from './page/session.js';
 export type { Store, StoredFile, StoreUsage } from './page/store.js';
+export type {
+  CheckpointOptions,
+  TuneFormat,
+  TuneMethod,
+  TuneOptions,
+  TuneTarget,
+} from './page/tuning/options.js';
+export type { TuneText, TuneTexts } from './page/tuning/texts.js';
+export type { TuneResult, Tuning } from './page/tuning/tuning.js';
 export type { Vocabulary } from './page/vocabulary.js';
 export { RwkvError, type RwkvErrorCode } from './shared/errors.js';
 export type {
@@ -40,5 +50,7 @@ export type {
   Step,
   TokenizerKind,
   TokenLogprob,
+  TuneStep,
+  TuningPlan,
 } from './shared/types.js';
 export type { HubOptions } from './store/hub.js';

@@ -20,6 +20,9 @@ import {
 } from './options.js';
 import { buffers, type FileSource, type Use } from './places.js';
 import { requireTokenizer, Session } from './session.js';
+import type { TuneOptions } from './tuning/options.js';
+import type { TuneTexts } from './tuning/texts.js';
+import { type Tuning, tune } from './tuning/tuning.js';
 import { type Vocabulary, vocabularyOf } from './vocabulary.js';
 
 type WithPlace = (state: FileSource, use: Use<number>) => Promise<number>;
@@ -131,6 +134,24 @@ export class Model implements AsyncDisposable {
     if (typeof text === 'string') requireTokenizer(this.info, 'embed');
     const prompt = typeof text === 'string' ? text : checkTokens('text', text, this.info.vocabulary);
     return this.#client.call('embed', { prompt }, reading);
+  }
+
+  /**
+   * Teaches the model: makes a state, an adapter or a model that foretells these texts better. Loop over it for its steps, `result` of what
+   * is returned has the file. Needs a model that was loaded with `learning` of `rwkv-wasm/learning`. Sessions of the model go on between the
+   * passes of a step, and have nothing of what is learned, but of `'full'`, whose weights are theirs. One run at a time.
+   *
+   * Leaving the loop ends the run behind a whole step, and `result` then has what was learned so far, as it has where `signal`
+   * aborts, but the loop rejects. Where a run fails it is no result: the last of `checkpoint.save` has what was learned before.
+   *
+   * @param texts - texts to learn from, each a document of its own: a text, or a list or another iterable of texts, prompts with their
+   * completions, conversations or token ids
+   * @throws RwkvError out of the loop: `invalid-argument` (names the option, or the text and what of it), `unsupported`, `no-tokenizer`,
+   * `bad-vocabulary`, `out-of-memory` before the first step, `bad-file` (of a checkpoint), `bad-model` where numbers are no longer finite,
+   * `disposed`, `worker-crashed`; the reason of `signal`; what its callbacks and iterables throw
+   */
+  tune(texts: TuneTexts, options: TuneOptions = {}): Tuning {
+    return tune(this.#client, this.info, texts, options);
   }
 
   /** Ends the worker: all memory is given back, calls under way reject with `disposed`. */

@@ -10,6 +10,8 @@ import type {
   ReadProgress,
   RecommendedSampling,
   Step,
+  TuneStep as TimedTuneStep,
+  TuningPlan,
 } from './types.js';
 
 /** What keeps files: the origin private file system, the Cache API, or a folder of Node's. */
@@ -127,35 +129,9 @@ export interface DocumentPart {
   readonly isLearned: boolean;
 }
 
-/** What a tuning is going to do. */
-export interface TuningPlan {
-  readonly steps: number;
-  /** Done before, as the checkpoint says. */
-  readonly step: number;
-  /** Of all documents: tokens that are learned, and that are foretold without being learned. */
-  readonly learnedTokens: number;
-  readonly validationTokens: number;
-  /** Of documents that are learned from: pieces of at most `contextLength` tokens. */
-  readonly excerpts: number;
-  /** The memory that it takes beside the weights. */
-  readonly bytes: number;
-  /** Before the first step. */
-  readonly validationLoss?: number;
-}
-
-/** A step of learning that was made. */
-export interface TuneStep {
-  /** From 1. */
-  readonly step: number;
-  readonly steps: number;
-  /** The mean cross-entropy of its learned tokens, before its update. */
-  readonly loss: number;
-  /** Of all that is not learned from, after it, where that was measured. */
-  readonly validationLoss?: number;
-  /** That were learned in it. */
-  readonly tokens: number;
-  readonly learningRate: number;
-}
+/** A step, of which the caller's half tells the rate. */
+export type TuneStep = Omit<TimedTuneStep, 'tokensPerSecond'>;
+export type { TuningPlan };
 
 /** Every operation of a model's worker. Calls on one session must not overlap, but `pause` and `disposeSession`. Sessions are named by the number that `createSession` answered. */
 export interface ModelOperations {

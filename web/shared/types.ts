@@ -151,3 +151,39 @@ export interface Step {
   /** The likeliest tokens in its place, likeliest first. */
   readonly topLogprobs?: readonly TokenLogprob[];
 }
+
+/** What a tuning is going to do, and the memory that it takes. */
+export interface TuningPlan {
+  /** Of the whole run. */
+  readonly steps: number;
+  /** How many of them an earlier run has made, as its checkpoint says. */
+  readonly step: number;
+  /** Tokens of the texts that are learned. */
+  readonly learnedTokens: number;
+  /** Tokens of those that are held out. */
+  readonly validationTokens: number;
+  /** Pieces of at most `contextLength` tokens that the texts are read in. */
+  readonly excerpts: number;
+  /** The memory that it takes besides the model's. */
+  readonly bytes: number;
+  /** The loss of what is held out before the first step. */
+  readonly validationLoss?: number;
+}
+
+/** A step of learning. Losses are the mean cross-entropy of a token, in nats. */
+export interface TuneStep {
+  /** Its number, from 1. */
+  readonly step: number;
+  /** Of the whole run. */
+  readonly steps: number;
+  /** The loss of what it read, before the model was changed. */
+  readonly loss: number;
+  /** The loss of what is held out, after that, where it was measured. */
+  readonly validationLoss?: number;
+  /** Tokens that were learned in it. */
+  readonly tokens: number;
+  /** The rate of this step. */
+  readonly learningRate: number;
+  /** How fast it learned. */
+  readonly tokensPerSecond: number;
+}

@@ -125,7 +125,79 @@ export default async function create({ instantiateWasm }) {
     }
   }
 
+  // Each step is two passes; its "file" and its checkpoint tell all that it was given, and a sum that each step changes. Token 210 of a text
+  // is too much memory for a plan, behind token 212 step 3 has no finite loss.
+  class Tuning {
+    documents = [];
+    step = 0;
+    sum = 1;
+    isHalf = false;
+    constructor(learning) {
+      this.learning = learning;
+    }
+    add(tokens, learned, isValidation) {
+      this.documents.push({ tokens: [...tokens], learned: [...learned], isValidation });
+      return { value: null };
+    }
+    holds(token) {
+      return this.documents.some(({ tokens }) => tokens.includes(token));
+    }
+    plan(checkpoint) {
+      const { steps, epochs, batch, contextLength } = this.learning;
+      if (this.holds(210))
+        return { error: { code: 'out-of-memory', message: 'a tuning: no memory for 210 bytes' } };
+      if (checkpoint) {
+        const bytes = new Uint8Array(checkpoint.size);
+        checkpoint.read(0, bytes);
+        const { told, ...rest } = JSON.parse(new TextDecoder().decode(bytes));
+        if (told !== this.told())
+          return { error: { code: 'invalid-argument', message: `${checkpoint.name}: of another run` } };
+        Object.assign(this, rest);
+      }
+      const of = (isHeldOut) => this.documents.filter(({ isValidation }) => isValidation === isHeldOut);
+      const count = (documents) =>
+        documents.flatMap(({ learned }) => learned.slice(1)).filter(Boolean).length;
+      const [learnedTokens, validationTokens] = [count(of(false)), count(of(true))];
+      const excerpts = of(false).reduce(
+        (sum, { tokens }) => sum + Math.ceil((tokens.length - 1) / contextLength),
+        0,
+      );
+      this.steps = steps ?? epochs * Math.ceil(excerpts / batch);
+      const { step } = this;
+      return { value: { steps: this.steps, step, learnedTokens, validationTokens, excerpts, bytes: 1000 } };
+    }
+    told() {
+      return JSON.stringify([this.learning, this.documents]);
+    }
+    next() {
+      if (delay > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delay);
+      this.isHalf = !this.isHalf;
+      if (this.isHalf) return { value: null };
+      if (this.step === 2 && this.holds(212))
+        return { error: { code: 'bad-model', message: 'step 3: the loss is not finite' } };
+      this.sum = (this.sum * 31 + ++this.step) % 1000003;
+      const { step, steps } = this;
+      return { value: { step, steps, loss: 4 / step, tokens: 5, learningRate: this.learning.learningRate } };
+    }
+    validate() {
+      this.isHalf = !this.isHalf;
+      return { value: this.isHalf ? null : 8 / (this.step + 1) };
+    }
+    file(format) {
+      const { learning, documents, step, sum } = this;
+      return { value: new TextEncoder().encode(JSON.stringify({ format, learning, documents, step, sum })) };
+    }
+    save() {
+      const { step, sum } = this;
+      return { value: new TextEncoder().encode(JSON.stringify({ told: this.told(), step, sum })) };
+    }
+    delete() {
+      this.documents = undefined;
+    }
+  }
+
   return {
+    startTuning: (_model, learning) => ({ value: new Tuning(learning) }),
     inspect: () => ({ value: { tokenizer: null, vocabulary: 256 } }),
     startLoading(source, vocabulary, quantization, _kernels, fastKernels, onProgress) {
       const bytes = new Uint8Array(source.size);

@@ -1,0 +1,192 @@
+// What a model is taught from: texts of several kinds, as the worker takes them.
+import { RwkvError, unexpected } from '../../shared/errors.js';
+import type { DocumentPart } from '../../shared/protocol.js';
+import type { ModelInfo } from '../../shared/types.js';
+import { wellFormed } from '../../shared/well-formed.js';
+import { type ChatMessage, checkMessages } from '../chat/messages.js';
+import { type ChatTemplate, chatTemplateFor } from '../chat/template.js';
+import { Transcript } from '../chat/transcript.js';
+import { checkTokens } from '../options.js';
+import { isArrayLike } from '../rules.js';
+import { requireTokenizer } from '../session.js';
+
+/**
+ * A text to learn from:
+ *
+ * - a string, or an object with a `text`: it begins behind token 0 and ends with token 0, which is learned with it
+ * - a prompt and its completion, of which the completion is learned, and token 0 behind it
+ * - messages in the model's template: what the assistant says is learned
+ * - token ids, learned as given, but the first, which nothing foretells
+ */
+export type TuneText =
+  | string
+  | ArrayLike<number>
+  | { readonly text: string }
+  | { readonly prompt: string; readonly completion: string }
+  | { readonly messages: readonly ChatMessage[] };
+
+/** Texts to learn from, each a document of its own: one, a list, or what tells them one by one. */
+export type TuneTexts = string | Iterable<TuneText> | AsyncIterable<TuneText>;
+
+/** A text as the worker takes it. */
+export interface Document {
+  readonly parts: readonly DocumentPart[];
+  readonly isValidation: boolean;
+}
+
+/** What a text says itself to be; what it holds is not checked. */
+type Said =
+  | { readonly kind: 'text'; readonly text: unknown; readonly name: string }
+  | { readonly kind: 'ids'; readonly ids: unknown; readonly name: string }
+  | { readonly kind: 'pair'; readonly prompt: unknown; readonly completion: unknown; readonly name: string }
+  | { readonly kind: 'chat'; readonly messages: unknown; readonly name: string };
+
+/** Reads texts for a model. */
+export class TextReader {
+  readonly #info: ModelInfo;
+  readonly #transcript: Transcript;
+
+  constructor(info: ModelInfo, template: ChatTemplate = chatTemplateFor(info)) {
+    this.#info = info;
+    this.#transcript = new Transcript({ template });
+  }
+
+  /**
+   * Texts to learn from, and those that are held out: `validation` itself, or so large a share.
+   *
+   * @throws RwkvError `invalid-argument` naming the text and what of it, `no-tokenizer`
+   */
+  async *documents(
+    texts: TuneTexts,
+    validation: number | TuneTexts,
+  ): AsyncGenerator<Document, void, undefined> {
+    if (typeof validation === 'number' && validation > 0) {
+      yield* this.#shared(texts, validation);
+      return;
+    }
+    for await (const text of saidIn(texts, 'texts')) yield { parts: this.#parts(text), isValidation: false };
+    if (typeof validation === 'number') return;
+    for await (const text of saidIn(validation, 'option validation'))
+      yield { parts: this.#parts(text), isValidation: true };
+  }
+
+  // Every so-many-th is held out; where they are too few for that the last, and of a single one its end.
+  async *#shared(texts: TuneTexts, share: number): AsyncGenerator<Document, void, undefined> {
+    let count = 0;
+    let held = 0;
+    let last: Said | undefined;
+    const document = (text: Said, isLast: boolean): Document => {
+      const isValidation = Math.floor(++count * share) > held || (isLast && held === 0);
+      if (isValidation) held++;
+      return { parts: this.#parts(text), isValidation };
+    };
+    for await (const text of saidIn(texts, 'texts')) {
+      if (last) yield document(last, false);
+      last = text;
+    }
+    if (last && count > 0) yield document(last, true);
+    else if (last) yield* this.#divided(last, share);
+  }
+
+  *#divided(said: Said, share: number): Generator<Document, void, undefined> {
+    let halves: readonly Said[] = [];
+    if (said.kind === 'text') {
+      const text = this.#text(said.text, said.name);
+      const at = borderIn(text, Math.ceil(text.length * (1 - share)));
+      halves = [text.slice(0, at), text.slice(at)].map((text) => ({ ...said, text }));
+    } else if (said.kind === 'ids') {
+      const ids = checkTokens(said.name, said.ids, this.#info.vocabulary);
+      const at = Math.ceil(ids.length * (1 - share));
+      halves = [ids.slice(0, at), ids.slice(at)].map((ids) => ({ ...said, ids }));
+    } else {
+      const what = 'more than one conversation or completion where a share of them is held out';
+      throw unexpected(`option validation`, what, 'one');
+    }
+    const [head = [], tail = []] = halves.map((half) => this.#parts(half));
+    yield { parts: said.kind === 'text' ? head.slice(0, -1) : head, isValidation: false }; // the text goes on
+    yield { parts: tail, isValidation: true };
+  }
+
+  #parts(said: Said): DocumentPart[] {
+    const { name } = said;
+    switch (said.kind) {
+      case 'text':
+        return [endOfText(false), learned(this.#text(said.text, name)), endOfText(true)];
+      case 'ids': {
+        const ids = checkTokens(name, said.ids, this.#info.vocabulary);
+        if (ids.length > 1) return [{ text: ids, isLearned: true }];
+        throw unexpected(name, 'at least 2 token ids, of which the first is not learned', ids.length);
+      }
+      case 'pair': {
+        const prompt = this.#text(said.prompt, `${name}.prompt`, true);
+        const completion = this.#text(said.completion, `${name}.completion`);
+        return [endOfText(false), { text: prompt, isLearned: false }, learned(completion), endOfText(true)];
+      }
+      case 'chat':
+        return [endOfText(false), ...this.#turns(said.messages, `${name}.messages`), endOfText(true)];
+    }
+  }
+
+  #turns(messages: unknown, name: string): DocumentPart[] {
+    checkMessages(messages, name);
+    requireTokenizer(this.#info, name);
+    const turns = [...this.#transcript.lesson(messages)];
+    if (turns.length === 0)
+      throw unexpected(name, 'a message of the assistant, whose words are learned', 'none');
+    return turns.map(({ text, isReply }) => ({ text: wellFormed(text), isLearned: isReply }));
+  }
+
+  #text(text: unknown, name: string, mayBeEmpty = false): string {
+    if (typeof text !== 'string') throw unexpected(name, 'a text', text);
+    if (text === '' && !mayBeEmpty)
+      throw new RwkvError('invalid-argument', `${name}: expected a text; it is empty`);
+    requireTokenizer(this.#info, name);
+    return wellFormed(text);
+  }
+}
+
+const learned = (text: string): DocumentPart => ({ text, isLearned: true });
+const endOfText = (isLearned: boolean): DocumentPart => ({ text: Int32Array.of(0), isLearned });
+
+// Each with what messages call it. A string is one text, not its letters.
+async function* saidIn(texts: TuneTexts, called: string): AsyncGenerator<Said, void, undefined> {
+  if (typeof texts === 'string') {
+    yield said(texts, called);
+    return;
+  }
+  let count = 0;
+  for await (const text of texts) yield said(text, `${called}[${count++}]`);
+  if (count === 0) throw new RwkvError('invalid-argument', `${called}: expected at least one; found none`);
+}
+
+// Data often has other fields too, which say nothing here.
+function said(text: unknown, name: string): Said {
+  if (typeof text === 'string') return { kind: 'text', text, name };
+  if (isArrayLike(text)) return { kind: 'ids', ids: text, name };
+  const fields: Fields = typeof text === 'object' && text !== null ? text : {};
+  const { prompt, completion, messages } = fields;
+  const kinds: Said[] = [];
+  if (fields.text !== undefined) kinds.push({ kind: 'text', text: fields.text, name: `${name}.text` });
+  if (prompt !== undefined || completion !== undefined)
+    kinds.push({ kind: 'pair', prompt, completion, name });
+  if (messages !== undefined) kinds.push({ kind: 'chat', messages, name });
+  const [only, ...more] = kinds;
+  const expected = 'a text, token ids, or an object with either text, prompt and completion, or messages';
+  if (!only) throw unexpected(name, expected, text);
+  if (more.length > 0) throw unexpected(name, expected, kinds.map(({ kind }) => kind).join(', '));
+  return only;
+}
+
+interface Fields {
+  readonly text?: unknown;
+  readonly prompt?: unknown;
+  readonly completion?: unknown;
+  readonly messages?: unknown;
+}
+
+// Where a line or a word ends, at `most` or before it; where none does, at `most`, between two characters.
+function borderIn(text: string, most: number): number {
+  const [line, word] = ['\n', ' '].map((border) => text.lastIndexOf(border, most - 1) + 1);
+  const isBroken = /[\ud800-\udbff]/.test(text.charAt(most - 1));
+  return line || word || (isBroken ? most - 1 : most);
+}

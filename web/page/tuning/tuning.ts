@@ -1,0 +1,164 @@
+// model.tune: texts go to the worker, steps come back, and what was learned is a file.
+import { unexpected } from '../../shared/errors.js';
+import type { DocumentPart, Place } from '../../shared/protocol.js';
+import type { ModelInfo, TuneStep } from '../../shared/types.js';
+import type { Client } from '../client.js';
+import { Loop } from '../loop.js';
+import { buffers } from '../places.js';
+import { type Settle, stepsWithResult } from '../steps.js';
+import { checkTuneOptions, isTexts, type TuneFormat, type TuneMethod, type TuneOptions } from './options.js';
+import { TextReader, type TuneTexts } from './texts.js';
+
+/** What a run came to. */
+export interface TuneResult {
+  /** What was learned, as a file. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The form of the file. */
+  readonly format: TuneFormat;
+  /** What it holds. */
+  readonly method: TuneMethod;
+  /** `'finished'`: all steps were made; `'aborted'`: by its signal, or because the loop was left. */
+  readonly finishReason: 'finished' | 'aborted';
+  /** Steps that were made, those of the checkpoint too. */
+  readonly steps: number;
+  /** Of the last step of this run; `null`: it made none. */
+  readonly loss: number | null;
+  /** Of what is held out, when it was measured last; `null`: it was not. */
+  readonly validationLoss: number | null;
+  /** Tokens that this run learned; one that is learned again counts again. */
+  readonly tokens: number;
+  /** That this run took, from its first text. */
+  readonly seconds: number;
+  /** Where chance began. */
+  readonly seed: number;
+}
+
+/** A model that is being taught, step by step. */
+export class Tuning extends Loop<TuneStep, TuneResult> {}
+
+type Checked = ReturnType<typeof checkTuneOptions>;
+type Steps = AsyncGenerator<TuneStep, void, undefined>;
+
+/** What `model.tune` does. */
+export function tune(client: Client, info: ModelInfo, texts: TuneTexts, options: TuneOptions): Tuning {
+  const run = async function* (settle: Settle<TuneResult>): Steps {
+    try {
+      const checked = checkTuneOptions(options);
+      if (!isTexts(texts)) throw unexpected('texts', 'a text, or texts in a list or another iterable', texts);
+      checked.signal?.throwIfAborted();
+      await client.call('beginTuning', { learning: checked.learning });
+      let result: TuneResult | undefined;
+      try {
+        yield* taught(client, info, texts, checked, (told) => {
+          result = told;
+        });
+      } finally {
+        if (!client.end.aborted) await client.call('endTuning', {});
+        if (result) settle.resolve(result);
+      }
+    } catch (error) {
+      settle.reject(error);
+      throw error;
+    }
+  };
+  const unbegun = () => Promise.reject(new DOMException('tune: left before its first step', 'AbortError'));
+  const { steps, result } = stepsWithResult(run, unbegun);
+  return new Tuning(steps, result);
+}
+
+// No call is cut short by the signal: a run ends behind a whole step.
+async function* taught(
+  client: Client,
+  info: ModelInfo,
+  texts: TuneTexts,
+  { learning, validation, template, format, checkpoint, onPlan, signal }: Checked,
+  tell: (result: TuneResult) => void,
+): Steps {
+  const start = performance.now();
+  for await (const document of new TextReader(info, template).documents(texts, validation)) {
+    signal?.throwIfAborted();
+    await client.call('addDocument', document, { transfer: buffersOf(document.parts) });
+  }
+  const resumed = checkpointPlace(checkpoint.resume);
+  const plan = await client.call('planTuning', { checkpoint: resumed }, { transfer: buffers(resumed) });
+  await onPlan?.(plan);
+
+  const keeper = new Keeper(client, checkpoint, plan.step);
+  let last: TuneStep | undefined;
+  let { validationLoss } = plan;
+  let tokens = 0;
+  let end: TuneResult['finishReason'] | 'failed' = 'aborted';
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const begun = performance.now();
+      const made = await client.call('nextStep', {});
+      if (made === null) break;
+      last = { ...made, tokensPerSecond: made.tokens / secondsSince(begun) };
+      tokens += made.tokens;
+      validationLoss = made.validationLoss ?? validationLoss;
+      if (keeper.isDue) await keeper.keep(made.step);
+      yield last;
+    }
+    end = 'finished';
+  } catch (error) {
+    if (!signal?.aborted) end = 'failed';
+    throw error;
+  } finally {
+    const steps = last?.step ?? plan.step;
+    if (!client.end.aborted && steps > 0) {
+      if (end !== 'finished') await keeper.keep(steps); // also where it failed: what was learned before
+      if (end !== 'failed') {
+        const facts = {
+          method: learning.method,
+          format,
+          finishReason: end,
+          steps,
+          tokens,
+          seed: learning.seed,
+        };
+        const losses = { loss: last?.loss ?? null, validationLoss: validationLoss ?? null };
+        const bytes = await client.call('tuned', { format });
+        tell({ bytes, ...facts, ...losses, seconds: secondsSince(start) });
+      }
+    }
+  }
+}
+
+/** Hands checkpoints to who wants them. */
+class Keeper {
+  readonly #client: Client;
+  readonly #wishes: Checked['checkpoint'];
+  #keptAt = performance.now();
+  #kept: number; // the step
+
+  constructor(client: Client, wishes: Checked['checkpoint'], step: number) {
+    this.#client = client;
+    this.#wishes = wishes;
+    this.#kept = step;
+  }
+
+  get isDue(): boolean {
+    return secondsSince(this.#keptAt) >= this.#wishes.seconds;
+  }
+
+  /** What there is after so many steps, unless it was kept before. */
+  async keep(step: number): Promise<void> {
+    const { save } = this.#wishes;
+    if (!save || step === this.#kept) return;
+    await save(await this.#client.call('saveTuning', {}));
+    this.#kept = step;
+    this.#keptAt = performance.now();
+  }
+}
+
+const secondsSince = (then: number) => Math.max((performance.now() - then) / 1000, 1e-6); // clocks of pages are coarse
+const buffersOf = (parts: readonly DocumentPart[]) =>
+  parts.flatMap(({ text }) => (typeof text === 'string' ? [] : [text.buffer]));
+
+function checkpointPlace(resume: ArrayBuffer | ArrayBufferView | undefined): Place | null {
+  if (resume === undefined) return null;
+  const view = ArrayBuffer.isView(resume) ? resume : new Uint8Array(resume);
+  const bytes = Uint8Array.from(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  return { kind: 'bytes', name: 'option checkpoint.resume', bytes };
+}
