@@ -33,8 +33,9 @@ export type {
   TuneMethod,
   TuneOptions,
   TuneTarget,
+  TuneText,
+  TuneTexts,
 } from './page/tuning/options.js';
-export type { TuneText, TuneTexts } from './page/tuning/texts.js';
 export type { TuneResult, Tuning } from './page/tuning/tuning.js';
 export type { Vocabulary } from './page/vocabulary.js';
 export { RwkvError, type RwkvErrorCode } from './shared/errors.js';

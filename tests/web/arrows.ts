@@ -110,6 +110,7 @@ const rooms: Readonly<Record<string, Room>> = {
   stopTexts: { files: /^web\/page\/stop-texts\.ts$/, sees: [] },
   // What is said, how it is written for a model, and what of its text is the reply.
   chat: { files: /^web\/page\/chat\//, sees: ['stopTexts', 'options', 'shared'] },
+  tuneOptions: { files: /^web\/page\/tuning\/options\.ts$/, sees: ['chat', 'options', 'shared'] },
   queue: { files: /^web\/page\/queue\.ts$/, sees: ['shared'] },
   webWorker: { files: /^web\/page\/web-worker\.ts$/, sees: ['client', 'shared'] },
   // Constrained decoding: the caller's half, which apps carry that import it, and the worker's.
@@ -117,7 +118,7 @@ const rooms: Readonly<Record<string, Room>> = {
   grammarEngine: { files: /^web\/grammar\//, sees: ['shared'] },
   page: {
     files: /^web\/page\//,
-    sees: ['chat', 'stopTexts', 'queue', 'tokenBytes', 'client', 'options', 'store', 'shared'],
+    sees: ['chat', 'tuneOptions', 'stopTexts', 'queue', 'tokenBytes', 'client', 'options', 'store', 'shared'],
   },
   thread: { files: /^web\/worker\/(thread|webassembly\.d)\.ts$/, sees: [] },
   glue: { files: /^web\/wasm\//, sees: [] },
@@ -137,6 +138,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'webWorker',
       'page',
       'chat',
+      'tuneOptions',
       'tokenBytes',
       'options',
       'store',
@@ -171,6 +173,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'server',
       'adapters',
       'chat',
+      'tuneOptions',
       'options',
       'nodeStore',
       'shared',

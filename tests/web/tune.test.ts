@@ -145,6 +145,11 @@ describe('texts', () => {
     await ids.dispose();
   });
 
+  test('that have no tokens are named', async () => {
+    const error = await failure(learn(['a', { prompt: 'b', completion: '\u2620' }]));
+    expect([error.code, error.message]).toEqual(['bad-vocabulary', 'texts[1]: no token for \u2620']);
+  });
+
   test('that an iterable fails to give end the call with its error, and the model is free again', async () => {
     async function* texts() {
       yield 'a';

@@ -20,8 +20,7 @@ import {
 } from './options.js';
 import { buffers, type FileSource, type Use } from './places.js';
 import { requireTokenizer, Session } from './session.js';
-import type { TuneOptions } from './tuning/options.js';
-import type { TuneTexts } from './tuning/texts.js';
+import type { TuneOptions, TuneTexts } from './tuning/options.js';
 import { type Tuning, tune } from './tuning/tuning.js';
 import { type Vocabulary, vocabularyOf } from './vocabulary.js';
 

@@ -3,6 +3,7 @@
 //
 // Tokens are bytes. After token t comes t + 1; after 'z' the end of text. Token 200 makes `advance` throw; for token 210 it has no memory, behind token 212 no number is finite, and behind tokens 213 and 214 kernels of q4 and q8 are "fast". Logits are
 // [tokens read, passes, largest batch, sum of tokens read]; the sum starts from the number in a state's file, "state 7".
+// A text with a skull has no tokens.
 // Of a model or a state that is "too large" it says so, and dies of one that "dies". One that "echoes" says what it was told,
 // with `|`, `(` and `)` for line breaks, `<` and `>`, so that no template takes its reply for the reply's end or a thought.
 
@@ -221,7 +222,10 @@ export default async function create({ instantiateWasm }) {
             kernels: fastKernels.find((name) => name.startsWith('q8 ')) ?? 'q8 usual',
             warnings: [],
           }),
-          tokenize: (value) => ({ value: Int32Array.from(new TextEncoder().encode(value)) }),
+          tokenize: (value) =>
+            value.includes('\u2620')
+              ? { error: { code: 'bad-vocabulary', message: 'no token for \u2620' } }
+              : { value: Int32Array.from(new TextEncoder().encode(value)) },
           detokenize: (tokens) => ({ value: new TextDecoder().decode(Uint8Array.from(tokens)) }),
           createSession(low, high, _isSeeded, state) {
             const session = new Session(low, high);

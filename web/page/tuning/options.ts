@@ -3,9 +3,9 @@ import { unexpected } from '../../shared/errors.js';
 import type { Learning } from '../../shared/protocol.js';
 import { isArrayBuffer } from '../../shared/realms.js';
 import type { TuningPlan } from '../../shared/types.js';
+import type { ChatMessage } from '../chat/messages.js';
 import { type ChatTemplate, chatTemplates } from '../chat/template.js';
 import { abortSignal, above, check, type Get, integer, number, oneOf, type Rule, record } from '../rules.js';
-import type { TuneTexts } from './texts.js';
 
 /**
  * What is learned:
@@ -15,6 +15,35 @@ import type { TuneTexts } from './texts.js';
  * - `'full'`: every weight, of a model that was loaded in `'f32'`; the result is a model file
  */
 export type TuneMethod = 'state' | 'lora' | 'full';
+
+/**
+ * A text to learn from:
+ *
+ * - a string, or an object with a `text`: it begins behind token 0 and ends with token 0, which is learned with it
+ * - a prompt and its completion, of which the completion is learned, and token 0 behind it
+ * - messages in the model's template: what the assistant says is learned
+ * - token ids, learned as given, but the first, which nothing foretells
+ */
+export type TuneText =
+  | string
+  | ArrayLike<number>
+  | {
+      /** The same as a string. */
+      readonly text: string;
+    }
+  | {
+      /** What is read before the completion. */
+      readonly prompt: string;
+      /** What is learned, from its first letter on: no blank is put before it. */
+      readonly completion: string;
+    }
+  | {
+      /** A conversation, with at least one message of the assistant. */
+      readonly messages: readonly ChatMessage[];
+    };
+
+/** Texts to learn from, each a document of its own: one, a list, or what tells them one by one. */
+export type TuneTexts = string | Iterable<TuneText> | AsyncIterable<TuneText>;
 
 /** A matrix of each layer that an adapter may belong to. */
 export type TuneTarget = 'att.receptance' | 'att.key' | 'att.value' | 'att.output' | 'ffn.key' | 'ffn.value';

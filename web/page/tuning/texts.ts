@@ -3,33 +3,18 @@ import { RwkvError, unexpected } from '../../shared/errors.js';
 import type { DocumentPart } from '../../shared/protocol.js';
 import type { ModelInfo } from '../../shared/types.js';
 import { wellFormed } from '../../shared/well-formed.js';
-import { type ChatMessage, checkMessages } from '../chat/messages.js';
+import { checkMessages } from '../chat/messages.js';
 import { type ChatTemplate, chatTemplateFor } from '../chat/template.js';
 import { Transcript } from '../chat/transcript.js';
 import { checkTokens } from '../options.js';
 import { isArrayLike } from '../rules.js';
 import { requireTokenizer } from '../session.js';
-
-/**
- * A text to learn from:
- *
- * - a string, or an object with a `text`: it begins behind token 0 and ends with token 0, which is learned with it
- * - a prompt and its completion, of which the completion is learned, and token 0 behind it
- * - messages in the model's template: what the assistant says is learned
- * - token ids, learned as given, but the first, which nothing foretells
- */
-export type TuneText =
-  | string
-  | ArrayLike<number>
-  | { readonly text: string }
-  | { readonly prompt: string; readonly completion: string }
-  | { readonly messages: readonly ChatMessage[] };
-
-/** Texts to learn from, each a document of its own: one, a list, or what tells them one by one. */
-export type TuneTexts = string | Iterable<TuneText> | AsyncIterable<TuneText>;
+import type { TuneTexts } from './options.js';
 
 /** A text as the worker takes it. */
 export interface Document {
+  /** What messages call it. */
+  readonly name: string;
   readonly parts: readonly DocumentPart[];
   readonly isValidation: boolean;
 }
@@ -64,10 +49,9 @@ export class TextReader {
       yield* this.#shared(texts, validation);
       return;
     }
-    for await (const text of saidIn(texts, 'texts')) yield { parts: this.#parts(text), isValidation: false };
+    for await (const text of saidIn(texts, 'texts')) yield this.#document(text, false);
     if (typeof validation === 'number') return;
-    for await (const text of saidIn(validation, 'option validation'))
-      yield { parts: this.#parts(text), isValidation: true };
+    for await (const text of saidIn(validation, 'option validation')) yield this.#document(text, true);
   }
 
   // Every so-many-th is held out; where they are too few for that the last, and of a single one its end.
@@ -78,7 +62,7 @@ export class TextReader {
     const document = (text: Said, isLast: boolean): Document => {
       const isValidation = Math.floor(++count * share) > held || (isLast && held === 0);
       if (isValidation) held++;
-      return { parts: this.#parts(text), isValidation };
+      return this.#document(text, isValidation);
     };
     for await (const text of saidIn(texts, 'texts')) {
       if (last) yield document(last, false);
@@ -102,9 +86,14 @@ export class TextReader {
       const what = 'more than one conversation or completion where a share of them is held out';
       throw unexpected(`option validation`, what, 'one');
     }
+    const { name } = said;
     const [head = [], tail = []] = halves.map((half) => this.#parts(half));
-    yield { parts: said.kind === 'text' ? head.slice(0, -1) : head, isValidation: false }; // the text goes on
-    yield { parts: tail, isValidation: true };
+    yield { name, parts: said.kind === 'text' ? head.slice(0, -1) : head, isValidation: false }; // the text goes on
+    yield { name, parts: tail, isValidation: true };
+  }
+
+  #document(said: Said, isValidation: boolean): Document {
+    return { name: said.name, parts: this.#parts(said), isValidation };
   }
 
   #parts(said: Said): DocumentPart[] {

@@ -1,13 +1,20 @@
 // model.tune: texts go to the worker, steps come back, and what was learned is a file.
-import { unexpected } from '../../shared/errors.js';
+import { RwkvError, unexpected } from '../../shared/errors.js';
 import type { DocumentPart, Place } from '../../shared/protocol.js';
 import type { ModelInfo, TuneStep } from '../../shared/types.js';
 import type { Client } from '../client.js';
 import { Loop } from '../loop.js';
 import { buffers } from '../places.js';
 import { type Settle, stepsWithResult } from '../steps.js';
-import { checkTuneOptions, isTexts, type TuneFormat, type TuneMethod, type TuneOptions } from './options.js';
-import { TextReader, type TuneTexts } from './texts.js';
+import {
+  checkTuneOptions,
+  isTexts,
+  type TuneFormat,
+  type TuneMethod,
+  type TuneOptions,
+  type TuneTexts,
+} from './options.js';
+import { type Document, TextReader } from './texts.js';
 
 /** What a run came to. */
 export interface TuneResult {
@@ -77,7 +84,7 @@ async function* taught(
   const start = performance.now();
   for await (const document of new TextReader(info, template).documents(texts, validation)) {
     signal?.throwIfAborted();
-    await client.call('addDocument', document, { transfer: buffersOf(document.parts) });
+    await add(client, document);
   }
   const resumed = checkpointPlace(checkpoint.resume);
   const plan = await client.call('planTuning', { checkpoint: resumed }, { transfer: buffers(resumed) });
@@ -122,6 +129,16 @@ async function* taught(
         tell({ bytes, ...facts, ...losses, seconds: secondsSince(start) });
       }
     }
+  }
+}
+
+/** Says of which text it is that a part of it has no token. */
+async function add(client: Client, { name, parts, isValidation }: Document): Promise<void> {
+  try {
+    await client.call('addDocument', { parts, isValidation }, { transfer: buffersOf(parts) });
+  } catch (error) {
+    if (!(error instanceof RwkvError) || error.code !== 'bad-vocabulary') throw error;
+    throw new RwkvError(error.code, `${name}: ${error.message}`, { cause: error });
   }
 }
 
