@@ -13,6 +13,7 @@ import { modelsCommand } from './cli/models.js';
 import { perplexityCommand } from './cli/perplexity.js';
 import { serveCommand } from './cli/serve.js';
 import { interruptCode, paint } from './cli/terminal.js';
+import { tuneCommand } from './cli/tune.js';
 import { RwkvError } from './shared/errors.js';
 
 const exitFailed = 1;
@@ -50,6 +51,7 @@ batchCommand(program);
 inspectCommand(program);
 convertCommand(program);
 perplexityCommand(program);
+tuneCommand(program);
 serveCommand(program);
 benchCommand(program);
 modelsCommand(program);

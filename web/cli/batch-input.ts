@@ -90,15 +90,19 @@ export function textOfLine({ bytes }: Pick<Line, 'bytes'>, fault = 'the line'): 
  * @throws RwkvError `invalid-argument`
  */
 export function objectOf(line: Pick<Line, 'bytes'>): Readonly<Record<string, unknown>> {
+  const value = parsed<unknown>(line);
+  if (isObject(value)) return value;
+  throw unexpected('the line', 'an object such as {"id": 1, "prompt": "..."}', value);
+}
+
+/** What a line holds, for who checks that it is a T. @throws RwkvError `invalid-argument` */
+export function parsed<T>(line: Pick<Line, 'bytes'>): T {
   const text = textOfLine(line, 'the line is not JSON');
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     throw new RwkvError('invalid-argument', `the line is not JSON: ${sentence(cause)}`);
   }
-  if (isObject(value)) return value;
-  throw unexpected('the line', 'an object such as {"id": 1, "prompt": "..."}', value);
 }
 
 /**
