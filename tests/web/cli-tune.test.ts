@@ -1,6 +1,7 @@
 // rwkv-wasm tune: files in, a file out, whenever the process dies. On a core that only pretends to learn (fake/glue.mjs).
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ended, folder, startAt } from './command.js';
 import { type FakePackage, fakeModel, fakePackage } from './fake/package.js';
@@ -220,6 +221,18 @@ describe('a run that ends too early', () => {
     expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^40 steps, \d+ of them done;/)]);
     expect(readFileSync(out)).toEqual(whole);
     expect(existsSync(`${out}.checkpoint`)).toBe(false);
+  });
+
+  test('by a kill goes on from its last checkpoint', async () => {
+    const child = start(...args(path('long.txt')), '--model', slow, '--checkpoint-every', '0');
+    const end = ended(child);
+    while (!existsSync(`${out}.checkpoint`)) await sleep(20);
+    child.kill('SIGKILL');
+    await end;
+    expect(existsSync(out)).toBe(false);
+    const again = await ended(start(...args(path('long.txt'))));
+    expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^40 steps, \d+ of them done;/)]);
+    expect(readFileSync(out)).toEqual(whole);
   });
 
   test('and has another data or options then says what to delete', async () => {

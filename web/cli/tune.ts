@@ -19,6 +19,7 @@ type Said = Omit<TuneOptions, 'validation' | 'format' | 'checkpoint' | 'onPlan' 
 interface Flags extends ModelFlags, Said {
   readonly out: string;
   readonly validation?: string;
+  readonly checkpointEvery: number;
   readonly plot?: string;
   readonly json: boolean;
 }
@@ -28,7 +29,7 @@ A .txt file is one text; lines of <|endoftext|> alone divide it into several. A 
 {"prompt": ..., "completion": ...}, of which the completion is learned, or {"messages": [{"role": ..., "content": ...}, ...]}, of
 which the assistant's words are.
 
-Every ten seconds, and at Ctrl-C, OUT.checkpoint is written: the same command then goes on from there and ends with the same
+Now and then, and at Ctrl-C, OUT.checkpoint is written: the same command then goes on from there and ends with the same
 bytes as one undisturbed run. It is deleted when OUT is there; delete it to begin anew.
 
 What comes out, as --method says:
@@ -74,6 +75,7 @@ export function tuneCommand(program: Command): void {
     .option('--template <name>', 'how messages are written: world or g1 (default: as for chat)')
     .option('-s, --seed <n>', 'the same seed gives the same result (default: 0)', toNumber);
   addModelFlags(command)
+    .option('--checkpoint-every <s>', 'seconds between two checkpoints', toNumber, 10)
     .option('--plot <file>', 'draws the losses as SVG; of a run that goes on, those from there on')
     .option('--json', 'print one JSON object at the end', false)
     .addHelpText('after', details)
@@ -82,12 +84,12 @@ export function tuneCommand(program: Command): void {
 
 async function tune(file: string, flags: Flags): Promise<void> {
   const signal = interruptSignal();
-  const { out, plot, json } = flags;
+  const { out, plot, json, checkpointEvery: seconds } = flags;
   const data = new TuneData(file);
   const heldOut = toValidation(flags.validation);
   const said = saidBy(flags);
   const validation = typeof heldOut === 'object' ? heldOut.texts(signal) : heldOut;
-  checkTuneOptions({ ...said, validation }); // before a model is loaded for nothing
+  checkTuneOptions({ ...said, validation, checkpoint: { seconds } }); // before a model is loaded for nothing
   for (const path of [out, ...(plot === undefined ? [] : [plot])])
     await access(dirname(resolve(path)), constants.W_OK);
 
@@ -107,7 +109,7 @@ async function tune(file: string, flags: Flags): Promise<void> {
         losses.begin(plan);
         process.stderr.write(`${losses.planned()}\n`);
       },
-      checkpoint: { resume, save: (bytes) => writeWhole(kept, bytes) },
+      checkpoint: { resume, save: (bytes) => writeWhole(kept, bytes), seconds },
     });
     try {
       for await (const step of tuning) {
@@ -179,7 +181,10 @@ function placed(
   if (!(error instanceof RwkvError)) return error;
   const { code, message } = error;
   const found = typeof heldOut === 'object' ? heldOut.placed(message, 'option validation') : message;
-  const told = data.placed(found, 'texts').replace(/^option checkpoint\.resume/, kept);
+  const told = data
+    .placed(found, 'texts')
+    .replace(/^option checkpoint\.resume/, kept)
+    .replace(/^option checkpoint\.seconds/, '--checkpoint-every');
   const advice = told.startsWith(kept) ? '; delete it to begin anew' : '';
   return new RwkvError(code, told + advice, { cause: error });
 }
