@@ -1,11 +1,12 @@
 // model.tune: texts go to the worker, steps come back, and what was learned is a file.
 import { RwkvError, unexpected } from '../../shared/errors.js';
-import type { DocumentPart, Place } from '../../shared/protocol.js';
+import type { DocumentPart } from '../../shared/protocol.js';
 import type { ModelInfo, TuneStep } from '../../shared/types.js';
 import type { Client } from '../client.js';
 import { Loop } from '../loop.js';
 import { buffers } from '../places.js';
 import { type Settle, stepsWithResult } from '../steps.js';
+import { Keeper, placeOf, secondsSince } from './checkpoints.js';
 import {
   checkTuneOptions,
   isTexts,
@@ -86,7 +87,7 @@ async function* taught(
     signal?.throwIfAborted();
     await add(client, document);
   }
-  const resumed = checkpointPlace(checkpoint.resume);
+  const resumed = placeOf(checkpoint.resume);
   const plan = await client.call('planTuning', { checkpoint: resumed }, { transfer: buffers(resumed) });
   await onPlan?.(plan);
 
@@ -142,40 +143,5 @@ async function add(client: Client, { name, parts, isValidation }: Document): Pro
   }
 }
 
-/** Hands checkpoints to who wants them. */
-class Keeper {
-  readonly #client: Client;
-  readonly #wishes: Checked['checkpoint'];
-  #keptAt = performance.now();
-  #kept: number; // the step
-
-  constructor(client: Client, wishes: Checked['checkpoint'], step: number) {
-    this.#client = client;
-    this.#wishes = wishes;
-    this.#kept = step;
-  }
-
-  get isDue(): boolean {
-    return secondsSince(this.#keptAt) >= this.#wishes.seconds;
-  }
-
-  /** What there is after so many steps, unless it was kept before. */
-  async keep(step: number): Promise<void> {
-    const { save } = this.#wishes;
-    if (!save || step === this.#kept) return;
-    await save(await this.#client.call('saveTuning', {}));
-    this.#kept = step;
-    this.#keptAt = performance.now();
-  }
-}
-
-const secondsSince = (then: number) => Math.max((performance.now() - then) / 1000, 1e-6); // clocks of pages are coarse
 const buffersOf = (parts: readonly DocumentPart[]) =>
   parts.flatMap(({ text }) => (typeof text === 'string' ? [] : [text.buffer]));
-
-function checkpointPlace(resume: ArrayBuffer | ArrayBufferView | undefined): Place | null {
-  if (resume === undefined) return null;
-  const view = ArrayBuffer.isView(resume) ? resume : new Uint8Array(resume);
-  const bytes = Uint8Array.from(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
-  return { kind: 'bytes', name: 'option checkpoint.resume', bytes };
-}
