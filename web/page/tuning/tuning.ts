@@ -1,21 +1,9 @@
-// model.tune: texts go to the worker, steps come back, and what was learned is a file.
-import { RwkvError, unexpected } from '../../shared/errors.js';
-import type { DocumentPart } from '../../shared/protocol.js';
+// model.tune: a loop whose steps are a run of learning.
 import type { ModelInfo, TuneStep } from '../../shared/types.js';
 import type { Client } from '../client.js';
 import { Loop } from '../loop.js';
-import { buffers } from '../places.js';
-import { type Settle, stepsWithResult } from '../steps.js';
-import { Keeper, placeOf, secondsSince } from './checkpoints.js';
-import {
-  checkTuneOptions,
-  isTexts,
-  type TuneFormat,
-  type TuneMethod,
-  type TuneOptions,
-  type TuneTexts,
-} from './options.js';
-import { type Document, TextReader } from './texts.js';
+import { stepsWithResult } from '../steps.js';
+import type { TuneFormat, TuneMethod, TuneOptions, TuneTexts } from './options.js';
 
 /** What a run came to. */
 export interface TuneResult {
@@ -44,104 +32,19 @@ export interface TuneResult {
 /** A model that is being taught, step by step. */
 export class Tuning extends Loop<TuneStep, TuneResult> {}
 
-type Checked = ReturnType<typeof checkTuneOptions>;
-type Steps = AsyncGenerator<TuneStep, void, undefined>;
-
 /** What `model.tune` does. */
 export function tune(client: Client, info: ModelInfo, texts: TuneTexts, options: TuneOptions): Tuning {
-  const run = async function* (settle: Settle<TuneResult>): Steps {
-    try {
-      const checked = checkTuneOptions(options);
-      if (!isTexts(texts)) throw unexpected('texts', 'a text, or texts in a list or another iterable', texts);
-      checked.signal?.throwIfAborted();
-      await client.call('beginTuning', { learning: checked.learning });
-      let result: TuneResult | undefined;
+  const { steps, result } = stepsWithResult<TuneStep, TuneResult>(
+    async function* ({ resolve, reject }) {
       try {
-        yield* taught(client, info, texts, checked, (told) => {
-          result = told;
-        });
-      } finally {
-        if (!client.end.aborted) await client.call('endTuning', {});
-        if (result) settle.resolve(result);
+        const { teach } = await import('./teaching.js');
+        yield* teach(client, info, texts, options, resolve);
+      } catch (error) {
+        reject(error);
+        throw error;
       }
-    } catch (error) {
-      settle.reject(error);
-      throw error;
-    }
-  };
-  const unbegun = () => Promise.reject(new DOMException('tune: left before its first step', 'AbortError'));
-  const { steps, result } = stepsWithResult(run, unbegun);
+    },
+    () => Promise.reject(new DOMException('tune: left before its first step', 'AbortError')),
+  );
   return new Tuning(steps, result);
 }
-
-// No call is cut short by the signal: a run ends behind a whole step.
-async function* taught(
-  client: Client,
-  info: ModelInfo,
-  texts: TuneTexts,
-  { learning, validation, template, format, checkpoint, onPlan, signal }: Checked,
-  tell: (result: TuneResult) => void,
-): Steps {
-  const start = performance.now();
-  for await (const document of new TextReader(info, template).documents(texts, validation)) {
-    signal?.throwIfAborted();
-    await add(client, document);
-  }
-  const resumed = placeOf(checkpoint.resume);
-  const plan = await client.call('planTuning', { checkpoint: resumed }, { transfer: buffers(resumed) });
-  await onPlan?.(plan);
-
-  const keeper = new Keeper(client, checkpoint, plan.step);
-  let last: TuneStep | undefined;
-  let { validationLoss } = plan;
-  let tokens = 0;
-  let end: TuneResult['finishReason'] | 'failed' = 'aborted';
-  try {
-    for (;;) {
-      signal?.throwIfAborted();
-      const begun = performance.now();
-      const made = await client.call('nextStep', {});
-      if (made === null) break;
-      last = { ...made, tokensPerSecond: made.tokens / secondsSince(begun) };
-      tokens += made.tokens;
-      validationLoss = made.validationLoss ?? validationLoss;
-      if (keeper.isDue) await keeper.keep(made.step);
-      yield last;
-    }
-    end = 'finished';
-  } catch (error) {
-    if (!signal?.aborted) end = 'failed';
-    throw error;
-  } finally {
-    const steps = last?.step ?? plan.step;
-    if (!client.end.aborted && steps > 0) {
-      if (end !== 'finished') await keeper.keep(steps); // also where it failed: what was learned before
-      if (end !== 'failed') {
-        const facts = {
-          method: learning.method,
-          format,
-          finishReason: end,
-          steps,
-          tokens,
-          seed: learning.seed,
-        };
-        const losses = { loss: last?.loss ?? null, validationLoss: validationLoss ?? null };
-        const bytes = await client.call('tuned', { format });
-        tell({ bytes, ...facts, ...losses, seconds: secondsSince(start) });
-      }
-    }
-  }
-}
-
-/** Says of which text it is that a part of it has no token. */
-async function add(client: Client, { name, parts, isValidation }: Document): Promise<void> {
-  try {
-    await client.call('addDocument', { parts, isValidation }, { transfer: buffersOf(parts) });
-  } catch (error) {
-    if (!(error instanceof RwkvError) || error.code !== 'bad-vocabulary') throw error;
-    throw new RwkvError(error.code, `${name}: ${error.message}`, { cause: error });
-  }
-}
-
-const buffersOf = (parts: readonly DocumentPart[]) =>
-  parts.flatMap(({ text }) => (typeof text === 'string' ? [] : [text.buffer]));
