@@ -1,6 +1,7 @@
 // model.tune as its callers see it, on a core that only pretends to learn (fake/glue.mjs).
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type {
+  LoadOptions,
   Model,
   RwkvError,
   TuneOptions,
@@ -14,9 +15,10 @@ import { failure } from './streams.js';
 
 let fake: FakePackage;
 let model: Model;
+const load = (options: LoadOptions) => fake.RWKV.load(fakeModel(), { learning: fake.learning, ...options });
 beforeAll(async () => {
   fake = await fakePackage();
-  model = await fake.RWKV.load(fakeModel(), { tokenizer: 'bytes' });
+  model = await load({ tokenizer: 'bytes' });
 });
 afterAll(async () => {
   await model.dispose();
@@ -135,7 +137,7 @@ describe('texts', () => {
   });
 
   test('need a tokenizer unless they are token ids', async () => {
-    const ids = await fake.RWKV.load(fakeModel(), { tokenizer: false });
+    const ids = await load({ tokenizer: false });
     const error = await failure(ids.tune([[1, 2], 'ab'], { steps: 1 }).result);
     expect([error.code, error.message]).toEqual([
       'no-tokenizer',
@@ -235,7 +237,7 @@ describe('options', () => {
   });
 
   test('have others where all weights are learned, which needs them as they are', async () => {
-    const whole = await fake.RWKV.load(fakeModel(), { tokenizer: 'bytes', quantization: 'f32' });
+    const whole = await load({ tokenizer: 'bytes', quantization: 'f32' });
     const { bytes } = await whole.tune('ab', { method: 'full', steps: 1 }).result;
     expect(told(bytes).learning).toMatchObject({ learningRate: 1e-4, weightDecay: 0.01 });
     await whole.dispose();
@@ -367,7 +369,7 @@ describe('a run', () => {
   });
 
   test('ends with its model', async () => {
-    const own = await fake.RWKV.load(fakeModel(), { tokenizer: 'bytes' });
+    const own = await load({ tokenizer: 'bytes' });
     const tuning = own.tune('ab', { steps: 9 });
     await tuning.next();
     await own.dispose();

@@ -128,15 +128,25 @@ export function recommendedBy(
   return info.sampling ?? (usual ? presets[usual] : null);
 }
 
-/** Loads the model that the flags name, with a line on stderr that shows how it gets on. Throws as `RWKV.load`. */
+/** Loads the model that the flags name, to be taught where `learning` says so, with a line on stderr that shows how it gets on. Throws as `RWKV.load`. */
 export async function loadModel(
   flags: Omit<ModelFlags, 'tokenizer'> & Pick<LoadOptions, 'tokenizer'>,
   signal: AbortSignal,
+  learning?: LoadOptions['learning'],
 ): Promise<Model> {
   const { model, tokenizer, quantization, build, threads, hubEndpoint } = flags;
   const progress = progressLine();
   const hub = { endpoint: hubEndpoint };
-  const options = { tokenizer, quantization, build, threads, hub, signal, onProgress: progress.show };
+  const options = {
+    tokenizer,
+    quantization,
+    build,
+    threads,
+    hub,
+    learning,
+    signal,
+    onProgress: progress.show,
+  };
   return RWKV.load(model, options).finally(progress.clear);
 }
 

@@ -4,6 +4,7 @@ import { access, readFile, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Model, TuneOptions, TuneResult } from '../api.js';
+import { learning } from '../learning-node.js';
 import { checkTuneOptions } from '../page/tuning/options.js';
 import { RwkvError } from '../shared/errors.js';
 import { codeOf, isError } from '../shared/realms.js';
@@ -100,7 +101,7 @@ async function tune(file: string, flags: Flags): Promise<void> {
   let model: Model | undefined;
   let result: TuneResult | undefined;
   try {
-    model = await loadModel(withWhole(flags), signal);
+    model = await loadModel(withWhole(flags), signal, learning);
     const tuning = model.tune(data.texts(signal), {
       ...said,
       validation,
