@@ -138,7 +138,7 @@ export class Model implements AsyncDisposable {
   /**
    * Teaches the model: makes a state, an adapter or a model that foretells these texts better. Loop over it for its steps, `result` of what
    * is returned has the file. Needs a model that was loaded with `learning` of `rwkv-wasm/learning`. Sessions of the model go on between the
-   * passes of a step, and have nothing of what is learned, but of `'full'`, whose weights are theirs. One run at a time.
+   * passes of a step, and have nothing of what is learned, but of `'full'`: that changes the model's own weights, for good. One run at a time.
    *
    * Leaving the loop ends the run behind a whole step, and `result` then has what was learned so far, as it has where `signal`
    * aborts, but the loop rejects. Where a run fails it is no result: the last of `checkpoint.save` has what was learned before.
