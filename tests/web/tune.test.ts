@@ -227,7 +227,7 @@ describe('options', () => {
   test('have defaults by the method', async () => {
     const learning = async (options: TuneOptions) => (await learn('ab', options)).learning;
     const state = await learning({});
-    expect(state).toMatchObject({ method: 'state', steps: 1, epochs: null, learningRate: 0.1, seed: 0 });
+    expect(state).toMatchObject({ method: 'state', steps: 1, epochs: null, learningRate: 0.5, seed: 0 });
     expect(await learning({ method: 'lora', rank: 4 })).toMatchObject({
       learningRate: 1e-3,
       rank: 4,
