@@ -35,6 +35,9 @@ const files: Readonly<Record<string, string>> = {
 const vocabulary = readFileSync(join(repository, 'web/storyteller/rwkv7-tales-8.0M-vocab.txt'), 'utf8');
 const texts: Readonly<Record<string, string>> = {
   'story.txt': 'Once upon a time there was a king who had three sons.\n',
+  'letters.txt':
+    'Dear Anna,\n\nthe geese have come home, and the pond is full of their talk.\n\nYours, Will\n',
+  'more-letters.txt': 'Dear Will,\n\nkeep two of them for me.\n\nYours, Anna\n',
   'prompt.txt': 'Once upon a time',
   'prompts.jsonl': '{"id": "a", "prompt": "Once upon a time", "maxTokens": 60}\n',
   // The bytes: these models know the ids 0 to 255.
