@@ -1,7 +1,7 @@
 // Conversations written in a template: whole, or in the pieces that they grow by.
 import { optionsOf } from '../rules.js';
 import { type ChatMessage, checkMessages, textOf } from './messages.js';
-import { beginsThought, blankBehind } from './reply.js';
+import { beginsThought } from './reply.js';
 import {
   type ChatFormat,
   chatTemplates,
@@ -110,28 +110,6 @@ export class Transcript {
     return this.isPlain ? prefix + reply : this.closed([{ role: 'assistant', content: prefix + reply }]);
   }
 
-  /**
-   * A conversation to learn from, up to its last reply: what is read, and, in turns with it, replies as the model is to write them, with
-   * the border that ends all but the last.
-   */
-  *lesson(messages: readonly ChatMessage[]): Generator<{ readonly text: string; readonly isReply: boolean }> {
-    const last = messages.findLastIndex(({ role }) => role === 'assistant');
-    let read = '';
-    for (const [i, message] of messages.slice(0, last + 1).entries()) {
-      if (message.role !== 'assistant') {
-        read += this.#turn(message, '') + turnBorder;
-        continue;
-      }
-      const said = this.#said(message);
-      const isThought = this.template === 'g1' && said.startsWith('<think>');
-      const opening = isThought ? ' <think' : this.#form.opening;
-      yield { text: read + speakers.assistant + opening, isReply: false };
-      const reply = isThought ? said.slice('<think'.length) : blankBehind(opening) + said;
-      yield { text: i === last ? reply : reply + turnBorder, isReply: true };
-      read = '';
-    }
-  }
-
   #opening(isStructured: boolean): string {
     return this.#asks(isStructured) ? this.#form.opening : '';
   }
@@ -141,16 +119,12 @@ export class Transcript {
     return !isStructured || this.#isThinking;
   }
 
-  #turn(message: ChatMessage, request: string): string {
-    const said = this.#said(message) + request;
-    return said === '' ? speakers[message.role] : `${speakers[message.role]} ${said}`;
-  }
-
   // A blank line within a turn would look like its end.
-  #said(message: ChatMessage): string {
+  #turn(message: ChatMessage, request: string): string {
     const text = textOf(message).replaceAll('\r\n', '\n').trim();
     const isKept = message.role === 'assistant' && this.#form.keepsBlankLines;
-    return isKept ? text : text.replace(/\n{2,}/g, '\n');
+    const said = (isKept ? text : text.replace(/\n{2,}/g, '\n')) + request;
+    return said === '' ? speakers[message.role] : `${speakers[message.role]} ${said}`;
   }
 }
 

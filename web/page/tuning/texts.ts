@@ -3,6 +3,7 @@ import { RwkvError, unexpected } from '../../shared/errors.js';
 import type { DocumentPart } from '../../shared/protocol.js';
 import type { ModelInfo } from '../../shared/types.js';
 import { wellFormed } from '../../shared/well-formed.js';
+import { lessonOf } from '../chat/lesson.js';
 import { checkMessages } from '../chat/messages.js';
 import { type ChatTemplate, chatTemplateFor } from '../chat/template.js';
 import { Transcript } from '../chat/transcript.js';
@@ -119,7 +120,7 @@ export class TextReader {
   #turns(messages: unknown, name: string): DocumentPart[] {
     checkMessages(messages, name);
     requireTokenizer(this.#info, name);
-    const turns = [...this.#transcript.lesson(messages)];
+    const turns = [...lessonOf(messages, this.#transcript)];
     if (turns.length === 0)
       throw unexpected(name, 'a message of the assistant, whose words are learned', 'none');
     return turns.map(({ text, isReply }) => ({ text: wellFormed(text), isLearned: isReply }));
