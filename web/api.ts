@@ -36,7 +36,8 @@ export type {
   TuneText,
   TuneTexts,
 } from './page/tuning/options.js';
-export type { TuneResult, Tuning } from './page/tuning/tuning.js';
+export type { TuneResult } from './page/tuning/result.js';
+export type { Tuning } from './page/tuning/tuning.js';
 export type { Vocabulary } from './page/vocabulary.js';
 export { RwkvError, type RwkvErrorCode } from './shared/errors.js';
 export type {

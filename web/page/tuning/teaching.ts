@@ -6,8 +6,8 @@ import type { Client } from '../client.js';
 import { buffers } from '../places.js';
 import { Keeper, placeOf, secondsSince } from './checkpoints.js';
 import { checkTuneOptions, isTexts, type TuneOptions, type TuneTexts } from './options.js';
+import type { TuneResult } from './result.js';
 import { type Document, TextReader } from './texts.js';
-import type { TuneResult } from './tuning.js';
 
 type Checked = ReturnType<typeof checkTuneOptions>;
 type Steps = AsyncGenerator<TuneStep, void, undefined>;
