@@ -124,7 +124,7 @@ const targets: readonly TuneTarget[] = [
 ];
 // Of a state what its authors advise is 1; on a page of text 0.5 and 1 learn as much in ten steps, 0.1 two thirds of it.
 const learningRates: Readonly<Record<TuneMethod, number>> = { state: 0.5, lora: 1e-3, full: 1e-4 };
-const most = 2 ** 31 - 1;
+const most = 2 ** 30; // the core's
 
 const betas: Rule<readonly [number, number]> = {
   expected: 'two numbers from 0 to below 1',
