@@ -27,7 +27,8 @@ Matrix random_matrix(Quantization format, int rows, int cols) {
   return matrix;
 }
 
-constexpr size_t kColdBytes = size_t{128} << 20;  // walked before anything is met again: more than any cache
+constexpr size_t kColdBytes = size_t{128}
+                              << 20;  // walked before anything is met again: more than most caches
 
 // A third of the multiplications of RWKV-7 0.1B: four layers and a third of the head, in eight pieces, so
 // that the other programs on the machine disturb few of the runs.
@@ -64,85 +65,80 @@ int32_t read_memory(const std::byte* bytes, size_t n) {
   return xsimd::reduce_add(sums[0] + sums[1] + sums[2] + sums[3]);
 }
 
-// Gigabytes a second, the median and what one run in ten exceeds.
-struct Bandwidth {
-  double median, quiet;
+// What is done with a matrix, and how long that takes for the third of a model.
+struct Deed {
+  std::string name;
+  void (*run)(const Matrix& W, int R, const Choice& choice, Arena& arena);
+  Choice choice = {};
+  Seconds total = {};
 };
-Bandwidth best_reading(int passes) {
-  constexpr size_t kPiece = size_t{4} << 20;
-  const Buffer memory(2 * kColdBytes);
-  std::fill_n(const_cast<std::byte*>(memory.as<std::byte>()), memory.bytes(), std::byte{1});
-  Bandwidth best{};
-  std::printf("reading with 1, 2, 4, 8 streams, GB/s (quiet):");
-  for (const auto read :
-       {hidden(read_memory<1>), hidden(read_memory<2>), hidden(read_memory<4>), hidden(read_memory<8>)}) {
-    volatile int32_t sum = 0;
-    const size_t pieces = memory.bytes() / kPiece;
-    const auto run = [&](int i) {
-      sum = sum + read(memory.as<std::byte>() + size_t(i) % pieces * kPiece, kPiece);
-    };
-    time_of(int(pieces), run);  // compiled and warm
-    const Seconds seconds = time_of(passes * int(pieces), run);
-    const Bandwidth bandwidth{kPiece / seconds.median / 1e9, kPiece / seconds.quiet / 1e9};
-    std::printf("  %.1f (%.1f)", bandwidth.median, bandwidth.quiet);
-    best = {std::max(best.median, bandwidth.median), std::max(best.quiet, bandwidth.quiet)};
-  }
-  std::puts("");
-  return best;
+
+template <int S>
+void read(const Matrix& W, int, const Choice&, Arena&) {
+  static volatile int32_t sum;
+  sum = read_memory<S>(W.data.as<std::byte>(), W.data.bytes());
 }
 
-// The third of a model with R rows of x; weights from cold memory.
-Seconds time_model(const Matrices& matrices, int R, int passes, Arena& arena) {
-  const auto multiply = hidden(rwkv::matmul);
+void multiply(const Matrix& W, int R, const Choice& choice, Arena& arena) {
   static const auto x = reference::random_floats(size_t(256) * 3072, -1, 1, 2);
   static std::vector<float> y(size_t(256) * 3072);
-  Seconds total{};
+  use_choice(W.format, choice);
+  hidden(matmul)(W, {const_cast<float*>(x.data()), R, W.cols}, {y.data(), R, W.rows}, arena);
+}
+
+// In turns, so that a slow moment of the machine meets all of them; each with weights from cold memory.
+void time_deeds(const Matrices& matrices, int R, int passes, std::vector<Deed>& deeds, Arena& arena) {
   for (size_t i = 0; i < std::size(kShapes); ++i) {
     const auto& all = matrices.of_shape[i];
-    const auto run = [&](int n) {
-      const Matrix& W = all[size_t(n) % all.size()];
-      multiply(W, {const_cast<float*>(x.data()), R, W.cols}, {y.data(), R, W.rows}, arena);
-    };
-    const Seconds seconds = time_of(R > 8 ? 3 * passes : passes * int(all.size()), run);
-    total.median += kShapes[i].count * seconds.median, total.quiet += kShapes[i].count * seconds.quiet;
+    const int rounds = R > 8 ? 3 * passes : passes * kShapes[i].count;
+    std::vector<std::vector<double>> times(deeds.size());
+    size_t next = 0;
+    for (int n = -2; n < rounds; ++n)  // at first compiled and warm
+      for (size_t d = 0; d < deeds.size(); ++d) {
+        const Matrix& W = all[next++ % all.size()];
+        const Seconds once = time_of(1, [&](int) { deeds[d].run(W, R, deeds[d].choice, arena); });
+        if (n >= 0) times[d].push_back(once.median);
+      }
+    for (size_t d = 0; d < deeds.size(); ++d) {
+      std::sort(times[d].begin(), times[d].end());
+      deeds[d].total.median += kShapes[i].count * times[d][times[d].size() / 2];
+      deeds[d].total.quiet += kShapes[i].count * times[d][times[d].size() / 10];
+    }
   }
-  return total;
 }
 
-// Products until both contests are over.
-void find_fastest(const Matrix& W, Arena& arena) {
-  const auto x = reference::random_floats(size_t(8) * W.cols, -1, 1, 2);
-  std::vector<float> y(size_t(8) * W.rows);
-  for (const int R : {1, 8})
-    for (int i = 0; i < 30; ++i)
-      matmul(W, {const_cast<float*>(x.data()), R, W.cols}, {y.data(), R, W.rows}, arena);
-}
-
-void measure(Quantization format, int passes, const Bandwidth& reading) {
+void measure(Quantization format, int passes, int only_rows) {
   const Matrices matrices(format);
   Arena arena;
-  const Matrix largest = random_matrix(format, 65536, 768);
-  find_fastest(largest, arena);
-  std::printf("chosen: %s\n", to_string(format, current_choice(format)).c_str());
-  const auto print = [&](int R, const Choice& choice) {
-    if (!is_available(format, choice)) return;
-    use_choice(format, choice);
-    time_model(matrices, R, 1, arena);  // compiled and warm
-    const Seconds seconds = time_model(matrices, R, passes, arena);
-    const auto gigabytes = [&](double s) { return matrices.third_bytes / s / 1e9; };
-    const auto operations = [&](double s) { return 2 * R * matrices.third_weights / s / 1e9; };
-    const std::string name = to_string(format, choice);
-    std::printf("  %3d rows  %-24s  %5.1f GOP/s (quiet %5.1f)", R, name.c_str(), operations(seconds.median),
-                operations(seconds.quiet));
-    if (R <= 8)
-      std::printf("  %5.2f GB/s (quiet %5.2f), %3.0f %% (%3.0f %%) of reading", gigabytes(seconds.median),
-                  gigabytes(seconds.quiet), 100 * gigabytes(seconds.median) / reading.median,
-                  100 * gigabytes(seconds.quiet) / reading.quiet);
-    std::puts("");
-  };
-  for (const Form form : kForms) {
-    for (const int streams : kStreams) print(1, {form, streams, form});
-    for (const int R : {2, 4, 8, 64, 256}) print(R, {form, 1, form});
+  const Choice now = current_choice(format);
+  for (const int R : {1, 2, 3, 4, 8, 32, 64, 256}) {
+    if (only_rows != 0 && R != only_rows) continue;
+    std::vector<Deed> deeds;
+    if (R == 1)
+      deeds = {
+          {"reading x1", read<1>}, {"reading x2", read<2>}, {"reading x4", read<4>}, {"reading x8", read<8>}};
+    const size_t readings = deeds.size();
+    for (const Form form : kForms)
+      for (const int streams : kStreams)
+        if (const Choice choice{R == 1 ? form : now.row, streams, R == 1 ? now.rows : form};
+            (R == 1 || streams == 1) && is_available(format, choice))
+          deeds.push_back({to_string(format, choice), multiply, choice});
+    time_deeds(matrices, R, passes, deeds, arena);
+    Seconds reading{};
+    for (size_t d = 0; d < readings; ++d)
+      if (d == 0 || deeds[d].total.median < reading.median) reading = deeds[d].total;
+    for (const Deed& deed : deeds) {
+      const auto [median, quiet] = deed.total;
+      std::printf("%4d rows  %-24s", R, deed.name.c_str());
+      if (R == 1)
+        std::printf("  %5.2f GB/s (quiet %5.2f), %3.0f %% (%3.0f %%) of reading",
+                    matrices.third_bytes / median / 1e9, matrices.third_bytes / quiet / 1e9,
+                    100 * reading.median / median, 100 * reading.quiet / quiet);
+      else
+        std::printf("  %5.1f GOP/s (quiet %5.1f)", 2 * R * matrices.third_weights / median / 1e9,
+                    2 * R * matrices.third_weights / quiet / 1e9);
+      std::puts("");
+    }
   }
 }
 
@@ -151,7 +147,7 @@ void measure(Quantization format, int passes, const Bandwidth& reading) {
 int main(int argc, char** argv) {
   const int passes = argc > 1 ? std::max(std::atoi(argv[1]), 1) : 5;
   const std::string only = argc > 2 ? argv[2] : "";
-  const Bandwidth reading = best_reading(passes);
+  const int only_rows = argc > 3 ? std::atoi(argv[3]) : 0;
   for (const Quantization format : kQuantizations)
-    if (only.empty() || only == quantization_name(format)) measure(format, passes, reading);
+    if (only.empty() || only == quantization_name(format)) measure(format, passes, only_rows);
 }
