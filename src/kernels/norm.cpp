@@ -6,8 +6,9 @@
 namespace rwkv {
 namespace {
 
-// out = (x - mean) / sqrt(variance + eps) weight + bias over n values.
-void normalize(int n, const float* x, const float* weight, const float* bias, float eps, float* out) {
+// out = (x - mean) / sqrt(variance + eps) weight + bias over n values. (One copy: it is not short.)
+[[gnu::noinline]] void normalize(int n, const float* x, const float* weight, const float* bias, float eps,
+                                 float* out) {
   const float sum = sum_of(n, {x}, [](f32x4 v) { return v; });
   map(n, out, {x}, [mean = splat(sum / float(n))](f32x4 v) { return v - mean; });
   const float squares = sum_of(n, {out}, [](f32x4 v) { return v * v; });

@@ -6,9 +6,17 @@ namespace {
 
 f32x4 sigmoid(f32x4 x, const Exp& exp) { return splat(1) / (splat(1) + exp(-x)); }
 
+// As map(), with one copy of f, which is long.
 template <class F>
 void each(Rows x, F f) {
-  map(int(x.size()), x.data, {x.data}, f);
+  const int n = int(x.size());
+  for (int i = 0; i < n; i += kLanes) {
+    float* p = x.data + i;
+    const bool is_whole = n - i >= kLanes;
+    const f32x4 out = f(is_whole ? load(p) : load_part(p, n - i));
+    if (is_whole) store(p, out);
+    else store_part(p, out, n - i);
+  }
 }
 
 f32x4 lerp(f32x4 x, f32x4 prev, f32x4 mu) { return madd(prev - x, mu, x); }
