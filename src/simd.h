@@ -92,6 +92,30 @@ inline i32x4 splat_int(const void* p) {
 }
 inline f32x4 splat_float(const void* p) { return from_bits(splat_int(p)); }
 
+// The same 8 bytes in both halves.
+inline i32x4 splat_two_ints(const void* p) {
+#if defined(__wasm_simd128__)
+  return wasm_v128_load64_splat(p);
+#else
+  int32_t v[2];
+  std::memcpy(v, p, sizeof v);
+  return i32x4(v[0], v[1], v[0], v[1]);
+#endif
+}
+
+// Lanes that fit 16 bits, those of a below those of b.
+inline i16x8 narrow(i32x4 a, i32x4 b) {
+#if defined(__wasm_simd128__)
+  return wasm_i16x8_narrow_i32x4(a, b);
+#else
+  int32_t from[8];
+  int16_t to[8];
+  a.store_unaligned(from), b.store_unaligned(from + kLanes);
+  for (int i = 0; i < 8; ++i) to[i] = int16_t(from[i]);
+  return i16x8::load_unaligned(to);
+#endif
+}
+
 // The products of eight pairs, summed two by two: lane i = a[2i] b[2i] + a[2i+1] b[2i+1].
 inline i32x4 dot(i16x8 a, i16x8 b) {
 #if defined(__wasm_simd128__)

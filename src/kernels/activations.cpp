@@ -9,7 +9,9 @@
 namespace rwkv {
 namespace {
 
-constexpr int quad_bytes(Form form) { return form == Form::kDot ? 8 : 4; }
+// Of forms that this build has, so that it holds no code for others.
+constexpr bool takes_words(Form form) { return !kHasByteDots || (kHasWordDots && form == Form::kDot); }
+constexpr int quad_bytes(Form form) { return takes_words(form) ? 8 : 4; }
 
 // x ~ scale q
 struct QuantizedBlock {
@@ -43,8 +45,14 @@ void store_pairs(i32x4 quads, std::byte* out) {
   xsimd::zip_hi(even, odd).store_unaligned(reinterpret_cast<int32_t*>(out + 16));
 }
 
+// Two quads' halves side by side: columns of one scale.
+void join_halves(std::byte* quads) {
+  for (int j = 0; j < kQuads; j += 2, quads += 8) std::swap_ranges(quads + 2, quads + 4, quads + 4);
+}
+
 // Row t of a tile of T rows.
-void fill_quantized(const float* x, int blocks, Operand operand, Form form, int T, int t, std::byte* out) {
+void fill_quantized(const float* x, int blocks, Operand operand, Form form, bool is_panel, int T, int t,
+                    std::byte* out) {
   const int size = quad_bytes(form);
   for (int b = 0; b < blocks; ++b, x += kBlock, out += T * (8 + kQuads * size)) {
     const QuantizedBlock block = quantize(x);
@@ -53,18 +61,29 @@ void fill_quantized(const float* x, int blocks, Operand operand, Form form, int 
     const int32_t start = operand.sums == 1 ? first + second : (first & 0xFFFF) | second << 16;
     std::memcpy(out + 4 * (T + t), &start, 4);
     std::byte quads[kQuads * 8];
-    if (form == Form::kDot) {
+    if (takes_words(form)) {
       store_pairs(block.q.first, quads), store_pairs(block.q.second, quads + 32);
       for (int j = 0; j < kQuads; ++j) std::memcpy(out + 8 * (T + j * T + t), quads + 8 * j, 8);
     } else {
       block.q.first.store_unaligned(reinterpret_cast<int32_t*>(quads));
       block.q.second.store_unaligned(reinterpret_cast<int32_t*>(quads + 16));
-      for (int j = 0; j < kQuads; ++j) std::memcpy(out + 8 * T + 4 * (j * T + t), quads + 4 * j, 4);
+      if (is_panel) join_halves(quads);
+      for (int j = 0; j < kQuads; ++j) {
+        const int place = is_panel ? (j / 2 * T + t) * 2 + j % 2 : j * T + t;
+        std::memcpy(out + 8 * T + 4 * place, quads + 4 * j, 4);
+      }
     }
   }
 }
 
 }  // namespace
+
+bool Activations::are_panels() const { return kernels_of(format).of(form()).panel; }
+
+Form Activations::form() const {
+  const int least = kernels_of(format).of(choice.rows).panel ? kTileRows : 2;
+  return count < least ? choice.row : choice.rows;
+}
 
 size_t Activations::row_bytes() const {
   if (!kernels_of(format).x.is_integer()) return size_t(width) * sizeof(float);
@@ -73,19 +92,23 @@ size_t Activations::row_bytes() const {
 
 Activations make_activations(const Matrix& W, int count, Arena& arena, const Choice& choice) {
   Activations made{nullptr, W.format, choice, count, W.cols};
-  made.data = reinterpret_cast<std::byte*>(arena.floats(count * made.row_bytes() / sizeof(float)));
+  const size_t rows = made.are_panels() ? size_t(made.tiles()) * kTileRows : size_t(count);
+  made.data = reinterpret_cast<std::byte*>(arena.floats(rows * made.row_bytes() / sizeof(float)));
   return made;
 }
 
 void fill_tiles(const Activations& activations, Rows x, int first, int last) {
   assert(x.count == activations.count && x.width == activations.width);
   const Operand operand = kernels_of(activations.format).x;
+  const bool are_panels = activations.are_panels();
   for (int tile = first; tile < last; ++tile) {
-    const int T = activations.rows_of(tile);
-    for (int t = 0; t < T; ++t) {
+    const int rows = activations.rows_of(tile), T = are_panels ? kTileRows : rows;
+    if (rows < T) std::memset(activations.tile(tile), 0, T * activations.row_bytes());
+    for (int t = 0; t < rows; ++t) {
       const float* row = x.row(tile * kTileRows + t);
       if (operand.is_integer()) {
-        fill_quantized(row, x.width / kBlock, operand, activations.form(), T, t, activations.tile(tile));
+        fill_quantized(row, x.width / kBlock, operand, activations.form(), are_panels, T, t,
+                       activations.tile(tile));
       } else {
         auto* out = reinterpret_cast<float*>(activations.tile(tile)) + t;
         for (int k = 0; k < x.width; ++k) out[size_t(k) * T] = row[k] * operand.scale;

@@ -12,12 +12,10 @@ namespace {
 
 constexpr const char* kFormNames[] = {"dot", "split", "fused"};  // in the order of Form
 
-bool has_form(Quantization format, Form form) { return kernels_of(format).has(form); }
-
 // The first form that there is. (Of the relaxed ones, split is the fastest on most machines.)
 Choice usual_choice(Quantization format) {
-  const Form form =
-      *std::find_if(std::begin(kForms), std::end(kForms), [&](Form form) { return has_form(format, form); });
+  const Form form = *std::find_if(std::begin(kForms), std::end(kForms),
+                                  [&](Form form) { return kernels_of(format).of(form).has_row(1); });
   return {form, 2, form};
 }
 
@@ -44,7 +42,8 @@ struct Chosen {
 bool is_available(Quantization format, const Choice& choice) {
   const bool is_shape =
       std::find(std::begin(kStreams), std::end(kStreams), choice.streams) != std::end(kStreams);
-  return is_shape && has_form(format, choice.row) && has_form(format, choice.rows);
+  const FormatKernels& kernels = kernels_of(format);
+  return is_shape && kernels.of(choice.row).has_row(choice.streams) && kernels.of(choice.rows).has_rows();
 }
 
 Choice current_choice(Quantization format) {
@@ -123,10 +122,9 @@ void list_candidates(Quantization format, bool is_row, Trials& trials) {
   trials.candidates[0] = now;
   trials.count = 1;
   const auto add = [&](const Choice& choice) {
-    if (choice != now) trials.candidates[trials.count++] = choice;
+    if (choice != now && is_available(format, choice)) trials.candidates[trials.count++] = choice;
   };
   for (const Form form : kForms) {
-    if (!has_form(format, form)) continue;
     if (!is_row) add({now.row, now.streams, form});
     else
       for (const int streams : kStreams) add({form, streams, now.rows});
@@ -137,6 +135,19 @@ void list_candidates(Quantization format, bool is_row, Trials& trials) {
 bool is_large(const Matrix& W, int rows) {
   if (group_count(W) < kLeastPieces * kPieceGroups) return false;
   return rows == 1 ? W.data.bytes() >= kLargeBytes : rows >= kManyRows;
+}
+
+// The winner is the current choice of its format, and of those that have not been tried: low-rank matrices are of
+// another one, and too small.
+void follow(Quantization tried, bool is_row, const Choice& winner) {
+  for (const Quantization format : kQuantizations) {
+    Chosen& one = chosen[int(format)];
+    const Choice now = current_choice(format);
+    const Choice next =
+        is_row ? Choice{winner.row, winner.streams, now.rows} : Choice{now.row, now.streams, winner.rows};
+    const bool is_untried = !one.is_pinned && (is_row ? one.row : one.rows).contests == 0;
+    if (format == tried || (is_untried && is_available(format, next))) one.now = next;
+  }
 }
 
 // Multiplies some groups by a choice; how long it takes.
@@ -173,10 +184,7 @@ int try_choices(const Matrix& W, Rows x, Rows y, Arena& arena) {
     }
     trials.contest.record(ns / (double(piece) * W.cols * x.count));
     if (!trials.contest.is_over()) continue;
-    const Choice winner = trials.candidates[trials.contest.winner()];
-    const Choice now = current_choice(W.format);
-    format.now =
-        is_row ? Choice{winner.row, winner.streams, now.rows} : Choice{now.row, now.streams, winner.rows};
+    follow(W.format, is_row, trials.candidates[trials.contest.winner()]);
     trials.waiting = trials.contests++ == 0 ? kFirstPause : kPause;
     break;
   }

@@ -3,9 +3,8 @@
 namespace rwkv {
 namespace {
 
-// 16 bytes are 4 columns of rows 0-3 (low nibbles) and of rows 4-7 (high ones). Both forms sum the products
-// with 4 activations in 16 bits: lane 2 i + h of a vector belongs to row i and the columns 16 h.. of the
-// block, which share a scale.
+// 16 bytes are 4 columns of rows 0-3 (low nibbles) and of rows 4-7 (high ones). Whatever the form, lane 2 i + h of
+// a block's 16-bit sums belongs to row i and the columns 16 h.. of the block, which share a scale.
 
 struct DotForm {
   static constexpr int kQuadBytes = 8, kUnrolled = 1;
@@ -54,19 +53,39 @@ struct SplitForm {
 //
 //   128 (scale_0 d_0 + scale_1 d_1) + (-8 s_0) scale_0 zero_0 + (-8 s_1) scale_1 zero_1
 //
-// No step overflows. |d| <= 16 127 8 = 16256 fits 16 bits; the sum that becomes d starts at -8 s and may wrap
-// on its way, for additions modulo 2^16 end at the right value whenever that fits. |8 s| <= 16256 and |scale
-// zero| <= 255 128 = 32640 fit 16 bits; in all |sum| <= 2 128 16256 255 + 2 16256 32640 < 2^31.
+// No step overflows. |d| <= 16 127 8 = 16256 fits 16 bits, and so does the sum of x q, |sum| <= 16 127 15; what
+// starts at -8 s may wrap on its way, for additions modulo 2^16 end at the right value whenever that fits.
+// |8 s| <= 16256, 128 scale <= 32640 and |scale zero| <= 255 128 = 32640 fit 16 bits; in all |sum| <= 2 128 16256
+// 255 + 2 16256 32640 < 2^31.
+struct Scales {
+  i16x8 scale[2], shift[2];  // of rows 0-3, rows 4-7; shift = scale zero
+
+  Scales(const std::byte* block, i32x4 bytes) {
+    const i32x4 scales = load_int(block);
+    const i16x8 zeros = pairs(load_int(block + 16));
+    scale[0] = pairs(scales & bytes);
+    scale[1] = xsimd::bitwise_cast<int16_t>(xsimd::bitwise_cast<uint16_t>(scales) >> 8);
+    shift[0] = scale[0] * ((zeros << 8) >> 8);
+    shift[1] = scale[1] * (zeros >> 8);
+  }
+};
+
+inline F32x8 in_units(const std::byte* group, const F32x8& y) {
+  const auto* units = reinterpret_cast<const float*>(group);
+  const f32x4 part = splat(1.0f / 128);
+  return {y.low * (load(units) * part), y.high * (load(units + kLanes) * part)};
+}
+
 template <class Form, int S, int T>
 void q4_tile(const TileArguments& in) {
   const Form form;
   const i32x4 bytes = splat_from_memory(0x00FF00FF);
   const int blocks = in.W.cols / kBlock;
   walk<S, T>(in, [&](const std::byte*(&groups)[S], F32x8(&ys)[S][T]) {
-    const float* units[S];
+    const std::byte* heads[S];
     for (int s = 0; s < S; ++s) {
-      units[s] = reinterpret_cast<const float*>(groups[s]);
-      groups[s] += kGroup * sizeof(float);
+      heads[s] = groups[s];
+      groups[s] += q4::kUnitsBytes;
     }
     const std::byte* x = in.x;
     for (int b = 0; b < blocks; ++b) {
@@ -82,16 +101,13 @@ void q4_tile(const TileArguments& in) {
             form.add(sums[s][t], w, form.activations(quads + (quad * T + t) * Form::kQuadBytes));
         }
       for (int s = 0; s < S; ++s) {
-        const i32x4 scales = load_int(groups[s]);
-        const i16x8 zeros = pairs(load_int(groups[s] + 16));
-        const i16x8 scale[] = {pairs(scales & bytes),
-                               xsimd::bitwise_cast<int16_t>(xsimd::bitwise_cast<uint16_t>(scales) >> 8)};
-        const i16x8 shift[] = {scale[0] * ((zeros << 8) >> 8), scale[1] * (zeros >> 8)};
+        const Scales scales(groups[s], bytes);
         for (int t = 0; t < T; ++t) {
           const f32x4 x_scale = splat_float(x + 4 * t);
           const i16x8 start = pairs(splat_int(x + 4 * (T + t)));
           const auto total = [&](int half) {
-            return xsimd::to_float((dot(sums[s][t][half], scale[half]) << 7) + dot(start, shift[half]));
+            return xsimd::to_float((dot(sums[s][t][half], scales.scale[half]) << 7) +
+                                   dot(start, scales.shift[half]));
           };
           ys[s][t].low = madd(total(0), x_scale, ys[s][t].low);
           ys[s][t].high = madd(total(1), x_scale, ys[s][t].high);
@@ -100,11 +116,62 @@ void q4_tile(const TileArguments& in) {
       }
       x += T * (8 + kQuads * Form::kQuadBytes);
     }
-    const f32x4 part = splat(1.0f / 128);
     for (int s = 0; s < S; ++s)
-      for (int t = 0; t < T; ++t)
-        ys[s][t] = {ys[s][t].low * (load(units[s]) * part), ys[s][t].high * (load(units[s] + kLanes) * part)};
+      for (int t = 0; t < T; ++t) ys[s][t] = in_units(heads[s], ys[s][t]);
   });
+}
+
+// Many rows of x: a block's weights become bytes once for all tiles. Two quads are zipped word by word, so that
+// 32-bit lane 2 i + h is 4 columns of 16 h.. of row i.
+void q4_panel(const TileArguments& in) {
+  constexpr int T = kTileRows, kPairs = kQuads / 2, kInputBytes = T * (8 + kBlock);
+  const i32x4 bytes = splat_from_memory(0x00FF00FF), nibbles = splat_from_memory(0x0F0F0F0F);
+  const int blocks = in.W.cols / kBlock, tiles = (in.rows + T - 1) / T;
+  for (int g = in.first; g < in.first + in.count; ++g) {
+    const std::byte *group = in.W.data.as<std::byte>() + size_t(g) * in.W.group_bytes(),
+                    *block = group + q4::kUnitsBytes;
+    f32x4 ys[kPanelRows][2];  // rows 0-3, rows 4-7, as all below
+    for (int r = 0; r < tiles * T; ++r) ys[r][0] = ys[r][1] = splat(0);
+    for (int b = 0; b < blocks; ++b, block += q4::kBlockBytes) {
+      i32x4 weights[2][kPairs][2];
+      for (int pair = 0; pair < kPairs; ++pair) {
+        const std::byte* from = block + 32 + pair * 32;
+        const i16x8 first = pairs(load_int(from)), second = pairs(load_int(from + 16));
+        const i32x4 zipped[] = {lanes(xsimd::zip_lo(first, second)), lanes(xsimd::zip_hi(first, second))};
+        for (int i = 0; i < 2; ++i) {
+          weights[0][pair][i] = zipped[i] & nibbles;
+          weights[1][pair][i] =
+              xsimd::bitwise_cast<int32_t>(xsimd::bitwise_cast<uint16_t>(zipped[i]) >> 4) & nibbles;
+        }
+      }
+      const Scales scales(block, bytes);
+      const i16x8 scale_128[] = {scales.scale[0] << 7, scales.scale[1] << 7};
+      const std::byte* x = in.x + size_t(b) * kInputBytes;
+      for (int tile = 0; tile < tiles; ++tile, x += size_t(blocks) * kInputBytes) {
+        RWKV_UNROLL(1)
+        for (int half = 0; half < 2; ++half) {
+          i32x4 sums[T][2];  // rows 0 and 1 of the half, rows 2 and 3
+          for (int t = 0; t < T; ++t) sums[t][0] = sums[t][1] = i32x4(0);
+          RWKV_UNROLL(4)
+          for (int pair = 0; pair < kPairs; ++pair)
+            for (int t = 0; t < T; ++t) {
+              const i32x4 x_quads = splat_two_ints(x + 8 * T + 8 * (pair * T + t));
+              for (int i = 0; i < 2; ++i)
+                sums[t][i] = quad_dot(x_quads, weights[half][pair][i], sums[t][i]), keep_order(sums[t][i]);
+            }
+          for (int t = 0; t < T; ++t) {
+            const i16x8 start = pairs(splat_int(x + 4 * (T + t))), d = narrow(sums[t][0], sums[t][1]) + start;
+            f32x4& y = ys[tile * T + t][half];
+            y = madd(xsimd::to_float(dot(d, scale_128[half]) + dot(start, scales.shift[half])),
+                     splat_float(x + 4 * t), y);
+          }
+        }
+      }
+    }
+    for (int r = 0; r < in.rows; ++r)
+      store_rows(in_units(group, {ys[r][0], ys[r][1]}), in.y + size_t(r) * in.y_width + g * kGroup,
+                 in.W.rows - g * kGroup);
+  }
 }
 
 template <class Form, bool is_built>
@@ -113,10 +180,14 @@ constexpr TileKernels shapes_of() {
     return every_shape([]<int S, int T>() -> TileKernel { return q4_tile<Form, S, T>; });
   else return {};
 }
+constexpr TileKernels panel_alone() {
+  if constexpr (kHasByteDots) return {.panel = q4_panel};
+  else return {};
+}
 
 }  // namespace
 
 constinit const FormKernels kQ4Kernels = {shapes_of<DotForm, kHasWordDots>(),
-                                          shapes_of<SplitForm, kHasByteDots>()};
+                                          shapes_of<SplitForm, kHasByteDots>(), panel_alone()};
 
 }  // namespace rwkv

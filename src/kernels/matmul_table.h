@@ -13,16 +13,22 @@ struct TileArguments {
   float* y;            // (T, M), its rows y_width apart
   int y_width;
   int first, count;  // groups; the count a multiple of the kernel's streams
+  int rows;          // T; of a panel at most kPanelRows
 };
 using TileKernel = void (*)(const TileArguments&);
+
+constexpr int kPanelRows = 64;  // at most, in tiles of kTileRows
 
 // One form's kernels, one for each shape that is used: S streams of one row, or one stream of T rows. Null
 // where this build lacks the form.
 struct TileKernels {
   TileKernel one_row[3] = {};  // S = 1, 2, 4
   TileKernel rows[3] = {};     // T = 2, 3, 4
+  TileKernel panel = nullptr;  // in place of all others: a panel of tiles, the last one filled up with zeros
 
   TileKernel of(int streams, int T) const { return T == 1 ? one_row[streams / 2] : rows[T - 2]; }
+  bool has_row(int streams) const { return of(streams, 1) != nullptr; }
+  bool has_rows() const { return has_row(1) || panel; }
 };
 using FormKernels = TileKernels[std::size(kForms)];  // in the order of Form
 
@@ -55,7 +61,6 @@ struct FormatKernels {
   const FormKernels& forms;
 
   const TileKernels& of(Form form) const { return forms[int(form)]; }
-  bool has(Form form) const { return of(form).of(1, 1) != nullptr; }
 };
 
 inline constexpr FormatKernels kFormatKernels[] = {

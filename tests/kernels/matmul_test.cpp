@@ -143,6 +143,32 @@ TEST_CASE("every form and number of streams gives the same bits at every size an
   }
 }
 
+TEST_CASE("many rows, more than fit into a panel, have the bits of single ones in every form") {
+  const int M = 13, K = 64;
+  for (const Quantization format : kQuantizations) {
+    const ChoiceScope scope(format);
+    const Matrix W = pack(format, reference::random_floats(size_t(M) * K, -1, 1, 1), M, K);
+    for (const int R : {kPanelRows, kPanelRows + 5}) {
+      const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
+      std::vector<float> single;
+      for (int r = 0; r < R; ++r) {
+        const auto y = multiply(W, {x.begin() + r * K, x.begin() + (r + 1) * K}, 1);
+        single.insert(single.end(), y.begin(), y.end());
+      }
+      for (const Choice& choice : all_choices(format)) {
+        use_choice(format, choice);
+        INFO(to_string(format, choice) << " R " << R);
+        REQUIRE(std::memcmp(multiply(W, x, R).data(), single.data(), single.size() * sizeof(float)) == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("q4's fused form is for many rows alone") {
+  CHECK(find_choice("q4 split x4, rows fused"));
+  CHECK_FALSE(find_choice("q4 fused x4, rows fused"));
+}
+
 // Weights and activations that are whole numbers, one of each block the largest: scales are 1, and a float
 // holds every sum.
 TEST_CASE("q8's integers are exactly the reference's in every form") {
