@@ -164,8 +164,10 @@ TEST_CASE("many rows, more than fit into a panel, have the bits of single ones i
   }
 }
 
-TEST_CASE("q4's fused form is for many rows alone") {
-  CHECK(find_choice("q4 split x4, rows fused"));
+TEST_CASE("q4's fused form is for many rows alone, where q8 has one") {
+  const bool is_there = find_choice("q4 split x4, rows fused").has_value(),
+             is_q8s_there = find_choice("q8 fused x4, rows fused").has_value();
+  CHECK(is_there == is_q8s_there);
   CHECK_FALSE(find_choice("q4 fused x4, rows fused"));
 }
 
@@ -342,6 +344,21 @@ TEST_CASE(
       CHECK(is_available(format, current_choice(format)));
     }
 }
+
+#ifndef __SANITIZE_ADDRESS__
+TEST_CASE("a format whose matrices are too small to be tried follows the one that was") {
+  const ChoiceScope small(Quantization::kQ8), large(Quantization::kQ4);
+  for (const Quantization format : {Quantization::kQ8, Quantization::kQ4}) {
+    const Form form = current_choice(format).row;
+    start_from(format, {form, format == Quantization::kQ8 ? 1 : 2, form});
+  }
+  const Matrix W = make_matrix(Quantization::kQ4, 16384, 1024);
+  for (int i = 0; i < 2 * kProducts; ++i) multiply(W, std::vector<float>(1024, 1.0f), 1);
+  const Choice winner = current_choice(Quantization::kQ4), follower = current_choice(Quantization::kQ8);
+  CHECK(follower.row == winner.row);
+  CHECK(follower.streams == winner.streams);
+}
+#endif
 
 TEST_CASE("a choice that was asked for stays, and of one that changes is told once") {
   const Quantization format = Quantization::kQ8;
