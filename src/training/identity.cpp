@@ -1,12 +1,16 @@
 #include "training/identity.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "formats/containers/bytes.h"
 #include "formats/containers/checksum.h"
+#include "training/weights.h"
 
 namespace rwkv {
 namespace {
+
+constexpr size_t kBytesOfMatrix = 4096;  // so that large models are told as quickly
 
 // The line that begins at `at`, and where the next one does.
 std::string_view line_at(const std::string& lines, size_t& at) {
@@ -22,16 +26,21 @@ std::string text_of(float value) {
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
-std::string identity_of(const Model& model) {
+std::string identity_of(Model& model) {
   const Config& c = model.config;
-  Checksum norms;
+  Checksum weights;
   const auto add = [&](const Norm& norm) {
-    norms.add(std::as_bytes(std::span(norm.weight)));
-    norms.add(std::as_bytes(std::span(norm.bias)));
+    weights.add(std::as_bytes(std::span(norm.weight)));
+    weights.add(std::as_bytes(std::span(norm.bias)));
   };
   add(model.ln0);
   for (const Layer& layer : model.layers) add(layer.ln1), add(layer.ln2);
   add(model.ln_out);
+  for (const Field& field : fields_of(model, "att.time_faaaa"))
+    if (const auto* matrix = std::get_if<Matrix*>(&field.place)) {
+      const auto bytes = std::as_bytes((*matrix)->data.span());
+      weights.add(bytes.first(std::min<size_t>({bytes.size(), (*matrix)->group_bytes(), kBytesOfMatrix})));
+    }
 
   Identity of;
   of.add("version", version_name(c.version));
@@ -41,7 +50,7 @@ std::string identity_of(const Model& model) {
   of.add("hidden", uint64_t(c.hidden));
   of.add("vocabulary", uint64_t(c.vocabulary));
   of.add("quantization", quantization_name(model.quantization));
-  of.add("weights", norms.value());
+  of.add("weights", weights.value());
   return of.lines();
 }
 

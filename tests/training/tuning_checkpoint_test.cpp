@@ -1,5 +1,6 @@
 // Checkpoints of learning: what goes on from one, and what none is.
 #include "training/gradient_oracle.h"
+#include "training/identity.h"
 #include "training/tuned.h"
 
 using namespace rwkv;
@@ -88,6 +89,13 @@ TEST_CASE("a checkpoint of another model, other options or other texts is refuse
   CHECK(of(same, "v6-bf16") == start + "version: expected 6, found 7");
   CHECK(of(same, "v7-bf16", 41).starts_with(start + "texts: "));
   CHECK(of(same, "v7-bf16", 40, Quantization::kQ8) == start + "quantization: expected q8, found f32");
+}
+
+TEST_CASE("a model of which a matrix is another is another model") {
+  Model model = load_oracle("v7-bf16").model, other = load_oracle("v7-bf16").model;
+  CHECK(identity_of(model) == identity_of(other));
+  std::get<TimeMix7>(other.layers[1].time_mix).K.data.span()[5] ^= std::byte{1};
+  CHECK(difference(identity_of(model), identity_of(other)).starts_with("weights: expected "));
 }
 
 TEST_CASE("a damaged checkpoint is refused wherever it is damaged, and nothing of it is taken") {
