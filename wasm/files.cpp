@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "./js.h"
-#include "formats/checkpoint.h"
+#include "formats/lora.h"
 #include "kernels/choice.h"
 #include "model/conversion.h"
 #include "quant/table.h"
@@ -39,7 +39,11 @@ Quantization chosen(const val& asked, const Checkpoint& checkpoint) {
 // A model in the making. Its parts are read one by one, so that the worker hears its messages in between and
 // a browser collects what its file reader leaves.
 struct JsLoading {
-  JsSource source;
+  explicit JsLoading(const val& model, const val& adapters)
+      : source(model), lora(adapters), both(source, lora) {}
+
+  const JsSource source, lora;
+  const JoinedSource both;
   Checkpoint checkpoint;
   std::unique_ptr<LoadedModel> result;
   std::vector<std::string> warnings;
@@ -48,10 +52,10 @@ struct JsLoading {
 };
 
 // `kernels`: the name of a choice, or `null`; `fast_kernels`: names of those to start from, where this build has
-// them.
-val start_loading(val js_source, val vocabulary, val quantization, val kernels, val fast_kernels,
+// them; `lora`: a source with alpha and scale (NaN: not given), or `null`.
+val start_loading(val js_source, val lora, val vocabulary, val quantization, val kernels, val fast_kernels,
                   val on_progress) {
-  auto js = std::make_unique<JsLoading>(JsLoading{JsSource(js_source), {}, {}, {}, {}, {}});
+  auto js = std::make_unique<JsLoading>(js_source, lora.isNull() ? js_source : lora);
   if (!kernels.isNull()) {
     js->kernels = find_choice(kernels.as<std::string>());
     if (!js->kernels)
@@ -63,6 +67,10 @@ val start_loading(val js_source, val vocabulary, val quantization, val kernels, 
   auto checkpoint = open_checkpoint(js->source);
   if (!checkpoint) return fail(checkpoint.error());
   js->checkpoint = std::move(*checkpoint);
+  if (!lora.isNull()) {
+    const LoraScale scale{lora["alpha"].as<float>(), lora["scale"].as<float>()};
+    if (const auto joined = join_lora(js->checkpoint, js->both, scale); !joined) return fail(joined.error());
+  }
   auto tokenizer = make_tokenizer(vocabulary, js->checkpoint, js->warnings);
   if (!tokenizer) return fail(tokenizer.error());
   const auto config = detect_config(js->checkpoint);

@@ -50,10 +50,30 @@ bool looks_like_safetensors(std::string_view first) {
   return first.size() > 8 && first.substr(4, 4) == std::string_view("\0\0\0\0", 4) && first[8] == '{';
 }
 
-Result<Checkpoint> with_authors_names(Result<Checkpoint> file) {
+Result<Checkpoint> with_authors_names(Result<Checkpoint> file, Holds holds) {
   if (!file) return file;
-  if (Status named = use_authors_names(*file); !named) return named.error();
+  if (Status named = use_authors_names(*file, holds); !named) return named.error();
   return file;
+}
+
+Result<Checkpoint> open(const Source& source, Holds holds) {
+  std::byte bytes[32];
+  const auto count = static_cast<size_t>(std::min<uint64_t>(source.size(), sizeof bytes));
+  if (Status status = source.read(0, std::span(bytes).first(count)); !status) return status.error();
+  const std::string_view first = as_text(std::span(bytes).first(count));
+
+  if (first.starts_with("PK\3\4")) return with_authors_names(open_pth(source), holds);
+  if (first.starts_with("GGUF")) return open_gguf(source);
+  if (first.starts_with("fmgg")) return open_ggml(source);
+  if (looks_like_safetensors(first)) return with_authors_names(open_safetensors(source), holds);
+  const std::string_view text = first.substr(std::min(first.find_first_not_of(" \t\r\n"), first.size()));
+  for (const Foreign& foreign : kForeign) {
+    if (!starts_with_any_case(text, foreign.start)) continue;
+    return Error{foreign.kind, source.name() + ": this is " + foreign.what};
+  }
+  if (first.empty()) return bad_file(source, "the file is empty");
+  return bad_file(
+      source, "not a .pth, .safetensors, GGUF or rwkv.cpp file; it starts with " + hex(first.substr(0, 16)));
 }
 
 }  // namespace
@@ -88,24 +108,7 @@ Result<std::span<const std::byte>> Checkpoint::read(const Tensor& tensor, Buffer
   return std::span<const std::byte>(bytes);
 }
 
-Result<Checkpoint> open_checkpoint(const Source& source) {
-  std::byte bytes[32];
-  const auto count = static_cast<size_t>(std::min<uint64_t>(source.size(), sizeof bytes));
-  if (Status status = source.read(0, std::span(bytes).first(count)); !status) return status.error();
-  const std::string_view first = as_text(std::span(bytes).first(count));
-
-  if (first.starts_with("PK\3\4")) return with_authors_names(open_pth(source));
-  if (first.starts_with("GGUF")) return open_gguf(source);
-  if (first.starts_with("fmgg")) return open_ggml(source);
-  if (looks_like_safetensors(first)) return with_authors_names(open_safetensors(source));
-  const std::string_view text = first.substr(std::min(first.find_first_not_of(" \t\r\n"), first.size()));
-  for (const Foreign& foreign : kForeign) {
-    if (!starts_with_any_case(text, foreign.start)) continue;
-    return Error{foreign.kind, source.name() + ": this is " + foreign.what};
-  }
-  if (first.empty()) return bad_file(source, "the file is empty");
-  return bad_file(
-      source, "not a .pth, .safetensors, GGUF or rwkv.cpp file; it starts with " + hex(first.substr(0, 16)));
-}
+Result<Checkpoint> open_checkpoint(const Source& source) { return open(source, Holds::kModel); }
+Result<Checkpoint> open_adapters(const Source& source) { return open(source, Holds::kAdapters); }
 
 }  // namespace rwkv

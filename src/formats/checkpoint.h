@@ -55,11 +55,15 @@ struct Checkpoint {
   Result<std::span<const std::byte>> read(const Tensor& tensor, Buffer& buffer) const;
 };
 
+// What a file is opened for: LoRA adapters are refused where a model is wanted.
+enum class Holds : uint8_t { kModel, kAdapters };
+
 // Reads the directory of a .pth (torch zip), .safetensors, GGUF or rwkv.cpp file, told apart by their first
 // bytes, the first two in any of the naming styles of dialects/dialect.h; reads no weights. Errors: kBadFile
 // (not such a file, truncated, inconsistent), kUnsupported (a format or feature this version lacks),
 // kReadFailed, kOutOfMemory. Messages name the file, the tensor, what was expected and what was found.
 Result<Checkpoint> open_checkpoint(const Source& source);
+Result<Checkpoint> open_adapters(const Source& source);  // the same of a file of adapters
 
 // The readers behind it; each decides nothing by the file's name. Tensors have the names of the file.
 Result<Checkpoint> open_safetensors(const Source& source);

@@ -27,6 +27,7 @@ void matmul(const Matrix& W, Rows x, Rows y, Arena& arena);
 // y = x E for each of R rows with a matrix of its own. x (R, K), E (R, K M) as [row][k][m], y (R, M).
 // REQUIRES: y apart.
 void matmul_each(Rows x, Rows E, Rows y);
+void add_matmul_each(Rows x, Rows E, Rows y);  // y += x E
 
 // ---- pointwise.cpp: outputs may be inputs ----
 

@@ -69,8 +69,12 @@ void matmul(const Matrix& W, Rows x, Rows y, Arena& arena) {
 }
 
 void matmul_each(Rows x, Rows E, Rows y) {
-  assert(E.width == x.width * y.width && x.count == E.count && y.count == E.count);
   std::fill_n(y.data, y.size(), 0.0f);
+  add_matmul_each(x, E, y);
+}
+
+[[gnu::noinline]] void add_matmul_each(Rows x, Rows E, Rows y) {
+  assert(E.width == x.width * y.width && x.count == E.count && y.count == E.count);
   for (int r = 0; r < x.count; ++r)
     for (int k = 0; k < x.width; ++k) {
       const f32x4 x_k = splat(x.row(r)[k]);

@@ -11,8 +11,8 @@ namespace rwkv {
 // Called after each piece with the bytes of the file that are done and to do.
 using LoadProgress = std::function<void(uint64_t loaded_bytes, uint64_t total_bytes)>;
 
-// Gets rows [row, row + count) of a matrix of K columns as `values` (8, K), zeros behind the last.
-using TakeRows = std::function<void(int row, int count, const float* values)>;
+// Gets rows [row, row + count) of a matrix of K columns as `values` (8, K), zeros behind the last, which it may change.
+using TakeRows = std::function<void(int row, int count, float* values)>;
 
 // Errors of all calls: kReadFailed, kOutOfMemory, kBadFile (a piece that is not what its checksum says).
 class TensorReader {

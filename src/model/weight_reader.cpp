@@ -126,10 +126,9 @@ void WeightReader::fill_rows(const Tensor& tensor, EncodeRows encode) {
                                                                            uint64_t count) mutable {
                 const bool is_all = count == uint64_t(tensor.shape[0]);
                 const Tensor part = is_all ? tensor : rows_of(tensor, first, count);
-                const Status status =
-                    in.tensors_.each_rows(part, [&](int row, int count, const float* values) {
-                      not_finite += encode(int(first) + row, count, values);
-                    });
+                const Status status = in.tensors_.each_rows(part, [&](int row, int count, float* values) {
+                  not_finite += encode(int(first) + row, count, values);
+                });
                 if (first + count == uint64_t(tensor.shape[0])) in.warn_of(tensor, not_finite);
                 return status;
               }});
@@ -154,26 +153,43 @@ Norm WeightReader::norm(std::string_view name, int width) {
   return {std::move(weight), vector(stem + ".bias", {width})};
 }
 
+WeightReader::Update WeightReader::read_update(std::string_view matrix, int rows, int cols) {
+  std::string name(matrix.substr(0, matrix.rfind('.')));
+  name += ".lora_B";
+  if (!has(name)) return {};
+  const uint64_t before = bytes_;
+  const int rank = size_of(name, 1);
+  Update update{{}, vector(name, {rows, rank})};
+  name.back() = 'A';
+  update.A = vector(name, {rank, cols});
+  bytes_ = before;  // they go as soon as the matrix is packed
+  return update;
+}
+
 Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const Tensor& view,
-                          Quantization format) {
+                          Quantization format, Update update) {
   const int rows = int(view.shape[0]), cols = int(view.shape[1]);
   // A packed file has done this work already; what it holds may be finer than `format`.
-  const bool is_ready = is_packed(tensor.dtype) && checkpoint_.packed_as == quantization_name(quantization_);
+  const bool is_ours = is_packed(tensor.dtype) && checkpoint_.packed_as == quantization_name(quantization_);
   if (is_packed(tensor.dtype) && !view.strides.empty())
     fail(ErrorKind::kBadModel, tensor.name + ": is packed the other way round");
-  if (is_ready) format = format_of(tensor.dtype);
+  if (is_ours) format = format_of(tensor.dtype);
   const uint64_t bytes = number_format(format).bytes(rows, cols);
   keep(kind, tensor, packed_type(format), bytes);
   if (plan_only_) return {};
   if (error_ || !has_room_for(bytes)) return {};
   Matrix matrix = make_matrix(format, rows, cols);
 
-  if (is_ready) {
+  if (is_ours && update.A.empty()) {
     fill(tensor, matrix.data.span(), number_format(format).count_not_finite, matrix.is_spoilt.get());
   } else {
-    const bool were_quantized = block_size(tensor.dtype).elements > 1;
+    const bool were_quantized = update.A.empty() && block_size(tensor.dtype).elements > 1;
     fill_rows(view, [out = matrix.data.as<std::byte>(), is_spoilt = matrix.is_spoilt.get(), format, cols,
-                     were_quantized](int row, int, const float* values) {
+                     were_quantized, update = std::move(update)](int row, int count, float* values) mutable {
+      const int rank = int(update.A.size()) / cols;
+      for (int r = 0; r < count && rank > 0; ++r)
+        add_matmul_each({&update.B[size_t(row + r) * rank], 1, rank}, {update.A.data(), 1, rank * cols},
+                        {values + size_t(r) * cols, 1, cols});
       Matrix group = make_matrix(format, kGroup, cols);
       const size_t not_finite = pack_group(group, 0, values, were_quantized);
       if (is_spoilt && *group.is_spoilt) *is_spoilt = true;
@@ -188,7 +204,8 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
 Matrix WeightReader::matrix(std::string_view name, int rows, int cols) {
   const std::optional<Tensor> tensor = expect(name, {rows, cols});
   if (!tensor) return {};
-  return pack(PlannedTensor::Kind::kMatrix, *tensor, *tensor, format_for(quantization_, cols));
+  return pack(PlannedTensor::Kind::kMatrix, *tensor, *tensor, format_for(quantization_, cols),
+              read_update(name, rows, cols));
 }
 
 Matrix WeightReader::transposed(std::string_view name, int rows, int cols) {

@@ -54,7 +54,8 @@ class WeightReader {
   // All values of a tensor, in f32. Dimensions of size 1 do not count: (1, 1, C) is (C).
   Vector vector(std::string_view name, const Shape& shape);
   Norm norm(std::string_view name, int width);
-  // (rows, cols), in the model's quantization, packed group by group.
+  // (rows, cols), in the model's quantization, packed group by group; of a model that a LoRA was joined to
+  // (formats/lora.h) "att.key.weight" + "att.key.lora_B" "att.key.lora_A".
   Matrix matrix(std::string_view name, int rows, int cols);
   // A low-rank matrix, which the file holds transposed: (cols, rows).
   Matrix transposed(std::string_view name, int rows, int cols);
@@ -79,7 +80,7 @@ class WeightReader {
             bool* is_spoilt = nullptr);
   // Its rows into memory: encode(row, count, values) takes eight or fewer and tells how many values are not
   // finite.
-  using EncodeRows = std::function<size_t(int row, int count, const float* values)>;
+  using EncodeRows = std::function<size_t(int row, int count, float* values)>;
   void fill_rows(const Tensor& tensor, EncodeRows encode);
   void read_later(Content content);
 
@@ -89,8 +90,14 @@ class WeightReader {
   Quantization low_rank_format(int cols) const {
     return format_for(number_format(quantization_).low_rank, cols);
   }
-  // `view`, which is `tensor` or its transpose, packed as `format`.
-  Matrix pack(PlannedTensor::Kind kind, const Tensor& tensor, const Tensor& view, Quantization format);
+  // What is added to a matrix (M, K): B A, of A (rank, K) and B (M, rank); empty: nothing.
+  struct Update {
+    Vector A, B;
+  };
+  Update read_update(std::string_view matrix, int rows, int cols);
+  // `view`, which is `tensor` or its transpose, and the update, packed as `format`.
+  Matrix pack(PlannedTensor::Kind kind, const Tensor& tensor, const Tensor& view, Quantization format,
+              Update update = {});
   void keep(PlannedTensor::Kind kind, const Tensor& tensor, DType dtype, uint64_t bytes);
   // Keeps an error; whether there was none.
   bool accept(const Status& status);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "formats/containers/bytes.h"
+#include "formats/lora.h"
 #include "model/initial_state.h"
 #include "model/weight_reader.h"
 #include "room.h"
@@ -203,7 +204,7 @@ void read_part(WeightReader& in, const Config& c, int part, Model& model) {
 uint64_t count_parameters(const Checkpoint& checkpoint) {
   uint64_t count = 0;
   for (const auto& [name, tensor] : checkpoint.tensors)
-    if (!name.ends_with(kTimeState)) count += tensor.count();
+    if (!name.ends_with(kTimeState) && name.find(kAdapter) == std::string::npos) count += tensor.count();
   return count;
 }
 

@@ -25,7 +25,7 @@ const rooms: Readonly<Record<string, Room>> = {
   source: { files: /^src\/formats\/source\.h$/, sees: ['result'] },
   containers: { files: /^src\/formats\/containers\//, sees: ['source', 'tensor', 'utf8', 'result'] },
   checkpoint: {
-    files: /^src\/formats\/(checkpoint|views)\.h$/,
+    files: /^src\/formats\/(checkpoint|views|lora|tensor_file)\.h$/,
     sees: ['source', 'dtype', 'tensor', 'result'],
   },
   dialects: {

@@ -101,7 +101,7 @@ constexpr std::string_view kEmbedding[] = {".emb.weight", ".embeddings.weight"};
 // and dicts that it was put into, ".module.model.", of which heads may have fewer words. Wrappers are left out
 // everywhere, such as "_forward_module" and "_orig_mod": no weight has a name that begins with an underscore. ""
 // is a tensor that is none of the model's.
-Status use_plain_names(Checkpoint& file) {
+Status use_plain_names(Checkpoint& file, Holds holds) {
   std::string prefix = ".";
   const std::string* found = nullptr;
   for (auto& [name, tensor] : file.tensors) {
@@ -113,6 +113,7 @@ Status use_plain_names(Checkpoint& file) {
     for (const std::string_view end : kEmbedding)
       if (plain.ends_with(end)) start = plain.size() - end.size();
     if (plain.ends_with(".att.time_state")) start = plain.find(".blocks.");  // or a tuned state tells
+    if (holds == Holds::kAdapters) start = std::min(plain.find(".blocks."), plain.find(".layers."));
     if (start == std::string::npos) continue;
     std::string before = plain.substr(0, start + 1);
     if (found && before != prefix)
@@ -127,7 +128,7 @@ Status use_plain_names(Checkpoint& file) {
       if (plain[shared] == '.') dot = shared;
     plain.erase(0, dot);
     const bool is_head = plain.starts_with(".head.") || plain.starts_with(".lm_head.");
-    if (shared < prefix.size() && !is_head) plain.clear();
+    if (shared < prefix.size() && !is_head && holds == Holds::kModel) plain.clear();
   }
   return Done{};
 }
@@ -218,9 +219,9 @@ void turn_low_rank(Checkpoint& file, bool turned) {
 
 }  // namespace
 
-Status use_authors_names(Checkpoint& file) {
+Status use_authors_names(Checkpoint& file, Holds holds) {
   if (Status room = require_tables(*file.source, file.tensors.size()); !room) return room;
-  if (Status named = use_plain_names(file); !named) return named;
+  if (Status named = use_plain_names(file, holds); !named) return named;
   const Marks marks = find_marks(file);
   const auto refuse = [&](const std::string& what) { return unsupported(*file.source, "holds " + what); };
   for (const auto& [one, other] : kNeverTogether) {
@@ -228,8 +229,9 @@ Status use_authors_names(Checkpoint& file) {
     return bad_file(*file.source, "its tensors are named in two styles: " + printable(marks[one]) + " and " +
                                       printable(marks[other]));
   }
-  if (!marks[kAdapter].empty())
-    return refuse("a LoRA (" + printable(marks[kAdapter]) + "), which must be merged into its model first");
+  if (!marks[kAdapter].empty() && holds == Holds::kModel)
+    return refuse("adapters (" + printable(marks[kAdapter]) +
+                  "), not a model: load their model with them, by the option lora (--lora)");
   if (!marks[kFla6].empty())
     return refuse("RWKV-6 as fla joins it (" + printable(marks[kFla6]) + "), which is not supported");
 

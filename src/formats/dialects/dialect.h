@@ -13,10 +13,11 @@ namespace rwkv {
 //   fla            layers.0.attn.w_lora.lora.0.weight (rank, C), version 7; group norm of eps N 1e-5
 //
 // All of them behind whatever modules and dicts the model was put into: rwkv., module.model., state_dict.; what
-// lies outside of these is left out.
+// lies outside of these is left out. Adapters have the names of their matrices and an ending:
+// base_model.model.blocks.0.att.key.lora_A.weight.
 //
 // Errors: kBadFile (two models or two styles in one file, one tensor under two names), kUnsupported (LoRA
 // adapters, an output tied to the embedding, fla's version 6).
-Status use_authors_names(Checkpoint& file);
+Status use_authors_names(Checkpoint& file, Holds holds = Holds::kModel);
 
 }  // namespace rwkv

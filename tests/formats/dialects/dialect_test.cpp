@@ -307,7 +307,8 @@ TEST_CASE("LoRA adapters are refused by the name that shows them") {
         "blocks.1.att.output.lora_a", "blocks.0.att.key.bone", "blocks.0.att.key.disha",
         "base_model.model.blocks.0.att.key.lora_A.default.weight"}) {
     CHECK(refusal({{name, {4, 2}}, {"blocks.0.att.key.weight", {4, 4}}}, ErrorKind::kUnsupported) ==
-          "tales: holds a LoRA (" + std::string(name) + "), which must be merged into its model first");
+          "tales: holds adapters (" + std::string(name) +
+              "), not a model: load their model with them, by the option lora (--lora)");
   }
 }
 
