@@ -16,6 +16,7 @@ export type {
   GenerateOptions,
   InspectOptions,
   LoadOptions,
+  LoraOptions,
   ReadOptions,
   SaveOptions,
   ScoreOptions,

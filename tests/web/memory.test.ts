@@ -44,7 +44,7 @@ async function load(prefixCache: number) {
   await handlers.load(
     {
       model: { kind: 'path', path, name: 'storyteller' },
-      ...{ vocabulary: 'bytes', quantization: null, build: 'baseline', threads: 2 },
+      ...{ lora: null, vocabulary: 'bytes', quantization: null, build: 'baseline', threads: 2 },
       ...{ kernels: null, fastKernels: [], prefixCache, wasmUrl: null },
     },
     report,

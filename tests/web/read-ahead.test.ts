@@ -213,7 +213,7 @@ async function textOfFakeCore() {
       return '';
     },
   };
-  const loading = unwrap(core.startLoading(source, 'bytes', 'q8', null, [], () => {}));
+  const loading = unwrap(core.startLoading(source, null, 'bytes', 'q8', null, [], () => {}));
   const loaded = unwrap(loading.next()) ?? unwrap(loading.next());
   if (!loaded) throw new Error('the fake core loads nothing');
   let count = 0;

@@ -25,7 +25,7 @@ async function start(used: typeof modules | typeof plain = modules, quantization
   await handlers.load(
     {
       model: { kind: 'path', path, name: 'v7.pth' },
-      ...{ vocabulary: null, quantization, build: 'baseline', threads: 1 },
+      ...{ vocabulary: null, lora: null, quantization, build: 'baseline', threads: 1 },
       ...{ kernels: null, fastKernels: [], prefixCache: 2 ** 20, wasmUrl: null },
     },
     report,

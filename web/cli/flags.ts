@@ -9,6 +9,7 @@ import {
   RWKV,
   type ThinkMode,
 } from '../node.js';
+import { RwkvError } from '../shared/errors.js';
 import { quantizations } from '../shared/number-formats.js';
 import { progressLine } from './terminal.js';
 
@@ -17,6 +18,8 @@ export interface ModelFlags {
   readonly model?: string;
   readonly tokenizer?: string;
   readonly quantization?: NonNullable<LoadOptions['quantization']>;
+  readonly lora?: string;
+  readonly loraAlpha?: number;
   readonly hubEndpoint?: string;
   readonly build: NonNullable<LoadOptions['build']>;
   readonly threads: NonNullable<LoadOptions['threads']>;
@@ -39,7 +42,7 @@ export const quantizationHelp = `weights in memory: ${anyQuantization} (default:
 export const hubEndpointHelp =
   'where hf: names are asked for (default: $HF_ENDPOINT, else https://huggingface.co; $HF_TOKEN says who asks)';
 
-/** -m, --tokenizer, -q, --build and --threads. */
+/** -m, --tokenizer, -q, --lora, --build and --threads. */
 export function addModelFlags(command: Command): Command {
   return command
     .option(
@@ -51,6 +54,8 @@ export function addModelFlags(command: Command): Command {
       "path or URL of its vocabulary, or 'bytes' (default: the file's own, else RWKV World's where it has those tokens)",
     )
     .option('-q, --quantization <type>', quantizationHelp)
+    .option('--lora <file>', 'path or URL of adapters that are merged into it')
+    .option('--lora-alpha <x>', 'their alpha (default: as the file says)', toNumber)
     .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
     .option('--hub-endpoint <url>', hubEndpointHelp)
     .option('--threads <n>', "how many threads compute, or 'auto'", toThreads, 'auto');
@@ -128,6 +133,16 @@ export function recommendedBy(
   return info.sampling ?? (usual ? presets[usual] : null);
 }
 
+/** The option `lora` of `RWKV.load`, as the flags say it. @throws RwkvError `invalid-argument` */
+export function loraOf({
+  lora,
+  loraAlpha: alpha,
+}: Pick<ModelFlags, 'lora' | 'loraAlpha'>): LoadOptions['lora'] {
+  if (lora !== undefined) return { source: lora, alpha };
+  if (alpha !== undefined) throw new RwkvError('invalid-argument', '--lora-alpha: expected --lora beside it');
+  return undefined;
+}
+
 /** Loads the model that the flags name, to be taught where `learning` says so, with a line on stderr that shows how it gets on. Throws as `RWKV.load`. */
 export async function loadModel(
   flags: Omit<ModelFlags, 'tokenizer'> & Pick<LoadOptions, 'tokenizer'>,
@@ -135,11 +150,13 @@ export async function loadModel(
   learning?: LoadOptions['learning'],
 ): Promise<Model> {
   const { model, tokenizer, quantization, build, threads, hubEndpoint } = flags;
+  const lora = loraOf(flags);
   const progress = progressLine();
   const hub = { endpoint: hubEndpoint };
   const options = {
     tokenizer,
     quantization,
+    lora,
     build,
     threads,
     hub,

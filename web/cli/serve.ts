@@ -11,6 +11,7 @@ import { unexpected } from '../shared/errors.js';
 import {
   addModelFlags,
   addSamplingFlags,
+  loraOf,
   type ModelFlags,
   type SamplingFlags,
   samplingOptions,
@@ -115,6 +116,7 @@ async function serve(flags: Flags): Promise<void> {
   const template = flags.chatTemplate ?? (think === undefined ? undefined : 'g1');
   const endpoints = createEndpoints((source, options) => RWKV.load(source, options), flags.model, {
     ...{ tokenizer, quantization, build, threads, grammar, name, parallel, hub: { endpoint: hubEndpoint } },
+    lora: loraOf(flags),
     onProgress: progress.show,
     chat: { ...(template && { template }), ...(think && { think: thinking[think] }) },
     defaults: samplingOptions(flags),

@@ -1,6 +1,6 @@
 // RWKV.load: from what the caller names to a model in a worker.
 import { RwkvError } from '../shared/errors.js';
-import type { Place, Request, VocabularyChoice } from '../shared/protocol.js';
+import type { LoraChoice, Place, Request, VocabularyChoice } from '../shared/protocol.js';
 import type { ModelFile, ModelInfo } from '../shared/types.js';
 import { world } from '../shared/world.js';
 import { isRemote, type Kept } from '../store/keeping.js';
@@ -121,7 +121,7 @@ export function createRWKV(host: Host): RWKV {
     },
     async load(source, options = {}) {
       const checked = checkLoadOptions(options);
-      const { tokenizer, build, threads, kernels, prefixCache, assets, ...rest } = checked;
+      const { tokenizer, lora, build, threads, kernels, prefixCache, assets, ...rest } = checked;
       const { sha256, keepPacked, quantization, grammar, learning, ...wishes } = rest;
       const { signal, onProgress } = wishes;
       const located = locate({ assets, build, threads, learns: learning !== undefined });
@@ -136,31 +136,38 @@ export function createRWKV(host: Host): RWKV {
       const isEmbedded = source === undefined;
       const known = knownOf(host, source);
 
-      const load = async (note: (kept: Kept) => void, place: Place, choice: VocabularyChoice) => {
+      const load = async (
+        note: (kept: Kept) => void,
+        place: Place,
+        adapters: Place | null,
+        choice: VocabularyChoice,
+      ) => {
         const client = files.spawn();
-        const keepVocabulary = (place: Place) => files.keep(client, place, note);
+        const keep = (place: Place) => files.keep(client, place, note);
         const keepWorld = () =>
-          keepVocabulary(knownPlace(files.hub, 'vocabulary', host.catalogue.world)).catch((error) => {
+          keep(knownPlace(files.hub, 'vocabulary', host.catalogue.world)).catch((error) => {
             throw withoutWorld(error);
           });
         try {
           const isFile = typeof choice === 'object' && choice !== null && tokenizer !== undefined;
           const isWorld = choice === 'embedded' && known?.vocabulary === 'world';
-          const vocabulary = isFile ? await keepVocabulary(choice) : isWorld ? await keepWorld() : choice;
+          const vocabulary = isFile ? await keep(choice) : isWorld ? await keepWorld() : choice;
           const own = { sha256, keepPacked, quantization, ...(isEmbedded && { cache: false as const }) };
+          const merged: LoraChoice | null = lora &&
+            adapters && { place: await keep(adapters), alpha: lora.alpha, scale: lora.scale };
           const model = await files.keepModel(client, place, note, own);
-          const call = (of: Pick<Request<'load'>, 'model' | 'vocabulary'>) => {
+          const call = (of: Pick<Request<'load'>, 'model' | 'lora' | 'vocabulary'>) => {
             const fastKernels = [...fast]
               .filter(([key]) => key.startsWith(`${build} `))
               .map(([, name]) => name);
             const how = { quantization, build, threads, kernels, fastKernels, prefixCache, wasmUrl };
             const request = { ...of, ...how };
-            const transfer = [of.model, of.vocabulary].flatMap(buffers);
+            const transfer = [of.model, of.lora?.place ?? null, of.vocabulary].flatMap(buffers);
             return client.call('load', request, { signal, transfer, onProgress });
           };
           const told =
-            (await call({ model, vocabulary })) ??
-            (await call({ model: null, vocabulary: await keepWorld() }));
+            (await call({ model, lora: merged, vocabulary })) ??
+            (await call({ model: null, lora: null, vocabulary: await keepWorld() }));
           if (told === null) throw new Error('the worker asked twice for a vocabulary');
           const sampling = readSampling(told.sampling) ?? known?.sampling ?? null;
           const ruling = grammar && { engine: grammar, workerUrl: grammarWorkerUrl };
@@ -192,10 +199,14 @@ export function createRWKV(host: Host): RWKV {
       return files.mending((note) =>
         files.with('model', isEmbedded ? embedded.model : source, async (model) => {
           const given = tokenizer ?? (isEmbedded ? embedded.vocabulary : undefined);
-          if (given === undefined) return load(note, model, 'embedded');
-          if (given === false) return load(note, model, null);
-          if (given === 'bytes') return load(note, model, given);
-          return files.with('vocabulary', given, (vocabulary) => load(note, model, vocabulary));
+          const withLora = (use: (adapters: Place | null) => Promise<Model>) =>
+            lora ? files.with('lora', lora.source, use) : use(null);
+          return withLora((adapters) => {
+            if (given === undefined) return load(note, model, adapters, 'embedded');
+            if (given === false) return load(note, model, adapters, null);
+            if (given === 'bytes') return load(note, model, adapters, given);
+            return files.with('vocabulary', given, (vocabulary) => load(note, model, adapters, vocabulary));
+          });
         }),
       );
     },

@@ -37,6 +37,7 @@ import {
   learningEngine,
   list,
   never,
+  number,
   oneOf,
   record,
   schema,
@@ -65,6 +66,16 @@ export interface StoreOptions {
   allowNetwork?: boolean | undefined;
 }
 
+/** A LoRA whose scale is said, for `RWKV.load`. */
+export interface LoraOptions {
+  /** Its file. */
+  source: FileSource;
+  /** W becomes W + alpha / rank B A. Default: what the file says, as those of `model.tune` do. */
+  alpha?: number | undefined;
+  /** In place of alpha / rank: 0 leaves the model as it is. Not beside `alpha`. */
+  scale?: number | undefined;
+}
+
 /** Options of `RWKV.load`. */
 export interface LoadOptions extends StoreOptions, AssetOptions, GrammarAssetOptions {
   /**
@@ -75,6 +86,14 @@ export interface LoadOptions extends StoreOptions, AssetOptions, GrammarAssetOpt
   keepPacked?: boolean | undefined;
   /** How weights are kept in memory. Default: what a packed file was made for, else `'q8'`. */
   quantization?: Quantization | undefined;
+  /**
+   * Adapters that were trained for this model, wherever `RWKV.load` takes a file from, kept in the store as the model is: merged into
+   * its weights while they are read, before these are quantised (those of a packed file are unpacked for it). `.pth` of
+   * RWKV-PEFT and RWKV-LM-LoRA (`lora_A`, `lora_B`, and what was trained whole beside them) and `.safetensors` of peft, whose alpha
+   * must be said, and what `model.tune` gives. PiSSA, DoRA, Bone, MiSS and the like are no LoRA: error `bad-model`, but for PiSSA,
+   * which looks like one. Default: none.
+   */
+  lora?: FileSource | LoraOptions | undefined;
   /**
    * The vocabulary: the URL, path or bytes of a trie file, such as rwkv_vocab_v20230424.txt of the World models, also as the
    * JSON that web-rwkv has of it, or of a tokenizer.json of Hugging Face (BPE, WordLevel or Unigram, in so far as they can be
@@ -242,6 +261,7 @@ const build = oneOf('auto', 'baseline', 'relaxed');
 export function checkLoadOptions(options: LoadOptions) {
   return check(options, (get) => ({
     quantization: get('quantization', quantization) ?? null,
+    lora: takeLora(get),
     tokenizer: get('tokenizer', vocabulary),
     signal: get('signal', abortSignal),
     onProgress: get('onProgress', hearsLoad),
@@ -255,6 +275,25 @@ export function checkLoadOptions(options: LoadOptions) {
     keepPacked: takeKeepPacked(get),
     assets: { ...assets(get), grammarWorkerUrl: get('grammarWorkerUrl', address) },
   }));
+}
+
+function takeLora(get: Get) {
+  const lora = get('lora', either(file, record));
+  if (lora === undefined) return null;
+  if (file.accepts(lora)) return { source: lora, alpha: null, scale: null };
+  return check(
+    lora,
+    (get) => {
+      const source = get('source', file);
+      if (source === undefined) throw unexpected('option lora.source', file.expected, source);
+      const alpha = get('alpha', above(0, 1e6)) ?? null;
+      const scale = get('scale', number(-1e6, 1e6)) ?? null;
+      if (alpha !== null && scale !== null)
+        throw unexpected('option lora.scale', 'not to come with alpha', scale);
+      return { source, alpha, scale };
+    },
+    'option lora',
+  );
 }
 
 function takeStoreOptions(get: Get) {

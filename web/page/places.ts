@@ -43,6 +43,7 @@ const given: Readonly<Record<Asked, string>> = {
   model: 'source',
   vocabulary: 'option tokenizer',
   state: 'option state',
+  lora: 'option lora',
   any: 'url',
 };
 

@@ -28,7 +28,7 @@ export interface StoredPlace {
 }
 
 /** What a file is wanted as; `'any'`: as whatever the package reads. */
-export type Asked = 'model' | 'vocabulary' | 'state' | 'any';
+export type Asked = 'model' | 'vocabulary' | 'state' | 'lora' | 'any';
 
 /** Where a file is asked for. */
 export interface Address {
@@ -93,6 +93,13 @@ export interface Drawing {
 /** Text, or token ids. */
 export type Prompt = string | Int32Array<ArrayBuffer>;
 
+/** The file of a LoRA, and what is known of its scale: `scale`, else `alpha`, else what the file says. */
+export interface LoraChoice {
+  readonly place: Place;
+  readonly alpha: number | null;
+  readonly scale: number | null;
+}
+
 /** How a model is taught; every field checked. */
 export interface Learning {
   readonly method: 'state' | 'lora' | 'full';
@@ -140,6 +147,8 @@ export interface ModelOperations {
     request: {
       /** `null`: the one that was answered so. */
       readonly model: Place | null;
+      /** What is merged into it; not read where `model` is `null`. */
+      readonly lora: LoraChoice | null;
       readonly vocabulary: VocabularyChoice;
       /** `null`: what a packed file was made for, else `'q8'`. */
       readonly quantization: Quantization | null;

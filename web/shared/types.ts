@@ -108,6 +108,8 @@ export interface ModelInfo extends ModelShape {
    * themselves. `null`: the file does not say; packed files alone can.
    */
   readonly sampling: RecommendedSampling | null;
+  /** The file of the LoRA that was merged into the model (`RWKV.load`, option `lora`); `null`: none was. */
+  readonly lora: string | null;
   /** What to know of the file: weights that are not finite, say, or a vocabulary that cannot be used. */
   readonly warnings: readonly string[];
 }

@@ -17,6 +17,7 @@ type Attempt<T> = { readonly value: T } | { readonly fault: Kept; readonly error
 const faults: Readonly<Record<Asked, readonly RwkvErrorCode[]>> = {
   model: ['bad-file'],
   state: ['bad-file'],
+  lora: ['bad-file'],
   vocabulary: ['bad-file', 'bad-vocabulary'],
   any: [],
 };

@@ -14,8 +14,8 @@ interface Kind {
 }
 
 const kinds: readonly Kind[] = [
-  { asked: ['model', 'state'], start: /^hex:504b0304/ }, // .pth, a zip file
-  { asked: ['model', 'state'], start: /^hex:.{8}0{8}7b/ }, // safetensors: the length of its header and `{`
+  { asked: ['model', 'state', 'lora'], start: /^hex:504b0304/ }, // .pth, a zip file
+  { asked: ['model', 'state', 'lora'], start: /^hex:.{8}0{8}7b/ }, // safetensors: the length of its header and `{`
   { asked: ['model'], start: /^(GGUF|fmgg)/ }, // llama.cpp, rwkv.cpp
   { asked: ['state'], start: /^RWKVSESS/ }, // what `session.save` gives
   { asked: ['model'], start: /^\{\s*"(metadata|weight_map)"/ }, // the index of a model in several files
@@ -50,6 +50,7 @@ export const askedWords: Readonly<Record<Asked, string>> = {
   model: 'a model file',
   vocabulary: 'a vocabulary file',
   state: 'a file of a state',
+  lora: 'a file of adapters',
   any: 'a model or vocabulary file',
 };
 

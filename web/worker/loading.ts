@@ -1,7 +1,7 @@
 // From a request to a model that is ready.
 import { RwkvError } from '../shared/errors.js';
 import { quantizations } from '../shared/number-formats.js';
-import type { Request, Told } from '../shared/protocol.js';
+import type { LoraChoice, Place, Request, Told } from '../shared/protocol.js';
 import type { LoadProgress, ModelInfo, Quantization } from '../shared/types.js';
 import { world } from '../shared/world.js';
 import type { ByteSource } from '../store/shelf.js';
@@ -11,6 +11,7 @@ import {
   reader,
   unwrap,
   type WasmLoading,
+  type WasmLora,
   type WasmModel,
   type WasmModule,
   type WasmSession,
@@ -31,7 +32,9 @@ const smallBytes = 16 * 2 ** 20;
 export interface Opened {
   readonly engine: Engine;
   readonly vocabulary: Vocabulary;
+  /** The model's file, which closes that of its adapters too. */
   readonly source: ByteSource;
+  readonly lora: WasmLora | null;
 }
 
 /** Opens all that a load asks for; `before`: what an earlier one did, whose vocabulary did not serve. */
@@ -46,15 +49,46 @@ export async function open(
   if (request.model === null) throw new Error('asked before a model was opened');
   // At the same time: each waits for the network.
   const engine = startEngine(request.build, host, request.threads, request.wasmUrl);
-  const source = openSource(request.model, host, report);
+  const source = openFiles(request.model, request.lora, host, report);
   try {
     const [started, read, opened] = await Promise.all([engine, vocabulary, source]);
-    return { engine: started, vocabulary: read, source: opened };
+    return { engine: started, vocabulary: read, ...opened };
   } catch (error) {
     source.then(
-      (late) => late.close(),
+      (late) => late.source.close(),
       () => {},
     );
+    throw error;
+  }
+}
+
+// A model's file, and that of the adapters that are merged into it.
+async function openFiles(
+  model: Place,
+  lora: LoraChoice | null,
+  host: WorkerHost,
+  report: (progress: LoadProgress) => void,
+): Promise<Pick<Opened, 'source' | 'lora'>> {
+  const source = await openSource(model, host, report);
+  if (!lora) return { source, lora: null };
+  try {
+    const adapters = await openSource(lora.place, host, report);
+    const both: ByteSource = {
+      name: source.name,
+      size: source.size,
+      read: (offset, into) => source.read(offset, into),
+      close() {
+        source.close();
+        adapters.close();
+      },
+    };
+    const { alpha, scale } = lora;
+    return {
+      source: both,
+      lora: { ...reader(adapters), alpha: alpha ?? Number.NaN, scale: scale ?? Number.NaN },
+    };
+  } catch (error) {
+    source.close();
     throw error;
   }
 }
@@ -74,7 +108,7 @@ export function lacksWorld({ engine, vocabulary, source }: Opened): boolean {
  */
 export async function load(
   request: Request<'load'>,
-  { engine, vocabulary, source }: Opened,
+  { engine, vocabulary, source, lora }: Opened,
   breathe: () => Promise<void>,
   crash: (error: unknown) => void,
   tellKernels: (kernels: string) => void,
@@ -84,6 +118,7 @@ export async function load(
     const loading = unwrap(
       engine.module.startLoading(
         reader(source),
+        lora,
         vocabulary.core,
         request.quantization,
         request.kernels,
@@ -118,6 +153,7 @@ export async function load(
       info: {
         ...info,
         name: source.name,
+        lora: lora?.name ?? null,
         build: engine.build,
         threads,
         warnings: [...engine.warnings, ...info.warnings],

@@ -17,6 +17,12 @@ export interface WasmSource {
   read(offset: number, into: Uint8Array): string;
 }
 
+/** A file of adapters. NaN: not said. */
+export interface WasmLora extends WasmSource {
+  readonly alpha: number;
+  readonly scale: number;
+}
+
 /** What a tokenizer is made of: `'embedded'` is what the model's own file holds, if it does. */
 export type WasmVocabulary =
   | null
@@ -77,7 +83,7 @@ export interface WasmSession {
 
 /** The weights. */
 export interface WasmModel {
-  info(): Omit<Told<ModelInfo>, 'name' | 'build' | 'threads'>;
+  info(): Omit<Told<ModelInfo>, 'name' | 'lora' | 'build' | 'threads'>;
   tokenize(text: string): Result<Int32Array>;
   detokenize(tokens: Int32Array): Result<string>;
   /** The bytes of all tokens, one after the other, and where each ends. REQUIRES: a tokenizer. */
@@ -132,6 +138,8 @@ export interface WasmModule {
   /** Keeps hold of `source` until it is deleted. */
   startLoading(
     source: WasmSource,
+    /** Is merged into the model while it is read. */
+    lora: WasmLora | null,
     vocabulary: WasmVocabulary,
     quantization: Quantization | null,
     kernels: string | null,

@@ -202,7 +202,7 @@ export default async function create({ instantiateWasm }) {
   return {
     startTuning: (_model, learning) => ({ value: new Tuning(learning) }),
     inspect: () => ({ value: { tokenizer: null, vocabulary: 256 } }),
-    startLoading(source, vocabulary, quantization, _kernels, fastKernels, onProgress) {
+    startLoading(source, _lora, vocabulary, quantization, _kernels, fastKernels, onProgress) {
       const bytes = new Uint8Array(source.size);
       const error = source.read(0, bytes);
       if (error !== '') return { error: { code: 'read-failed', message: `${source.name}: ${error}` } };
