@@ -76,7 +76,7 @@ async function openPage(before?: () => void): Promise<Page> {
 const write = (
   page: Page,
   url: string,
-  options: Omit<LoadOptions, 'tokenizer' | 'signal' | 'onProgress'> = {},
+  options: Omit<LoadOptions, 'tokenizer' | 'lora' | 'signal' | 'onProgress'> = {},
 ) =>
   page.evaluate(
     async ([url, options]) => {
