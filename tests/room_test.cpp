@@ -1,6 +1,7 @@
 // Little memory: every operation with every amount of it.
 #include "room.h"
 
+#include "formats/lora.h"
 #include "fuzz/tiny_models.h"
 #include "memory_budget.h"
 #include "model/oracle.h"
@@ -252,3 +253,27 @@ TEST_CASE("models of every version load in little memory, or it is told") {
     }
 }
 #endif
+
+TEST_CASE("a model with adapters loads in little memory, or it is told") {
+  const Bytes model = wide_file(Version::k7);
+  const MemorySource model_source("model", model);
+  const Shape head = require(open_checkpoint(model_source)).find("head.weight")->shape;
+  constexpr int64_t kRank = 32;  // B takes some 500 KB
+  const auto zeros = [](const char* name, Shape shape) {
+    const auto bytes = size_t(shape[0] * shape[1]) * sizeof(float);
+    return FileTensor{name, DType::kF32, std::move(shape), Bytes(bytes)};
+  };
+  const Bytes lora =
+      write_safetensors({zeros("head.lora_A", {kRank, head[1]}), zeros("head.lora_B", {head[0], kRank})});
+  const MemorySource lora_source("lora", lora);
+  const JoinedSource both(model_source, lora_source);
+  with_little_memory([] { return 0; },
+                     [&](int) -> Status {
+                       auto checkpoint = open_checkpoint(model_source);
+                       if (!checkpoint) return checkpoint.error();
+                       if (Status joined = join_lora(*checkpoint, both, {.alpha = 1}); !joined) return joined;
+                       const auto loaded = load_model(*checkpoint, Quantization::kQ8);
+                       return loaded ? Status(Done{}) : loaded.error();
+                     },
+                     [](int) {});
+}
