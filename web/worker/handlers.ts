@@ -49,7 +49,7 @@ export function createHandlers(
     if (file) return openSource(file, host);
     throw new RwkvError(
       'unsupported',
-      "method 'full': all weights can be learned in f32 only, of a model that was loaded with quantization 'f32'",
+      "method 'full': all weights can be learned of a model that was loaded with quantization 'f32' and without lora",
     );
   }
   // Between two chunks others have their turn.
@@ -82,7 +82,7 @@ export function createHandlers(
         }
         const { info, ...rest } = await load(request, now, breathe, crash, tellKernels, report);
         loaded = rest;
-        if (!rest.startTuning || info.quantization !== 'f32') file = null; // bytes are held by it
+        if (!rest.startTuning || info.quantization !== 'f32' || info.lora !== null) file = null; // bytes are held by it
         return info;
       } catch (error) {
         now?.source.close();
