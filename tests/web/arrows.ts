@@ -23,7 +23,7 @@ const rooms: Readonly<Record<string, Room>> = {
   choice: { files: /^src\/kernels\/choice\.h$/, sees: ['quant'] },
   kernels: { files: /^src\/kernels\//, sees: ['choice', 'pool', 'simd', 'quant', 'dtype', 'tensor'] },
   source: { files: /^src\/formats\/source\.h$/, sees: ['result'] },
-  containers: { files: /^src\/formats\/containers\//, sees: ['source', 'tensor', 'utf8', 'result'] },
+  containers: { files: /^src\/formats\/containers\//, sees: ['source', 'tensor', 'utf8', 'simd', 'result'] },
   checkpoint: {
     files: /^src\/formats\/(checkpoint|views|lora|tensor_file)\.h$/,
     sees: ['source', 'dtype', 'tensor', 'result'],
@@ -207,6 +207,7 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['doors', 'shared'],
     packages: [
       'rwkv-wasm',
+      'rwkv-wasm/learning',
       'preact',
       'preact/hooks',
       '@preact/signals',

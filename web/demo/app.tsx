@@ -11,6 +11,7 @@ import { Models } from './models/models.js';
 import { type Theme, theme } from './settings/settings.js';
 import { Settings } from './settings/settings-tab.js';
 import { goTo, tab, tabs } from './tabs.js';
+import { Teach } from './teach/teach.js';
 import { Update } from './update.js';
 import { Write } from './write/write.js';
 
@@ -34,6 +35,7 @@ export function App() {
             {tab.value === 'look' && <Look />}
             {tab.value === 'models' && <Models />}
             {tab.value === 'chat' && <Chat />}
+            {tab.value === 'teach' && <Teach />}
             {tab.value === 'settings' && <Settings />}
           </div>
         )}

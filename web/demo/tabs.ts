@@ -6,6 +6,7 @@ export const tabs = [
   { id: 'look', label: 'Look' },
   { id: 'models', label: 'Models' },
   { id: 'chat', label: 'Chat' },
+  { id: 'teach', label: 'Teach' },
   { id: 'settings', label: 'Settings' },
 ] as const;
 

@@ -18,7 +18,12 @@ export default defineConfig({
   root: here('.'),
   base: './',
   oxc: { jsx: { development: false } }, // whatever NODE_ENV says: with it paths of this machine would stand in the site
-  resolve: { alias: { 'rwkv-wasm': here('../../dist/index.js') } },
+  resolve: {
+    alias: {
+      'rwkv-wasm/learning': here('../../dist/learning.js'),
+      'rwkv-wasm': here('../../dist/index.js'),
+    },
+  },
   build: {
     outDir: here('../../site'),
     emptyOutDir: true,

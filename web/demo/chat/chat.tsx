@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { model, modelName } from '../models/loaded.js';
+import { VoiceChoice } from '../voices/voice-choice.js';
 import { hush, messages, reply, say, startAnew, system, think } from './conversation.js';
 
 export function Chat() {
@@ -23,6 +24,7 @@ export function Chat() {
         For instruction-tuned models such as RWKV7-G1.
         {modelName.value === 'Storyteller' && ' The storyteller only knows tales: it answers in its own way.'}
       </p>
+      <VoiceChoice />
       <div class="messages" role="log" aria-label="Conversation">
         {messages.value.map(({ role, content }, i) => (
           <p key={i} class={role}>

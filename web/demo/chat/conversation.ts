@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import type { ChatMessage, Session } from 'rwkv-wasm';
 import { fail, model, modelName, tell } from '../models/loaded.js';
 import { numbers, sampling } from '../settings/settings.js';
+import { openSession, voice } from '../voices/voices.js';
 
 /** A message of text alone. */
 type Message = ChatMessage & { readonly content: string };
@@ -18,6 +19,11 @@ let controller: AbortController | undefined;
 
 model.subscribe(() => {
   controller?.abort();
+  session = undefined;
+});
+voice.subscribe(() => {
+  controller?.abort();
+  void session?.dispose().catch(() => {}); // of a model that is gone already
   session = undefined;
 });
 
@@ -45,7 +51,7 @@ export async function say(content: string): Promise<void> {
   let said = '';
   try {
     if (!session) {
-      session = await writer.createSession();
+      session = await openSession(writer);
       if (!isFirst) added.splice(0, added.length, ...messages.value);
     }
     const options = { ...sampling(), maxTokens: numbers.length.value, signal: own.signal };

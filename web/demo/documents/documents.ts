@@ -4,6 +4,7 @@ import { get, values } from 'idb-keyval';
 import { decodeText } from '../../shared/text-file.js';
 import { fail, model, modelName, tell } from '../models/loaded.js';
 import { apply } from '../settings/settings.js';
+import { voice } from '../voices/voices.js';
 import { stop } from '../write/continuing.js';
 import { newId } from '../write/draft.js';
 import { accept, caret, documentId, replace, revisionOf, setRevision, text } from '../write/manuscript.js';
@@ -81,7 +82,7 @@ async function resume({
   if (!writer) return;
   try {
     const session = await writer.createSession({ state });
-    remember(writer, whole.slice(0, at), { session, tokens });
+    remember(writer, whole.slice(0, at), { session, speaker: voice.value, tokens });
     tell(`${named(whole)} goes on where it stood.`);
   } catch {
     const why = name === modelName.value ? 'has no state that fits' : `was saved with ${name}`;

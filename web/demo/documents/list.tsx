@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { ask } from '../ask.js';
+import { download } from '../download.js';
 import { bytes } from '../format.js';
 import { Label } from '../label.js';
 import { goTo } from '../tabs.js';
@@ -64,7 +65,11 @@ function Saved({ document }: { document: SavedDocument }) {
   return (
     <Row id={id} text={text} tells={`${new Date(savedAt).toLocaleString()} · ${model} · ${state}`}>
       <Act name="Open" text={text} onClick={() => void open(document).then(() => goTo('write'))} />
-      <Act name="Export" text={text} onClick={() => exportFile(document)} />
+      <Act
+        name="Export"
+        text={text}
+        onClick={() => download(fileOf(document), titleOf(text), 'document', '.story')}
+      />
       <Act name="Delete" text={text} onClick={() => void remove(document)} />
     </Row>
   );
@@ -113,18 +118,4 @@ function Act({ name, text, onClick }: { name: string; text: string; onClick: () 
       {name}
     </button>
   );
-}
-
-function exportFile(document: SavedDocument): void {
-  const url = URL.createObjectURL(fileOf(document));
-  const link = window.document.createElement('a');
-  link.href = url;
-  link.download = `${
-    titleOf(document.text)
-      .replace(/[^\p{L}\p{N} -]/gu, '')
-      .trim()
-      .slice(0, 80) || 'document'
-  }.story`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

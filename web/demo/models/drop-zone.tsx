@@ -1,7 +1,8 @@
-// Files may be dropped anywhere on the page.
+// Files may be dropped anywhere on the page: texts where the model is taught, else models and vocabularies.
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { goTo } from '../tabs.js';
+import { goTo, tab } from '../tabs.js';
+import { addFiles } from '../teach/lesson.js';
 import { take } from './opening.js';
 
 export function DropZone() {
@@ -22,8 +23,10 @@ export function DropZone() {
       drop: (event) => {
         depth = 0;
         isOver.value = false;
+        const files = [...(event.dataTransfer?.files ?? [])];
+        if (tab.value === 'teach') return void addFiles(files);
         goTo('models');
-        void take([...(event.dataTransfer?.files ?? [])]);
+        void take(files);
       },
     };
     const handle = (event: Event) => {
@@ -38,7 +41,7 @@ export function DropZone() {
   }, [isOver]);
   return isOver.value ? (
     <div class="drop-zone" aria-hidden="true">
-      <p>Drop a model or a vocabulary</p>
+      <p>{tab.value === 'teach' ? 'Drop texts to teach' : 'Drop a model or a vocabulary'}</p>
     </div>
   ) : null;
 }

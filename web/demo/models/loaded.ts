@@ -4,6 +4,11 @@ import { type LoadOptions, type LoadProgress, type Model, type ModelSource, RWKV
 import { sentence } from '../format.js';
 import { build, recommend, threads } from '../settings/settings.js';
 
+interface Origin {
+  readonly source: ModelSource | undefined;
+  readonly options: LoadOptions;
+}
+
 /** A load under way. */
 export interface Loading {
   readonly name: string;
@@ -18,6 +23,8 @@ export interface Loading {
 export const model = signal<Model | undefined>(undefined);
 /** The name that people know the model by. */
 export const modelName = signal('Storyteller');
+/** What it was loaded of, and how. */
+export const origin = signal<Origin>({ source: undefined, options: {} });
 export const loading = signal<Loading | undefined>(undefined);
 /** What was told last, and whether it went wrong. */
 export const notice = signal<Notice>({ text: 'Loading the storyteller…', isError: false });
@@ -89,6 +96,7 @@ export async function load(
     if (!next) return false;
     const before = model.value;
     modelName.value = name;
+    origin.value = { source, options: choices };
     model.value = next;
     recommend(next.info.sampling);
     await before?.dispose();

@@ -4,6 +4,7 @@ import type { Model, TokenLogprob } from 'rwkv-wasm';
 import { keepVersion } from '../documents/keeping-versions.js';
 import { fail, model, tell } from '../models/loaded.js';
 import { candidateCount, numbers } from '../settings/settings.js';
+import { voice } from '../voices/voices.js';
 import { accept, beginGhost, caret, dismiss, edits, ghost, haunt, swap, text } from './manuscript.js';
 import { type Place, standAt } from './places.js';
 import { Run } from './run.js';
@@ -36,10 +37,11 @@ edits.subscribe((count) => {
   candidates.value = [];
   active?.run.abandon();
 });
-model.subscribe(() => {
-  active?.run.abandon();
-  [tree.value, last.value, candidates.value] = [undefined, undefined, []];
-});
+for (const speaker of [model, voice])
+  speaker.subscribe(() => {
+    active?.run.abandon();
+    [tree.value, last.value, candidates.value] = [undefined, undefined, []];
+  });
 
 /** Stops the model; what it has written stays. */
 export async function stop(): Promise<void> {
@@ -89,10 +91,10 @@ export async function branchOff(
   await go(writer, grove, branch, index, {
     ...{ ...other, topLogprobs: step.topLogprobs ?? [] },
     read: async (signal) => {
-      const { session, tokens } = await standAt(writer, grove.textBefore(branch), signal);
+      const place = await standAt(writer, grove.textBefore(branch), signal);
       const ids = [...branch.steps.slice(0, index).map(({ token }) => token), other.token];
-      await session.append(ids, { signal });
-      return { session, tokens: tokens + ids.length };
+      await place.session.append(ids, { signal });
+      return { ...place, tokens: place.tokens + ids.length };
     },
   });
 }

@@ -2,10 +2,12 @@
 // and what did not change is never read again.
 import type { Model, Session } from 'rwkv-wasm';
 import { model } from '../models/loaded.js';
+import { openSession, type Voice, voice } from '../voices/voices.js';
 
-/** A session and how many tokens it has read and written. */
+/** A session, whose voice it is, and how many tokens it has read and written. */
 export interface Place {
   readonly session: Session;
+  readonly speaker: Voice | undefined;
   readonly tokens: number;
 }
 
@@ -14,6 +16,7 @@ const budget = 192e6;
 const [fewest, most] = [8, 200];
 
 let owner: Model | undefined;
+let owningVoice: Voice | undefined;
 /** By the exact text before; the one used longest ago comes first. */
 const places = new Map<string, Place>();
 
@@ -30,9 +33,10 @@ export function stateBytes({ info }: Model): number {
 /** A session of the caller's own that stands behind `text`. Throws as `session.append`. */
 export async function standAt(writer: Model, text: string, signal?: AbortSignal): Promise<Place> {
   own(writer);
+  const speaker = voice.value;
   const known = longestPrefix(text);
   const found = known === undefined ? undefined : touch(known);
-  const session = await (found ? found.session.fork() : writer.createSession());
+  const session = await (found ? found.session.fork() : openSession(writer));
   let tokens = found?.tokens ?? 0;
   let end = known?.length ?? 0;
   const pieces = paragraphs(text.slice(end));
@@ -43,19 +47,21 @@ export async function standAt(writer: Model, text: string, signal?: AbortSignal)
       await session.append(ids, { signal });
       tokens += ids.length;
       end += piece.length;
-      if (i >= firstKept) remember(writer, text.slice(0, end), { session: await session.fork(), tokens });
+      if (i >= firstKept)
+        remember(writer, text.slice(0, end), { session: await session.fork(), speaker, tokens });
     }
   } catch (error) {
     void session.dispose();
     throw error;
   }
-  return { session, tokens };
+  return { session, speaker, tokens };
 }
 
 /** Keeps a session of `writer` for later; it is nobody else's from then on. */
 export function remember(writer: Model, text: string, place: Place): void {
   if (writer !== model.value) return;
   own(writer);
+  if (place.speaker !== owningVoice) return void place.session.dispose();
   const before = places.get(text);
   places.delete(text);
   places.set(text, place);
@@ -69,14 +75,15 @@ export function remember(writer: Model, text: string, place: Place): void {
 
 /** A state kept for exactly this text. */
 export function placeOf(text: string): Place | undefined {
-  return owner === model.value ? places.get(text) : undefined;
+  return owner === model.value && owningVoice === voice.value ? places.get(text) : undefined;
 }
 
-// States of another model are gone with it.
+// States of another model are gone with it; those of another voice are of no use.
 function own(writer: Model): void {
-  if (owner === writer) return;
+  if (owner === writer && owningVoice === voice.value) return;
+  if (owner === writer) for (const { session } of places.values()) void session.dispose();
   places.clear();
-  owner = writer;
+  [owner, owningVoice] = [writer, voice.value];
 }
 
 /** Pieces that end behind line breaks, but for the last. */

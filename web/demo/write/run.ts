@@ -1,5 +1,5 @@
 // One continuation under way: a branch, or several that share each pass over the weights.
-import type { Model, Session } from 'rwkv-wasm';
+import type { Model } from 'rwkv-wasm';
 import { beat, rest } from '../look/beats.js';
 import { isWatched, picture } from '../look/watching.js';
 import { sampling } from '../settings/settings.js';
@@ -72,7 +72,7 @@ export class Run {
     const sessions = [place.session, ...forks];
     try {
       await Promise.all(
-        branches.map((branch, i) => this.#grow(branch, sessions[i] ?? place.session, place.tokens)),
+        branches.map((branch, i) => this.#grow(branch, { ...place, session: sessions[i] ?? place.session })),
       );
     } finally {
       cancelAnimationFrame(this.#frame); // also where it was stopped: what is discarded then must not come back
@@ -80,7 +80,7 @@ export class Run {
     }
   }
 
-  async #grow(branch: Branch, session: Session, tokens: number): Promise<void> {
+  async #grow(branch: Branch, { session, speaker, tokens }: Place): Promise<void> {
     const { maxTokens, ban } = this.#options;
     const { signal } = this;
     let written = 0;
@@ -104,7 +104,7 @@ export class Run {
         if (isWatched.value && this.branches.length === 1) picture.value = await session.save();
       }
     } finally {
-      remember(this.#writer, this.tree.textOf(branch), { session, tokens: tokens + written });
+      remember(this.#writer, this.tree.textOf(branch), { session, speaker, tokens: tokens + written });
     }
   }
 

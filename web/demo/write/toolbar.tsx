@@ -3,6 +3,7 @@ import { useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { model } from '../models/loaded.js';
 import { candidateCount, numbers, sliders } from '../settings/settings.js';
+import { VoiceChoice } from '../voices/voice-choice.js';
 import { goOn, last, regenerate, running, stop } from './continuing.js';
 
 export function Toolbar() {
@@ -54,6 +55,7 @@ export function Toolbar() {
           Regenerate
         </button>
       </div>
+      <VoiceChoice />
       <Ways />
       <Length />
     </div>
