@@ -156,11 +156,7 @@ val start_conversion(val js_source, val quantization, val sampling) {
 }
 
 // The next piece of the packed file; `null` behind the last.
-val next_piece(JsConversion& js) {
-  const auto piece = js.conversion->next();
-  if (!piece) return fail(piece.error());
-  return piece->bytes() == 0 ? succeed(val::null()) : answer(copy_of(piece->span()));
-}
+val next_piece(JsConversion& js) { return answer_piece(js.conversion->next()); }
 
 }  // namespace
 

@@ -60,6 +60,12 @@ inline Result<val> copy_of(std::span<const std::byte> bytes) {
   return copy_of(std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
 }
 
+// The next piece of a file that is made; `null` for the one of no bytes, behind the last.
+inline val answer_piece(const Result<Buffer>& piece) {
+  if (!piece) return fail(piece.error());
+  return piece->bytes() == 0 ? succeed(val::null()) : answer(copy_of(piece->span()));
+}
+
 // Of an array of numbers. Errors: kOutOfMemory.
 template <class Element>
 Result<std::vector<Element>> numbers_of(const val& array, const char* what) {

@@ -144,11 +144,7 @@ val start_file(const Tuning& tuning, std::string format, val js_model) {
   return succeed(val(std::make_unique<JsTunedFile>(JsTunedFile{std::move(*model), std::move(*file)})));
 }
 
-val next_piece(JsTunedFile& js) {
-  const auto piece = js.file.next();
-  if (!piece) return fail(piece.error());
-  return piece->bytes() == 0 ? succeed(val::null()) : answer(copy_of(piece->span()));
-}
+val next_piece(JsTunedFile& js) { return answer_piece(js.file.next()); }
 
 }  // namespace
 
