@@ -1,7 +1,22 @@
 // The tab to teach in: a text is learned in the page, the same beginning is continued before and after, and what was learned is a voice.
 import { copyFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
-import { button, complaints, finished, foreign, goOn, openTab, page, text } from './opened-page.js';
+import { fileURLToPath } from 'node:url';
+import { beforeEach, expect, test, vi } from 'vitest';
+import {
+  button,
+  complaints,
+  finished,
+  foreign,
+  goOn,
+  openTab,
+  page,
+  repository,
+  text,
+} from './opened-page.js';
+
+// A step takes seconds on a slow machine.
+vi.setConfig({ testTimeout: 120_000 });
+beforeEach(() => page.setDefaultTimeout(60_000));
 
 const letters = Array.from(
   { length: 14 },
@@ -110,4 +125,24 @@ test('texts come from files, and an empty one cannot be taught', async () => {
   await add.setInputFiles({ name: 'c.txt', mimeType: 'text/plain', buffer: Buffer.from([0xff, 0xfe, 0xff]) });
   await page.locator('#status.error').filter({ hasText: 'c.txt' }).waitFor();
   expect(await texts().inputValue()).toBe('one\n\ntwo');
+});
+
+test('a lesson stays with its model: another one leaves it alone, and it goes on when that comes back', async () => {
+  await teach(12);
+  await progress('Step 2 of');
+  await openTab('Models');
+  await page
+    .getByLabel('Choose files')
+    .setInputFiles(fileURLToPath(new URL('tests/fixtures/oracle/v7-bf16.pth', repository)));
+  await button('Load').click();
+  await page.locator('.standing').filter({ hasText: 'v7-bf16' }).waitFor();
+  await openTab('Teach');
+  await page.locator('.progress:empty').waitFor({ state: 'attached' }); // behind the step that was being made
+  expect(await page.locator('#losses-heading').count()).toBe(0);
+  await openTab('Settings');
+  await button('Load the storyteller again').click();
+  await page.locator('.standing').filter({ hasText: 'Storyteller' }).waitFor();
+  await openTab('Teach');
+  await progress('The lesson is paused');
+  await button('Start over').click();
 });

@@ -7,7 +7,7 @@ import { learning } from 'rwkv-wasm/learning';
 import { decodeText } from '../../shared/text-file.js';
 import { lessonShelf } from '../documents/shelves.js';
 import { isFull, sentence } from '../format.js';
-import { fail, modelName, origin, tell } from '../models/loaded.js';
+import { fail, model, modelName, origin, tell } from '../models/loaded.js';
 import { compare } from './comparing.js';
 import { curve, type Losses, noLosses } from './losses.js';
 
@@ -40,14 +40,30 @@ interface KeptLesson {
 const shelfKey = 'interrupted';
 
 let controller: AbortController | undefined;
+/** The name of the model that learns. */
+let pupilName = '';
 let checkpoint: Uint8Array<ArrayBuffer> | undefined;
+
+// What was learned is of use to the model that learned it alone; its checkpoint waits in the browser.
+model.subscribe(() => {
+  if (modelName.peek() === pupilName) return;
+  if (controller) controller.abort();
+  else leave();
+});
+
+function leave(): void {
+  checkpoint = undefined;
+  batch(() => {
+    [stage.value, learned.value, step.value, curve.value] = ['idle', undefined, undefined, noLosses];
+  });
+}
 
 /** Looks whether a lesson of this model was interrupted. */
 export async function findInterrupted(): Promise<void> {
   if (stage.value !== 'idle') return;
   const kept = await get<KeptLesson>(shelfKey, lessonShelf).catch(() => undefined);
   if (!kept || kept.model !== modelName.value || stage.value !== 'idle') return;
-  checkpoint = kept.checkpoint;
+  [checkpoint, pupilName] = [kept.checkpoint, kept.model];
   batch(() => {
     [texts.value, epochs.value, curve.value, stage.value] = [kept.texts, kept.epochs, kept.losses, 'paused'];
   });
@@ -57,7 +73,7 @@ export async function findInterrupted(): Promise<void> {
 export async function teach(): Promise<void> {
   const own = new AbortController();
   const resume = stage.value === 'paused' ? checkpoint : undefined;
-  controller = own;
+  [controller, pupilName] = [own, modelName.value];
   batch(() => {
     [stage.value, learned.value, step.value] = ['starting', undefined, undefined];
     if (!resume) curve.value = noLosses;
@@ -89,7 +105,8 @@ export async function teach(): Promise<void> {
     stage.value = checkpoint ? 'paused' : 'idle';
     if (!own.signal.aborted) fail(error);
   } finally {
-    if (controller === own) controller = undefined;
+    controller = undefined;
+    if (modelName.value !== pupilName) leave();
     await pupil?.dispose();
   }
 }
@@ -102,9 +119,7 @@ export function pauseLesson(): void {
 /** Forgets what was learned and not kept. */
 export async function startOver(): Promise<void> {
   await forgetCheckpoint();
-  batch(() => {
-    [stage.value, learned.value, step.value, curve.value] = ['idle', undefined, undefined, noLosses];
-  });
+  leave();
 }
 
 /** Takes text files as what to learn from, behind what is there. */
@@ -132,7 +147,7 @@ function note(at: number, loss: number | undefined, validation: number | undefin
 async function keepCheckpoint(made: Uint8Array<ArrayBuffer>): Promise<void> {
   checkpoint = made;
   const kept: KeptLesson = {
-    ...{ texts: texts.value, epochs: epochs.value, model: modelName.value },
+    ...{ texts: texts.value, epochs: epochs.value, model: pupilName },
     ...{ losses: curve.value, checkpoint: made },
   };
   try {

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { bytesOf } from '../documents/document-file.js';
 import { download } from '../download.js';
 import { bytes } from '../format.js';
+import { Label } from '../label.js';
 import { fail } from '../models/loaded.js';
 import { choose, fitting, forgetVoice, keep, refreshVoices, type Voice, voice } from './voices.js';
 
@@ -42,7 +43,9 @@ function Row({ one }: { one: Voice }) {
   return (
     <li>
       <div>
-        <strong>{name}</strong>
+        <strong>
+          <Label text={name} most={48} at="back" />
+        </strong>
         <small>
           {new Date(madeAt).toLocaleString()} · {bytes(one.bytes.length)}
         </small>
