@@ -295,6 +295,10 @@ function bindEmscripten() {
   const packages = join(ownEmscripten, 'node_modules');
   rmSync(packages, { force: true });
   symlinkSync('../nodejs', packages);
+  // They find each other there: further up are those of the checkout, which may just be being installed.
+  const siblings = join(root, 'usr/share/nodejs/node_modules');
+  rmSync(siblings, { force: true });
+  symlinkSync('.', siblings);
 }
 
 function linkTools(names) {
