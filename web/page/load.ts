@@ -121,9 +121,13 @@ export function createRWKV(host: Host): RWKV {
     },
     async load(source, options = {}) {
       const checked = checkLoadOptions(options);
-      const { tokenizer, lora, build, threads, kernels, prefixCache, assets, ...rest } = checked;
+      const { tokenizer, lora, build, kernels, prefixCache, assets, ...rest } = checked;
       const { sha256, keepPacked, quantization, grammar, learning, ...wishes } = rest;
       const { signal, onProgress } = wishes;
+      const isEmbedded = source === undefined;
+      // The storyteller lies in caches, where one thread is as fast: others are not started for nothing.
+      const isSmall = isEmbedded && quantization === null && checked.threads === 'auto';
+      const threads = isSmall ? 1 : checked.threads;
       const located = locate({ assets, build, threads, learns: learning !== undefined });
       const { base, wasmUrl, grammarWorkerUrl } = located;
       const files = new Fetching(
@@ -133,7 +137,6 @@ export function createRWKV(host: Host): RWKV {
         located,
       );
       signal?.throwIfAborted();
-      const isEmbedded = source === undefined;
       const known = knownOf(host, source);
 
       const load = async (
