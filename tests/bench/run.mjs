@@ -10,7 +10,7 @@ import { openNode } from './lib/node-host.mjs';
 import { measurePositions, positionLines } from './lib/position-runs.mjs';
 import { limitLine, rowsOf, tableLines } from './lib/report.mjs';
 import { limitsFor, measureAll } from './lib/rounds.mjs';
-import { measureStartUp, startUpLine } from './lib/start-up-runs.mjs';
+import { measureStartUp, startUpLines } from './lib/start-up-runs.mjs';
 
 const program = new Command('npm run bench --')
   .description('Tokens a second, bytes and operations a second, and their share of what the machine can do.')
@@ -79,7 +79,7 @@ if (options.plot) {
     const browser = hosts.find((host) => host.startUp);
     if (browser) {
       report.startUp = await measureStartUp(browser, options.rounds * 2);
-      console.log(startUpLine(report.startUp));
+      console.log(startUpLines(report.startUp));
     }
   } finally {
     for (const host of hosts) await host.close();

@@ -9,15 +9,20 @@ Object.assign(types, { '.wasm': 'application/wasm', '.json': 'application/json' 
 const headers = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
-  'Cache-Control': 'no-store',
 };
 
-/** `pages`: HTML by path. Answers the site's address, which ends in a slash, and how to `close` it. */
-export async function serve(pages) {
+/** `pages`: HTML by path. Answers the site's address, which ends in a slash, and how to `close` it. Browsers keep files where `isKept`. */
+export async function serve(pages, isKept = false) {
+  const cacheControl = isKept ? 'max-age=3600' : 'no-store';
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     const answer = (status, type, length) =>
-      response.writeHead(status, { ...headers, 'Content-Type': type, 'Content-Length': length });
+      response.writeHead(status, {
+        ...headers,
+        'Cache-Control': cacheControl,
+        'Content-Type': type,
+        'Content-Length': length,
+      });
     if (path in pages) return answer(200, 'text/html', Buffer.byteLength(pages[path])).end(pages[path]);
     const file = join(home, normalize(path));
     const found = statSync(file, { throwIfNoEntry: false });

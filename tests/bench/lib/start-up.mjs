@@ -1,5 +1,5 @@
 // The script of a page that writes one token of a story. Times in ms from the start of the navigation.
-import { RWKV } from '/dist/index.js';
+import { RWKV } from '/dist/rwkv.min.js';
 
 const imported = performance.now();
 const model = await RWKV.load();
