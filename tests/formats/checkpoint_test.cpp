@@ -148,8 +148,9 @@ TEST_CASE("a source that fails while a tensor is read passes its error on") {
 TEST_CASE("a checkpoint with any bytes changed gives an error or whole tensors") {
   require_survives_truncation(open_checkpoint, small_safetensors());
   require_survives_truncation(open_checkpoint, small_pth());
-  require_survives_mutation(open_checkpoint, small_safetensors(), 5'000);
-  require_survives_mutation(open_checkpoint, small_pth(), 5'000);
+  // The readers' own tests make more of them.
+  require_survives_mutation(open_checkpoint, small_safetensors(), 1'000);
+  require_survives_mutation(open_checkpoint, small_pth(), 1'000);
 }
 
 }  // namespace

@@ -18,9 +18,8 @@ struct OracleFile {
 };
 
 std::vector<float> logits_of(const Model& model) {
-  std::vector<Token> tokens(16);
-  for (int i = 0; i < 16; ++i) tokens[size_t(i)] = 3 * i + 1;
-  return read_all(model, tokens, 16);
+  const std::vector<Token> tokens = {1, 4, 7, 10, 13, 16};  // a tile of rows and a part of one
+  return read_all(model, tokens, tokens.size());
 }
 
 std::vector<float> logits_of(const Checkpoint& checkpoint, Quantization quantization) {
@@ -40,37 +39,35 @@ InParts load_in_parts(const Checkpoint& checkpoint, Quantization quantization, u
 }
 
 TEST_CASE("a packed file gives the logits of its source to the last bit") {
-  for (const char* name : kOracles)
-    for (const Quantization quantization : kQuantizations) {
-      INFO(name << " " << quantization_name(quantization));
-      const OracleFile oracle(name);
-      const Bytes file = converted(oracle.checkpoint, quantization);
-      const MemorySource source("packed", file);
-      const Checkpoint packed = require(open_checkpoint(source));
-      CHECK(packed.packed_as == quantization_name(quantization));
-      CHECK(logits_of(packed, quantization) == logits_of(oracle.checkpoint, quantization));
-    }
+  for (const auto& [name, quantization] : oracles_in_formats()) {
+    INFO(name << " " << quantization_name(quantization));
+    const OracleFile oracle(name);
+    const Bytes file = converted(oracle.checkpoint, quantization);
+    const MemorySource source("packed", file);
+    const Checkpoint packed = require(open_checkpoint(source));
+    CHECK(packed.packed_as == quantization_name(quantization));
+    CHECK(logits_of(packed, quantization) == logits_of(oracle.checkpoint, quantization));
+  }
 }
 
 TEST_CASE("a model that is loaded in small parts is the same, whatever the file") {
   constexpr uint64_t kPart = 5000;
-  for (const char* name : kOracles)
-    for (const Quantization quantization : kQuantizations) {
-      INFO(name << " " << quantization_name(quantization));
-      const OracleFile oracle(name);
-      const auto expected = logits_of(oracle.checkpoint, quantization);
-      const InParts own = load_in_parts(oracle.checkpoint, quantization, kPart);
-      CHECK(own.parts > int(oracle.bytes.size() / kPart / 2));
-      CHECK(logits_of(own.model) == expected);
-      CHECK(own.model.bytes == require(load_model(oracle.checkpoint, quantization)).bytes);
+  for (const auto& [name, quantization] : oracles_in_formats()) {
+    INFO(name << " " << quantization_name(quantization));
+    const OracleFile oracle(name);
+    const auto expected = logits_of(oracle.checkpoint, quantization);
+    const InParts own = load_in_parts(oracle.checkpoint, quantization, kPart);
+    CHECK(own.parts > int(oracle.bytes.size() / kPart / 2));
+    CHECK(logits_of(own.model) == expected);
+    CHECK(own.model.bytes == require(load_model(oracle.checkpoint, quantization)).bytes);
 
-      const Bytes file = converted(oracle.checkpoint, quantization);
-      const MemorySource source("packed", file);
-      const Checkpoint packed = require(open_checkpoint(source));
-      CHECK(logits_of(load_in_parts(packed, quantization, kPart).model) == expected);
-      for (const Quantization other : {Quantization::kF32, Quantization::kQ8})  // unpacks and packs anew
-        CHECK(logits_of(load_in_parts(packed, other, kPart).model) == logits_of(packed, other));
-    }
+    const Bytes file = converted(oracle.checkpoint, quantization);
+    const MemorySource source("packed", file);
+    const Checkpoint packed = require(open_checkpoint(source));
+    CHECK(logits_of(load_in_parts(packed, quantization, kPart).model) == expected);
+    for (const Quantization other : {Quantization::kF32, Quantization::kQ8})  // unpacks and packs anew
+      CHECK(logits_of(load_in_parts(packed, other, kPart).model) == logits_of(packed, other));
+  }
 }
 
 TEST_CASE("an error in the middle of a load stays the answer") {
@@ -112,17 +109,16 @@ TEST_CASE("a packed file loads in any other quantization, from what it holds") {
 }
 
 TEST_CASE("a plan tells the memory that loading takes, without reading a weight") {
-  for (const char* name : kOracles)
-    for (const Quantization quantization : kQuantizations) {
-      const OracleFile oracle(name);
-      const Model model = require(load_model(oracle.checkpoint, quantization));
-      Checkpoint unreadable = oracle.checkpoint;
-      const FaultySource faulty(name, oracle.bytes, 0);
-      unreadable.source = &faulty;
-      const ModelPlan plan = require(plan_model(unreadable, quantization));
-      CHECK(plan.bytes == model.bytes);
-      CHECK(plan.parameters == model.parameters);
-    }
+  for (const auto& [name, quantization] : oracles_in_formats()) {
+    const OracleFile oracle(name);
+    const Model model = require(load_model(oracle.checkpoint, quantization));
+    Checkpoint unreadable = oracle.checkpoint;
+    const FaultySource faulty(name, oracle.bytes, 0);
+    unreadable.source = &faulty;
+    const ModelPlan plan = require(plan_model(unreadable, quantization));
+    CHECK(plan.bytes == model.bytes);
+    CHECK(plan.parameters == model.parameters);
+  }
 }
 
 TEST_CASE("packed matrices in the wrong place are refused") {

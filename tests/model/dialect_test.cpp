@@ -19,6 +19,14 @@ struct Original {
   Checkpoint checkpoint;
 };
 
+// The first tokens tell whether a file holds the same weights; oracle_test.cpp reads all of them.
+Oracle beginning_of(const std::string& name) {
+  Oracle oracle = load_oracle(name);
+  oracle.logits.resize(oracle.logits.size() / oracle.tokens.size() * 10);
+  oracle.tokens.resize(10);
+  return oracle;
+}
+
 std::vector<float> logits_of(const Checkpoint& checkpoint, const std::vector<Token>& tokens) {
   return read_all(require(load_model(checkpoint, Quantization::kF32)), tokens, 40);
 }
@@ -43,7 +51,7 @@ constexpr DType kBlockTypes[] = {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType
 TEST_CASE("a GGUF file gives the authors' logits") {
   for (const char* name : {"v6-bf16", "v7-bf16"}) {
     const Original original(name);
-    const Oracle oracle = load_oracle(name);
+    const Oracle oracle = beginning_of(name);
     const auto check = [&](const char* what, const GgufOptions& options) {
       INFO(name << " " << what);
       const auto logits = logits_of(write_gguf(original.checkpoint, options), oracle.tokens);
@@ -85,7 +93,7 @@ TEST_CASE("every tensor of a GGUF file is the authors', name, shape and value") 
 TEST_CASE("a quantised GGUF file gives the logits of its decoded values") {
   for (const char* name : {"v6-bf16", "v7-bf16"}) {
     const Original original(name);
-    const Oracle oracle = load_oracle(name);
+    const Oracle oracle = beginning_of(name);
     for (const DType dtype : kBlockTypes) {
       INFO(name << " " << dtype_name(dtype));
       const Bytes file = write_gguf(original.checkpoint, {.matrices = dtype});
@@ -100,7 +108,7 @@ TEST_CASE("a quantised GGUF file gives the logits of its decoded values") {
 TEST_CASE("an rwkv.cpp file gives the authors' logits, but for its eps") {
   for (const char* name : kOracles) {
     const Original original(name);
-    const Oracle oracle = load_oracle(name);
+    const Oracle oracle = beginning_of(name);
     for (const uint32_t version : {100u, 101u}) {
       INFO(name << " version " << version);
       const Bytes file = write_ggml(original.checkpoint, {.version = version});
@@ -118,7 +126,7 @@ TEST_CASE("an rwkv.cpp file gives the authors' logits, but for its eps") {
 TEST_CASE("a quantised rwkv.cpp file gives the logits of its decoded values") {
   for (const char* name : kOracles) {
     const Original original(name);
-    const std::vector<Token> tokens = load_oracle(name).tokens;
+    const std::vector<Token> tokens = beginning_of(name).tokens;
     for (const DType dtype : kBlockTypes) {
       INFO(name << " " << dtype_name(dtype));
       const Bytes file = write_ggml(original.checkpoint, {.matrices = dtype});
@@ -129,6 +137,9 @@ TEST_CASE("a quantised rwkv.cpp file gives the logits of its decoded values") {
 }
 
 TEST_CASE("a GGUF file with K-types gives the logits of its decoded values") {
+#ifdef RWKV_EMULATED_SIMD
+  SKIP("a model of 8 million weights takes minutes here; decode_blocks_test.cpp reads such blocks");
+#endif
   const Bytes shipped = read_file(RWKV_STORYTELLER "/rwkv7-tales-8.0M-q4.safetensors");
   const MemorySource source("storyteller", shipped);
   const Checkpoint checkpoint = require(open_checkpoint(source));

@@ -18,6 +18,22 @@ namespace rwkv {
 
 inline constexpr const char* kOracles[] = {"v4-bf16", "v52-fp16", "v6-bf16", "v7-bf16"};
 
+// Each with each number format; where vectors are emulated under the sanitizers, which is twenty times as slow, every oracle and every format once.
+inline std::vector<std::pair<const char*, Quantization>> oracles_in_formats() {
+  std::vector<std::pair<const char*, Quantization>> all;
+  for (size_t i = 0; i < std::size(kOracles); ++i)
+    for (size_t j = 0; j < kQuantizations.size(); ++j) {
+#ifdef RWKV_EMULATED_SIMD
+      if (i != j) continue;
+#endif
+      all.push_back({kOracles[i], kQuantizations[j]});
+    }
+  return all;
+}
+#ifdef RWKV_EMULATED_SIMD
+static_assert(std::size(kOracles) == std::size(kNumberFormats));
+#endif
+
 template <class T>
 T require(Result<T> result) {
   if (!result.ok()) FAIL(error_code(result.error().kind) << ": " << result.error().message);

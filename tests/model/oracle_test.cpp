@@ -17,27 +17,26 @@ TEST_CASE("logits are the authors' at every position, however the text is cut") 
 }
 
 TEST_CASE("chunks and neighbours do not change a bit of the logits") {
-  for (const char* name : kOracles)
-    for (const Quantization quantization : kQuantizations) {
-      const Oracle oracle = load_oracle(name, quantization);
-      INFO(name << " " << quantization_name(quantization));
-      const auto whole = read_all(oracle.model, oracle.tokens, 40);
-      for (const size_t chunk : {1, 7, 32}) CHECK(read_all(oracle.model, oracle.tokens, chunk) == whole);
+  for (const auto& [name, quantization] : oracles_in_formats()) {
+    const Oracle oracle = load_oracle(name, quantization);
+    INFO(name << " " << quantization_name(quantization));
+    const auto whole = read_all(oracle.model, oracle.tokens, 40);
+    for (const size_t chunk : {1, 7, 32}) CHECK(read_all(oracle.model, oracle.tokens, chunk) == whole);
 
-      // Three texts of different lengths in one ragged batch; the middle one asks for its last logits only.
-      const size_t V = size_t(oracle.model.config.vocabulary);
-      State a(oracle.model.config), b(oracle.model.config), c(oracle.model.config);
-      std::vector<float> of_a(40 * V), of_b(V), of_c(7 * V);
-      const std::span<const Token> tokens(oracle.tokens);
-      const Slice batch[] = {{&a, tokens, tokens.size(), of_a.data()},
-                             {&b, tokens.first(13), 1, of_b.data()},
-                             {&c, tokens.first(7), 7, of_c.data()}};
-      Arena arena;
-      forward(oracle.model, batch, arena);
-      CHECK(of_a == whole);
-      CHECK(std::equal(of_b.begin(), of_b.end(), whole.begin() + 12 * ptrdiff_t(V)));
-      CHECK(std::equal(of_c.begin(), of_c.end(), whole.begin()));
-    }
+    // Three texts of different lengths in one ragged batch; the middle one asks for its last logits only.
+    const size_t V = size_t(oracle.model.config.vocabulary);
+    State a(oracle.model.config), b(oracle.model.config), c(oracle.model.config);
+    std::vector<float> of_a(40 * V), of_b(V), of_c(7 * V);
+    const std::span<const Token> tokens(oracle.tokens);
+    const Slice batch[] = {{&a, tokens, tokens.size(), of_a.data()},
+                           {&b, tokens.first(13), 1, of_b.data()},
+                           {&c, tokens.first(7), 7, of_c.data()}};
+    Arena arena;
+    forward(oracle.model, batch, arena);
+    CHECK(of_a == whole);
+    CHECK(std::equal(of_b.begin(), of_b.end(), whole.begin() + 12 * ptrdiff_t(V)));
+    CHECK(std::equal(of_c.begin(), of_c.end(), whole.begin()));
+  }
 }
 
 TEST_CASE("logits nobody wants are not written, and the state moves on all the same") {

@@ -26,15 +26,14 @@ void check_threads(F compute) {
 }  // namespace
 
 TEST_CASE("logits are the same on 1, 2 and 3 threads, for each version, format and chunk") {
-  for (const char* name : kOracles)
-    for (const Quantization quantization : kQuantizations) {
-      const Oracle oracle = load_oracle(name, quantization);
-      const std::vector<Token> tokens(oracle.tokens.begin(), oracle.tokens.begin() + 7);
-      for (const size_t chunk : {1, 7}) {
-        INFO(name << " " << quantization_name(quantization) << " in chunks of " << chunk);
-        check_threads([&] { return read_all(oracle.model, tokens, chunk); });
-      }
+  for (const auto& [name, quantization] : oracles_in_formats()) {
+    const Oracle oracle = load_oracle(name, quantization);
+    const std::vector<Token> tokens(oracle.tokens.begin(), oracle.tokens.begin() + 7);
+    for (const size_t chunk : {1, 7}) {
+      INFO(name << " " << quantization_name(quantization) << " in chunks of " << chunk);
+      check_threads([&] { return read_all(oracle.model, tokens, chunk); });
     }
+  }
 }
 
 TEST_CASE("large products are the same on 1, 2 and 3 threads") {
