@@ -119,16 +119,18 @@ async function testAll() {
     ensureChromium();
     ensureOtherBrowsers();
   });
-  // These use one core too, while the core's tests under the sanitizers are still at it; the browsers' have the machine for themselves.
-  await part('package', () => runPackage('vitest/vitest.mjs', 'run', 'tests/web', 'tests/package'));
-  await part('fuzzing in JavaScript, 2 seconds each', () =>
+  // These use one core too: those of the other line follow the core's under the sanitizers. The browsers' have the machine for themselves.
+  const vitest = (...folders) => runPackage('vitest/vitest.mjs', 'run', ...folders);
+  check('native', 'package as it is installed', () => vitest('tests/package'));
+  check('native', 'fuzzing in JavaScript, 2 seconds each', () =>
     run(process.execPath, ['tests/fuzz/js/run.mjs', '2']),
   );
-  await part('long runs, in short', () =>
+  check('native', 'long runs, in short', () =>
     run(process.execPath, ['--expose-gc', 'tests/soak/run.mjs', '--short']),
   );
+  await part('package', () => vitest('tests/web'));
   await Promise.all(Object.values(lines));
-  await part('page', () => runPackage('vitest/vitest.mjs', 'run', 'tests/browser'));
+  await part('page', () => vitest('tests/browser'));
   if (modernNode() === process.execPath) return;
   const tests = ['model', 'states', 'threads'].map(testOf);
   await part('package, relaxed SIMD', () =>
