@@ -251,6 +251,50 @@ describe('turns', () => {
     expect(errors).toEqual([new Error('too much')]);
   });
 
+  test('a pass may be computed elsewhere: who stops in the meantime is not touched before it ends', async () => {
+    const passes: (() => void)[] = [];
+    const turns = new Turns<Reader>(
+      (readers) =>
+        new Promise((resolve, reject) =>
+          passes.push(() => {
+            if (readers.some((reader) => reader.left > 100))
+              return reject(new RwkvError('out-of-memory', 'gone'));
+            for (const reader of readers) reader.left--;
+            resolve();
+          }),
+        ),
+      async () => void (await tick()),
+      () => {},
+    );
+    const begun = async (count: number) => {
+      while (passes.length < count) await tick();
+      return passes[count - 1] ?? (() => {});
+    };
+    const [stays, leaves, fails] = [new Reader(2), new Reader(2), new Reader(101)];
+    const order: string[] = [];
+    const read = turns.ready(stays).then(() => order.push('read'));
+    const left = failure(turns.ready(leaves));
+    const end = await begun(1);
+    turns.stop(leaves, new Error('left'));
+    expect((await left).message).toBe('left');
+    const between = turns.underWay?.then(() => order.push('between'));
+    await tick();
+    expect([stays.left, leaves.left, order]).toEqual([2, 2, []]);
+    end();
+    await between;
+    (await begun(2))();
+    await read;
+    expect([stays.left, leaves.left, order]).toEqual([0, 1, ['between', 'read']]);
+    expect(turns.underWay).toBeUndefined();
+
+    stays.left = 1;
+    const [failed, others] = [failure(turns.ready(fails)), turns.ready(stays)];
+    for (let pass = 3; pass <= 5; pass++) (await begun(pass))(); // together, then each alone
+    expect((await failed).message).toBe('gone');
+    await others;
+    expect(stays.left).toBe(0);
+  });
+
   test('a pass that fails is told to who waits for it, and others read on', async () => {
     const noMemory = new RwkvError('out-of-memory', 'a pass: no memory for 8 bytes');
     const crashed = vi.fn();

@@ -41,6 +41,11 @@ export function createHandlers(
     if (!text) throw new RwkvError('disposed', 'the session was disposed');
     return text;
   }
+  // Between two passes, where it may be touched.
+  function atRest<T>(id: number, work: (text: Text) => T | Promise<T>): T | Promise<T> {
+    const pass = there().turns.underWay;
+    return pass ? pass.then(() => atRest(id, work)) : work(find(id));
+  }
   async function taught(): Promise<Tuning> {
     if (!tuning) throw new RwkvError('disposed', 'the tuning was ended');
     return tuning;
@@ -127,7 +132,7 @@ export function createHandlers(
     detokenize: ({ tokens }) => there().decode(tokens),
     tokenBytes: () => unwrap(there().model.tokenBytes()),
     async score({ session, before, prompt, topLogprobs }, report) {
-      const text = find(session);
+      const text = await atRest(session, (text) => text);
       const context = tokensOf(before, there(), false);
       if (context.length === 0)
         throw new RwkvError('invalid-argument', 'option after: expected at least one token');
@@ -161,16 +166,16 @@ export function createHandlers(
         source?.close();
       }
     },
-    append: ({ session, prompt }, report) => find(session).append(prompt, report),
+    append: ({ session, prompt }, report) => atRest(session, (text) => text.append(prompt, report)),
     begin: ({ session, call, prompt, border, drawing }, report) =>
-      find(session).begin(call, prompt, border, drawing, report),
-    next: ({ session, allowed, isDelivered }) => find(session).next(allowed, isDelivered),
-    goBack: ({ session, text }) => void find(session).goBack(text),
-    rewind: ({ session, call }) => find(session).rewind(call),
-    reset: ({ session }) => void find(session).reset(),
-    fork: ({ session }) => keep(find(session).fork()),
-    save: ({ session, asHalves }) => find(session).save(asHalves),
-    logits: ({ session }) => find(session).logits(),
+      atRest(session, (text) => text.begin(call, prompt, border, drawing, report)),
+    next: ({ session, allowed, isDelivered }) => atRest(session, (text) => text.next(allowed, isDelivered)),
+    goBack: ({ session, text: before }) => atRest(session, (text) => void text.goBack(before)),
+    rewind: ({ session, call }) => atRest(session, (text) => text.rewind(call)),
+    reset: ({ session }) => atRest(session, (text) => void text.reset()),
+    fork: ({ session }) => atRest(session, (text) => keep(text.fork())),
+    save: ({ session, asHalves }) => atRest(session, (text) => text.save(asHalves)),
+    logits: ({ session }) => atRest(session, (text) => text.logits()),
     pause: ({ session }) => void find(session).pause(),
     disposeSession({ session }) {
       find(session).dispose();

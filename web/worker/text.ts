@@ -204,6 +204,7 @@ export class Text {
     turns.stop(session, new RwkvError('disposed', 'the session was disposed'));
     this.#forget();
     const leave = async () => {
+      await turns.underWay;
       session.forgetGuesses();
       if (tokens && prefixes.keeps(tokens.length) && session.pending() <= wholeChunk) {
         await turns.ready(session);
@@ -268,6 +269,7 @@ export class Text {
       await turns.ready(session, () => report({ tokens: read(), total }));
       prefixes.makeRoom(() => session.check());
     } catch (error) {
+      await turns.underWay;
       this.rewind(null); // as it was, unless it is gone
       throw error;
     }

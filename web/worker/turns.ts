@@ -50,7 +50,7 @@ const usualShare = 0.2;
 export class Turns<R extends Reader> {
   readonly #reading = new Map<R, Waiting[]>();
   readonly #marks = new Map<R, Mark>();
-  readonly #advance: (readers: R[], most: Int32Array) => void;
+  readonly #advance: (readers: R[], most: Int32Array) => void | Promise<void>;
   readonly #breathe: () => Promise<void>;
   readonly #crash: (error: unknown) => void;
   /** Who read all it had in the last pass and has not come again. */
@@ -66,14 +66,17 @@ export class Turns<R extends Reader> {
   #one = 0;
   #more = 0;
   #running = false;
+  /** A pass that is computed elsewhere. */
+  #underWay: Promise<unknown> | undefined;
 
   /**
-   * @param advance - one pass: each reader reads so many of its tokens, or all it can in one pass; none where it throws
+   * @param advance - one pass: each reader reads so many of its tokens, or all it can in one pass; none where it throws or rejects.
+   * Until a promise is fulfilled the readers' tokens are neither pending nor read
    * @param breathe - resolves when the event loop has handled what had arrived
    * @param crash - hears what `advance` throws that is no RwkvError; no turn follows
    */
   constructor(
-    advance: (readers: R[], most: Int32Array) => void,
+    advance: (readers: R[], most: Int32Array) => void | Promise<void>,
     breathe: () => Promise<void>,
     crash: (error: unknown) => void,
   ) {
@@ -98,6 +101,11 @@ export class Turns<R extends Reader> {
     const waiting = this.#reading.get(reader);
     if (!waiting) return Promise.resolve();
     return new Promise((resolve, reject) => waiting.push({ hear, resolve, reject }));
+  }
+
+  /** The end of a pass that is under way: until then, who reads in it must not be touched. */
+  get underWay(): Promise<unknown> | undefined {
+    return this.#underWay;
   }
 
   /** What guesses of `reader` cost, and how many it may have. */
@@ -135,8 +143,10 @@ export class Turns<R extends Reader> {
       do await this.#breathe();
       while (this.#expected.size > 0 && performance.now() < patient);
       this.#expected.clear();
-      const readers = this.#reading.size > 0 ? this.#pass() : [];
+      const pass = this.#reading.size > 0 ? this.#pass() : [];
+      const readers = Array.isArray(pass) ? pass : await pass;
       for (const reader of readers) {
+        if (!this.#reading.has(reader)) continue; // stopped while it read
         const mark = this.#marks.get(reader);
         if (mark && reader.pending() <= mark.left) {
           this.#marks.delete(reader);
@@ -156,7 +166,7 @@ export class Turns<R extends Reader> {
   }
 
   // Who took part.
-  #pass(): R[] {
+  #pass(): R[] | Promise<R[]> {
     const { readers, chunk } = this.#plan();
     const most = Int32Array.from(readers, (reader) => {
       const [pending, mark] = [reader.pending(), this.#marks.get(reader)];
@@ -165,16 +175,24 @@ export class Turns<R extends Reader> {
     });
     const start = performance.now();
     const done = this.#read(readers, most);
-    this.#lastPass = performance.now() - start;
-    let [rows, ms] = [most.reduce((sum, count) => sum + count, 0), this.#lastPass];
+    const note = (read: R[]) => {
+      this.#note(readers, most, performance.now() - start);
+      return read;
+    };
+    return Array.isArray(done) ? note(done) : done.then(note);
+  }
+
+  // What a pass took.
+  #note(readers: R[], most: Int32Array, lasted: number): void {
+    this.#lastPass = lasted;
+    let [rows, ms] = [most.reduce((sum, count) => sum + count, 0), lasted];
     for (const reader of readers) {
       const guesses = this.#guesses.get(reader);
       this.#guesses.delete(reader);
       if (guesses) [rows, ms] = [rows + guesses.count, ms + guesses.ms];
     }
-    this.#pace = rows / Math.max(this.#lastPass, 0.01);
+    this.#pace = rows / Math.max(lasted, 0.01);
     if (readers.length === 1) this.#learnCost(rows, ms);
-    return done;
   }
 
   #learnCost(rows: number, ms: number): void {
@@ -184,17 +202,36 @@ export class Turns<R extends Reader> {
       this.#more = mixed(this.#more, Math.max(ms - this.#one, 0) / (rows - 1));
   }
 
-  // Who has read. Where a pass fails, each reads alone; who waits for one that then fails too hears why.
-  #read(readers: R[], most: Int32Array): R[] {
+  // Who has read.
+  #read(readers: R[], most: Int32Array): R[] | Promise<R[]> {
     try {
-      this.#advance(readers, most);
-      return readers;
+      const pass = this.#advance(readers, most);
+      return pass ? this.#finish(pass, readers, most) : readers;
     } catch (error) {
-      if (!(error instanceof RwkvError)) throw error;
-      if (readers.length > 1) return readers.flatMap((one, i) => this.#read([one], most.subarray(i, i + 1)));
-      for (const reader of readers) this.stop(reader, error);
-      return [];
+      return this.#readApart(readers, most, error);
     }
+  }
+
+  async #finish(pass: Promise<void>, readers: R[], most: Int32Array): Promise<R[]> {
+    const settled = pass.then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    this.#underWay = settled;
+    const failed = await settled;
+    this.#underWay = undefined;
+    return failed ? this.#readApart(readers, most, failed.error) : readers;
+  }
+
+  // Where a pass fails, each reads alone; who waits for one that then fails too hears why.
+  async #readApart(readers: R[], most: Int32Array, error: unknown): Promise<R[]> {
+    if (!(error instanceof RwkvError)) throw error;
+    const done: R[] = [];
+    if (readers.length === 1) for (const reader of readers) this.stop(reader, error);
+    else
+      for (const [i, one] of readers.entries())
+        if (this.#reading.has(one)) done.push(...(await this.#read([one], most.subarray(i, i + 1))));
+    return done;
   }
 
   // Who reads in the next pass, and how much at most. Beside texts that are being generated, which read one token each, long
