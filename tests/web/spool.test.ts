@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { oracle } from './command.js';
 
 const door = new URL('../../dist/node.js', import.meta.url).href;
 const running: ChildProcess[] = [];
@@ -48,4 +49,19 @@ test('a process that ends takes them along, and the next removes those of one th
 
   await once(run("await RWKV.load(new Blob(['no model'])).catch(() => {})"), 'exit');
   expect(readdirSync(folder)).toEqual(alive); // what is being read stays
+});
+
+test('a model that is taught reads its own again, and takes it along where it ends', async () => {
+  const learn = new URL('../../dist/learning-node.js', import.meta.url).href;
+  const child = run(`
+    import { openAsBlob, readdirSync } from 'node:fs';
+    import { learning } from '${learn}';
+    const blobs = [await openAsBlob('${oracle}'), new Blob([new Uint8Array(8)])];
+    await RWKV.load(blobs[1], { learning }).catch(() => {});
+    const model = await RWKV.load(blobs[0], { learning, tokenizer: 'bytes', quantization: 'f32' });
+    const { bytes } = await model.tune('Geese', { method: 'full', steps: 1 }).result;
+    if (bytes.length < 1e4 || readdirSync('${folder}').length !== 1) process.exit(1);
+    await model.dispose();
+    while (readdirSync('${folder}').length > 0) await new Promise(setImmediate);`);
+  expect(await once(child, 'exit')).toEqual([0, null]);
 });

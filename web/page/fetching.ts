@@ -26,6 +26,7 @@ export class Fetching {
   readonly #wishes: Wishes;
   readonly #spawned: Spawned;
   readonly #workerUrl: URL | undefined;
+  readonly #ends = new Map<Place, AbortSignal>();
 
   /** @throws RwkvError `invalid-argument` */
   constructor(host: Host, wishes: Wishes, build: Spawned['build'], { workerUrl, wasmUrl }: Assets) {
@@ -50,14 +51,22 @@ export class Fetching {
     return placeOf(this.#host, this.hub, asked, source);
   }
 
-  /** What `use` makes of the place that `source` is. */
+  /** What `use` makes of the place that `source` is, which then is let go of, unless it lasts longer. */
   async with<T>(asked: Asked, source: ModelSource, use: Use<T>): Promise<T> {
     const place = await this.placeOf(asked, source);
     try {
       return await use(place);
     } finally {
-      await release(this.#host, place);
+      const end = this.#ends.get(place);
+      if (end?.aborted === false)
+        end.addEventListener('abort', () => release(this.#host, place).catch(() => {}));
+      else await release(this.#host, place); // else what is left goes with the process
     }
+  }
+
+  /** Has a place last until `end`, for whom it is read again. */
+  keepUntil(end: AbortSignal, place: Place): void {
+    this.#ends.set(place, end);
   }
 
   /** The place where a file is, brought into the store by the worker of `client` if it is of the network. */

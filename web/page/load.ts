@@ -172,6 +172,8 @@ export function createRWKV(host: Host): RWKV {
             (await call({ model, lora: merged, vocabulary })) ??
             (await call({ model: null, lora: null, vocabulary: await keepWorld() }));
           if (told === null) throw new Error('the worker asked twice for a vocabulary');
+          const isWhole = told.quantization === 'f32' && told.lora === null;
+          if (learning && isWhole) files.keepUntil(client.end, place); // method 'full' reads it again
           const sampling = readSampling(told.sampling) ?? known?.sampling ?? null;
           const ruling = grammar && { engine: grammar, workerUrl: grammarWorkerUrl };
           const loaded = new Model(client, { ...told, sampling } satisfies ModelInfo, keptState, ruling);
