@@ -1,6 +1,7 @@
 // Learning as JavaScript sees it (web/worker/module.ts has the types), in the modules that learn.
 #include "./js.h"
 #include "formats/checkpoint.h"
+#include "training/initialise.h"
 #include "training/tuned_file.h"
 #include "training/tuning.h"
 
@@ -11,6 +12,10 @@ constexpr std::pair<const char*, Method> kMethods[] = {
     {"state", Method::kState}, {"lora", Method::kLora}, {"full", Method::kFull}};
 constexpr std::pair<const char*, Schedule> kSchedules[] = {
     {"constant", Schedule::kConstant}, {"linear", Schedule::kLinear}, {"cosine", Schedule::kCosine}};
+constexpr std::pair<const char*, Version> kVersions[] = {
+    {"4", Version::k4}, {"5.2", Version::k5_2}, {"6", Version::k6}, {"7", Version::k7}};
+constexpr std::pair<const char*, TensorFileFormat> kFormats[] = {
+    {"safetensors", TensorFileFormat::kSafetensors}, {"pth", TensorFileFormat::kPth}};
 
 // REQUIRES: a name of the table.
 template <class Value, size_t count>
@@ -117,7 +122,7 @@ val save(const Tuning& tuning) {
   return bytes ? answer(copy_of(std::span<const std::byte>(*bytes))) : fail(bytes.error());
 }
 
-// What was learned, piece by piece.
+// What was learned, or a new model, piece by piece.
 struct JsTunedFile {
   std::unique_ptr<OpenFile> model;
   TensorFile file;
@@ -135,13 +140,25 @@ Result<TensorFile> file_of(const Tuning& tuning, const Checkpoint* model, Tensor
   return weights_file(tuning.parameters(), model, format);
 }
 
-val start_file(const Tuning& tuning, std::string format, val js_model) {
+val start_file(const Tuning& tuning, val format, val js_model) {
   auto model = open(js_model);
   if (!model) return fail(model.error());
-  auto file = file_of(tuning, *model ? &(*model)->checkpoint : nullptr,
-                      format == "pth" ? TensorFileFormat::kPth : TensorFileFormat::kSafetensors);
+  auto file = file_of(tuning, *model ? &(*model)->checkpoint : nullptr, named(kFormats, format));
   if (!file) return fail(file.error());
   return succeed(val(std::make_unique<JsTunedFile>(JsTunedFile{std::move(*model), std::move(*file)})));
+}
+
+val start_new_model(val js, val format) {
+  auto file = new_model_file({.version = named(kVersions, js["version"]),
+                              .layers = js["layers"].as<int>(),
+                              .channels = js["channels"].as<int>(),
+                              .vocabulary = js["vocabulary"].as<int>(),
+                              .head_size = js["headSize"].as<int>(),
+                              .hidden = js["hidden"].as<int>(),
+                              .seed = uint64_t(js["seed"].as<double>())},
+                             named(kFormats, format));
+  if (!file) return fail(file.error());
+  return succeed(val(std::make_unique<JsTunedFile>(JsTunedFile{nullptr, std::move(*file)})));
 }
 
 val next_piece(JsTunedFile& js) { return answer_piece(js.file.next()); }
@@ -161,6 +178,7 @@ EMSCRIPTEN_BINDINGS(rwkv_learning) {
                 emscripten::optional_override([](const JsTunedFile& js) { return double(js.file.bytes()); }))
       .function("next", &next_piece);
   emscripten::function("startTuning", &start_tuning);
+  emscripten::function("startNewModel", &start_new_model);
 }
 
 }  // namespace rwkv

@@ -13,6 +13,7 @@ import { modelsCommand } from './cli/models.js';
 import { perplexityCommand } from './cli/perplexity.js';
 import { serveCommand } from './cli/serve.js';
 import { interruptCode, paint } from './cli/terminal.js';
+import { trainCommand } from './cli/train.js';
 import { tuneCommand } from './cli/tune.js';
 import { RwkvError } from './shared/errors.js';
 
@@ -52,6 +53,7 @@ inspectCommand(program);
 convertCommand(program);
 perplexityCommand(program);
 tuneCommand(program);
+trainCommand(program);
 serveCommand(program);
 benchCommand(program);
 modelsCommand(program);

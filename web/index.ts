@@ -9,21 +9,17 @@ import type { Host } from './page/host.js';
 import { createRWKV } from './page/load.js';
 import { fileName } from './page/places.js';
 import { createStore } from './page/store.js';
-import { spawnWeb } from './page/web-worker.js';
+import { resolveWeb, spawnWeb } from './page/web-worker.js';
 import { startFromElsewhere } from './shared/module-worker.js';
 import { webStore } from './store/web-host.js';
 
 export * from './api.js';
 
-// Worklets and edge runtimes have neither.
-const { document, location }: { readonly document?: Document; readonly location?: Location } = globalThis;
-const resolve = (source: string | URL) => new URL(source, document?.baseURI ?? location?.href);
-
 const help = 'options assetBase and workerUrl say where it is';
 
 const host: Host = {
   workerFile: 'worker-web.js',
-  resolve,
+  resolve: resolveWeb,
   // Bundlers want to see the URL of a worker in its place.
   spawn: (events, workerUrl) =>
     spawnWeb(
@@ -35,7 +31,7 @@ const host: Host = {
       help,
     ),
   locate(source) {
-    const url = resolve(source).href;
+    const url = resolveWeb(source).href;
     return { kind: 'url', name: url.startsWith('data:') ? 'data' : fileName(url), url };
   },
   catalogue,

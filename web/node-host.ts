@@ -1,9 +1,9 @@
 // What Node lends to the caller's half.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { spawnNode } from './node-worker.js';
+import { resolveNode, spawnNode } from './node-worker.js';
 import { catalogue } from './page/catalogue.js';
 import type { Host } from './page/host.js';
 import { fileName } from './page/places.js';
@@ -24,12 +24,7 @@ export const nodeHost: Host = {
           : new Worker(new URL('./worker-node.js', import.meta.url), options),
       help,
     ),
-  resolve(source) {
-    const text = String(source);
-    if (/^file:/i.test(text)) return new URL(text);
-    if (/^[a-z][a-z0-9+.-]+:/i.test(text)) throw new Error('expected a path or a file: URL');
-    return pathToFileURL(text);
-  },
+  resolve: resolveNode,
   locate(source) {
     const text = String(source);
     if (/^(https?|data|blob):/i.test(text)) {

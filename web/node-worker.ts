@@ -1,9 +1,18 @@
 // Workers of Node, as the caller's half asks for them.
+import { pathToFileURL } from 'node:url';
 import type { Worker, WorkerOptions } from 'node:worker_threads';
 import { startWorker, type WorkerEvents, type WorkerLike } from './page/client.js';
 
 /** It is plain JavaScript: flags of the caller, such as --input-type, are not for it. */
 const options: WorkerOptions = { execArgv: [] };
+
+/** The URL that a source is: of a path, or a `file:` one. Throws an Error that says what was expected. */
+export function resolveNode(source: string | URL): URL {
+  const text = String(source);
+  if (/^file:/i.test(text)) return new URL(text);
+  if (/^[a-z][a-z0-9+.-]+:/i.test(text)) throw new Error('expected a path or a file: URL');
+  return pathToFileURL(text);
+}
 
 /**
  * Starts a worker as `start` does, with the options that it is given.

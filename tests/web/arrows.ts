@@ -153,7 +153,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   learningDoors: {
     files: /^web\/learning(-node)?\.ts$/,
-    sees: ['nodeWorker', 'webWorker', 'options', 'shared'],
+    sees: ['nodeWorker', 'webWorker', 'page', 'tuneOptions', 'options', 'shared'],
   },
   workerDoors: {
     files: /^web\/(serving|worker|thread|(grammar|learning)-worker)-(web|node)\.ts$/,

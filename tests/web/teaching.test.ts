@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { learning } from '../../dist/learning-node.js';
+import { learning, newModel, trainVocabulary } from '../../dist/learning-node.js';
 import { type Model, RWKV, type TuneOptions } from '../../dist/node.js';
 import { ended, folder, oracle, start } from './command.js';
 
@@ -93,6 +93,30 @@ test('all weights make a model that loads, and are those of the model that is ta
   await tuned.dispose();
 });
 
+describe('from scratch', () => {
+  test.each(['4', '5.2', '6', '7'] as const)('a model of version %s learns', async (version) => {
+    const bytes = await newModel({ version, layers: 2, channels: 32, vocabulary: 256, format: 'pth' });
+    const fresh = await RWKV.load(bytes, { tokenizer: 'bytes', quantization: 'f32', learning, threads: 1 });
+    expect(fresh.info).toMatchObject({ version, layers: 2, channels: 32, vocabulary: 256 });
+    const { loss } = await fresh.tune(text, { ...options, method: 'full', learningRate: 0.01 }).result;
+    expect(loss).toBeLessThan(0.8 * Math.log(256)); // that of chance
+    await fresh.dispose();
+  });
+
+  test('a vocabulary reads any text, in fewer tokens where it knows its pieces', async () => {
+    const odd = `${text}l'été d'été \\ \t "ça" 数学数学 \u{1f986}\u{1f986} \xa0\u2028\xa0\u2028 \ufeff\r\n`;
+    const tokenizer = new TextEncoder().encode(await trainVocabulary([odd, odd], { size: 320 }));
+    const bytes = await newModel({ layers: 1, channels: 32, vocabulary: 320 });
+    const fresh = await RWKV.load(bytes, { tokenizer, threads: 1 });
+    for (const one of [odd, 'never seen: \0\x7f\u0100', text]) {
+      const tokens = await fresh.tokenize(one);
+      expect(await fresh.detokenize(tokens)).toBe(one);
+      if (one === text) expect(tokens.length).toBeLessThan(text.length / 3);
+    }
+    await fresh.dispose();
+  });
+});
+
 describe('the command', () => {
   const args = (out: string) => [
     '--model',
@@ -122,6 +146,26 @@ describe('the command', () => {
     const again = await ended(start('tune', path('geese.txt'), ...args('killed.pth')));
     expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^30 steps, \d+ of them done;/)]);
     expect(readFileSync(path('killed.pth'))).toEqual(readFileSync(path('whole.pth')));
+  });
+
+  test('makes a model from scratch, killed or not, that completes with its vocabulary', async () => {
+    const shape = ['--layers', '2', '--channels', '32', '--vocabulary-size', '280', '--steps', '30'];
+    const train = (out: string, ...more: string[]) =>
+      start('train', path('geese.txt'), ...shape, '--context-length', '32', '--out', path(out), ...more);
+    const whole = await ended(train('new.safetensors'));
+    expect([whole.code, whole.stderr]).toEqual([0, expect.stringMatching(/30 of 30 steps, loss 5\.8/)]);
+    const child = train('stopped.safetensors', '--checkpoint-every', '0');
+    const end = ended(child);
+    while (!existsSync(path('stopped.safetensors.checkpoint')) && child.exitCode === null) await sleep(5);
+    child.kill('SIGKILL');
+    await end;
+    const again = await ended(train('stopped.safetensors'));
+    expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^30 steps, \d+ of them done;/)]);
+    for (const end of ['.safetensors', '-vocab.txt'])
+      expect(readFileSync(path(`stopped${end}`))).toEqual(readFileSync(path(`new${end}`)));
+    const files = ['--model', path('new.safetensors'), '--tokenizer', path('new-vocab.txt')];
+    const { code, stdout } = await ended(start('complete', 'The geese', ...files, '-n', '9', '-t', '0'));
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^The geese./)]);
   });
 
   test('makes a state with which perplexity falls', async () => {

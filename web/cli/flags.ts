@@ -42,9 +42,9 @@ export const quantizationHelp = `weights in memory: ${anyQuantization} (default:
 export const hubEndpointHelp =
   'where hf: names are asked for (default: $HF_ENDPOINT, else https://huggingface.co; $HF_TOKEN says who asks)';
 
-/** -m, --tokenizer, -q, --lora, --build and --threads. */
+/** -m, --tokenizer, -q, --lora, --hub-endpoint, and where it computes. */
 export function addModelFlags(command: Command): Command {
-  return command
+  const named = command
     .option(
       '-m, --model <file>',
       "path, URL or name ('models known' lists them) of a model; its index or any of its numbered files for all (default: the embedded storyteller)",
@@ -56,8 +56,14 @@ export function addModelFlags(command: Command): Command {
     .option('-q, --quantization <type>', quantizationHelp)
     .option('--lora <file>', 'path or URL of adapters that are merged into it')
     .option('--lora-alpha <x>', 'their alpha (default: as the file says)', toNumber)
+    .option('--hub-endpoint <url>', hubEndpointHelp);
+  return addComputeFlags(named);
+}
+
+/** --build and --threads. */
+export function addComputeFlags(command: Command): Command {
+  return command
     .option('--build <build>', 'WebAssembly build: auto, baseline or relaxed', 'auto')
-    .option('--hub-endpoint <url>', hubEndpointHelp)
     .option('--threads <n>', "how many threads compute, or 'auto'", toThreads, 'auto');
 }
 

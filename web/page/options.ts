@@ -245,7 +245,8 @@ export interface GenerateOptions extends ReadOptions {
   seed?: number | undefined;
 }
 
-const assets = (get: Get): AssetOptions => ({
+/** Where files of the package are, as options say it. */
+export const assetOptions = (get: Get): AssetOptions => ({
   assetBase: get('assetBase', address),
   workerUrl: get('workerUrl', address),
   wasmUrl: get('wasmUrl', address),
@@ -273,7 +274,7 @@ export function checkLoadOptions(options: LoadOptions) {
     learning: get('learning', learningEngine),
     ...takeStoreOptions(get),
     keepPacked: takeKeepPacked(get),
-    assets: { ...assets(get), grammarWorkerUrl: get('grammarWorkerUrl', address) },
+    assets: { ...assetOptions(get), grammarWorkerUrl: get('grammarWorkerUrl', address) },
   }));
 }
 
@@ -326,7 +327,7 @@ export function checkInspectOptions(options: InspectOptions) {
     onProgress: get('onProgress', hearsLoad),
     build: get('build', build) ?? 'auto',
     ...takeStoreOptions(get),
-    assets: assets(get),
+    assets: assetOptions(get),
   }));
 }
 
@@ -339,7 +340,7 @@ export function checkConvertOptions(options: ConvertOptions) {
     onProgress: get('onProgress', hearsLoad),
     build: get('build', build) ?? 'auto',
     ...takeStoreOptions(get),
-    assets: assets(get),
+    assets: assetOptions(get),
   }));
 }
 
@@ -354,7 +355,7 @@ export function checkDownloadOptions(options: DownloadOptions) {
     onProgress: get('onProgress', hearsLoad),
     sha256: get('sha256', sha256)?.toLowerCase() ?? null,
     hub: takeHub(get),
-    assets: assets(get),
+    assets: assetOptions(get),
   }));
 }
 

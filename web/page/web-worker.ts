@@ -4,6 +4,12 @@ import { startModuleWorker } from '../shared/module-worker.js';
 import { withTrustedUrl } from '../shared/trusted.js';
 import { startWorker, type WorkerEvents } from './client.js';
 
+// Worklets and edge runtimes have neither.
+const { document, location }: { readonly document?: Document; readonly location?: Location } = globalThis;
+
+/** The URL that a source is; relative ones start from the page. Throws what `new URL` throws. */
+export const resolveWeb = (source: string | URL) => new URL(source, document?.baseURI ?? location?.href);
+
 /**
  * Starts a worker from a script elsewhere, or as `startOwn` does.
  *

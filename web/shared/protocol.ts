@@ -100,6 +100,18 @@ export interface LoraChoice {
   readonly scale: number | null;
 }
 
+/** A model from scratch. */
+export interface NewModel {
+  readonly version: '4' | '5.2' | '6' | '7';
+  readonly layers: number;
+  readonly channels: number;
+  readonly headSize: number;
+  /** 0: the version's own share of the channels. */
+  readonly hidden: number;
+  readonly vocabulary: number;
+  readonly seed: number;
+}
+
 /** How a model is taught; every field checked. */
 export interface Learning {
   readonly method: 'state' | 'lora' | 'full';
@@ -313,6 +325,15 @@ export interface ModelOperations {
   saveTuning: { request: Record<never, never>; reply: Uint8Array<ArrayBuffer> };
   /** Gives the memory back. A `nextStep` under way rejects with `disposed`. */
   endTuning: { request: Record<never, never>; reply: undefined };
+  /** Makes a model of random weights as a file. Throws `unsupported` where the worker's modules cannot learn. */
+  newModel: {
+    request: NewModel & { readonly format: 'safetensors' | 'pth'; readonly wasmUrl: WasmUrl };
+    reply: Uint8Array<ArrayBuffer>;
+  };
+  /** Takes a text that a vocabulary is made for. */
+  addVocabularyText: { request: { readonly text: string }; reply: undefined };
+  /** The vocabulary of all these texts as a file of the World form, with so many ids. */
+  makeVocabulary: { request: { readonly size: number }; reply: string };
 }
 
 /** What a text must obey: a grammar in EBNF or a JSON schema as JSON. */

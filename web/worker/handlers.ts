@@ -6,12 +6,13 @@ import { keepDownload, verifyStored } from '../store/storing.js';
 import { startEngine } from './engine.js';
 import { openSource, type WorkerHost } from './host.js';
 import { lacksWorld, load, type Opened, open } from './loading.js';
-import { reader, seedWords, unwrap, type WasmPieces, type WasmReading } from './module.js';
+import { joined, reader, seedWords, unwrap, type WasmPieces, type WasmReading } from './module.js';
 import { pack } from './packing.js';
 import { readModelIndex } from './parts/model-index.js';
 import { type Loaded, Text, tokensOf } from './text.js';
 import type { Tuning } from './tuning.js';
 import { wholeChunk } from './turns.js';
+import type { VocabularyTraining } from './vocabulary/training.js';
 
 /** `breathe` lets the event loop run; `crash` hears what no call can be told, `tellKernels` which are fast here. */
 export function createHandlers(
@@ -25,6 +26,7 @@ export function createHandlers(
   let loaded: Loaded | undefined;
   let file: Place | null = null; // the model's, which all of its weights are learned from
   let tuning: Promise<Tuning> | undefined;
+  let training: Promise<VocabularyTraining> | undefined;
   const texts = new Map<number, Text>();
   let last = 0;
 
@@ -49,6 +51,12 @@ export function createHandlers(
   async function taught(): Promise<Tuning> {
     if (!tuning) throw new RwkvError('disposed', 'the tuning was ended');
     return tuning;
+  }
+  function vocabulary(): Promise<VocabularyTraining> {
+    training ??= import('./vocabulary/training.js').then(
+      ({ VocabularyTraining }) => new VocabularyTraining(),
+    );
+    return training;
   }
   async function openModel(): Promise<ByteSource> {
     if (file) return openSource(file, host);
@@ -220,5 +228,18 @@ export function createHandlers(
       (await ended)?.end();
       return undefined;
     },
+    async newModel({ format, wasmUrl, ...model }) {
+      const { module } = await startEngine('baseline', host, 1, wasmUrl); // each build makes the same
+      if (module.startNewModel) return joined(unwrap(module.startNewModel(model, format)));
+      throw new RwkvError(
+        'unsupported',
+        'modules that learn make new models: workerUrl named a worker without',
+      );
+    },
+    async addVocabularyText({ text }) {
+      (await vocabulary()).add(text);
+      return undefined;
+    },
+    makeVocabulary: async ({ size }) => (await vocabulary()).finish(size),
   };
 }

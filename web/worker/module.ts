@@ -1,6 +1,6 @@
 // What a build's WebAssembly module exports (wasm/bindings.cpp, files.cpp, threads.cpp), and the few words to speak with it.
 import { errorCode, RwkvError, sentence } from '../shared/errors.js';
-import type { Learning, Sampling, Told, TuneStep, TuningPlan } from '../shared/protocol.js';
+import type { Learning, NewModel, Sampling, Told, TuneStep, TuningPlan } from '../shared/protocol.js';
 import type { Build, ModelFile, ModelInfo, Quantization, Step, TokenizerKind } from '../shared/types.js';
 import type { ByteSource } from '../store/shelf.js';
 
@@ -133,6 +133,21 @@ export interface WasmPieces {
   delete(): void;
 }
 
+/** All pieces as one; the file is done with then. */
+export function joined(file: WasmPieces): Uint8Array<ArrayBuffer> {
+  try {
+    const whole = new Uint8Array(file.bytes());
+    let at = 0;
+    for (let piece = unwrap(file.next()); piece !== null; piece = unwrap(file.next())) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  } finally {
+    file.delete();
+  }
+}
+
 /** What a build's module exports (wasm/bindings.cpp). */
 export interface WasmModule {
   /** Keeps hold of `source` until it is deleted. */
@@ -165,6 +180,8 @@ export interface WasmModule {
    * learned. Keeps hold of the model until it is deleted.
    */
   startTuning?(model: WasmModel, learning: Learning, file: WasmSource | null): Result<WasmTuning>;
+  /** Of builds that learn alone: a model of random weights, each made when its piece is asked for. */
+  startNewModel?(model: NewModel, format: 'safetensors' | 'pth'): Result<WasmPieces>;
 }
 
 /** A model that is being taught. */

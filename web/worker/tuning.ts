@@ -2,7 +2,7 @@
 import { RwkvError } from '../shared/errors.js';
 import type { DocumentPart, Learning, TuneStep, TuningPlan } from '../shared/protocol.js';
 import type { ByteSource } from '../store/shelf.js';
-import { type Result, reader, unwrap, type WasmPieces, type WasmTuning } from './module.js';
+import { joined, type Result, reader, type WasmTuning } from './module.js';
 import { type Loaded, tokensOf } from './text.js';
 
 /** What a tuning asks of the worker. */
@@ -93,14 +93,9 @@ export class Tuning {
     const model = this.#isOfAllWeights ? await this.#host.openModel() : null;
     try {
       this.#throwIfEnded();
-      const file = this.#loaded.prefixes.makeRoom(() =>
-        this.#tuning.startFile(format, model && reader(model)),
+      return joined(
+        this.#loaded.prefixes.makeRoom(() => this.#tuning.startFile(format, model && reader(model))),
       );
-      try {
-        return joined(file);
-      } finally {
-        file.delete();
-      }
     } finally {
       model?.close();
     }
@@ -137,15 +132,4 @@ export class Tuning {
   #forgetPrefixes(): void {
     if (this.#isOfAllWeights) this.#loaded.prefixes.clear();
   }
-}
-
-// All pieces as one.
-function joined(file: WasmPieces): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(file.bytes());
-  let at = 0;
-  for (let piece = unwrap(file.next()); piece !== null; piece = unwrap(file.next())) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -186,9 +186,7 @@ export default async function create({ instantiateWasm }) {
     }
     startFile(format) {
       const { learning, documents, step, sum } = this;
-      const bytes = new TextEncoder().encode(JSON.stringify({ format, learning, documents, step, sum }));
-      const answers = [bytes.slice(0, 9), bytes.slice(9), null];
-      return { value: { bytes: () => bytes.length, next: () => ({ value: answers.shift() }), delete() {} } };
+      return piecesOf(JSON.stringify({ format, learning, documents, step, sum }));
     }
     save() {
       const { step, sum } = this;
@@ -201,6 +199,10 @@ export default async function create({ instantiateWasm }) {
 
   return {
     startTuning: (_model, learning) => ({ value: new Tuning(learning) }),
+    startNewModel: (model, format) =>
+      model.seed === 210
+        ? { error: { code: 'out-of-memory', message: 'a new model: no memory for 210 bytes' } }
+        : piecesOf(`fake ${JSON.stringify({ model, format })}`),
     inspect: () => ({ value: { tokenizer: null, vocabulary: 256 } }),
     startLoading(source, _lora, vocabulary, quantization, _kernels, fastKernels, onProgress) {
       const bytes = new Uint8Array(source.size);
@@ -259,4 +261,11 @@ export default async function create({ instantiateWasm }) {
       return { value: sessions.map(({ last }) => told[last]).find(Boolean) ?? null };
     },
   };
+}
+
+// A file that is its text, in two pieces.
+function piecesOf(text) {
+  const bytes = new TextEncoder().encode(text);
+  const answers = [bytes.slice(0, 9), bytes.slice(9), null];
+  return { value: { bytes: () => bytes.length, next: () => ({ value: answers.shift() }), delete() {} } };
 }

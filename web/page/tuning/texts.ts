@@ -1,5 +1,5 @@
 // What a model is taught from: texts of several kinds, as the worker takes them.
-import { RwkvError, unexpected } from '../../shared/errors.js';
+import { unexpected } from '../../shared/errors.js';
 import type { DocumentPart } from '../../shared/protocol.js';
 import type { ModelInfo } from '../../shared/types.js';
 import { wellFormed } from '../../shared/well-formed.js';
@@ -8,9 +8,9 @@ import { checkMessages } from '../chat/messages.js';
 import { type ChatTemplate, chatTemplateFor } from '../chat/template.js';
 import { Transcript } from '../chat/transcript.js';
 import { checkTokens } from '../options.js';
-import { isArrayLike } from '../rules.js';
 import { requireTokenizer } from '../session.js';
 import type { TuneTexts } from './options.js';
+import { checkText, type Said, saidIn } from './said.js';
 
 /** A text as the worker takes it. */
 export interface Document {
@@ -19,13 +19,6 @@ export interface Document {
   readonly parts: readonly DocumentPart[];
   readonly isValidation: boolean;
 }
-
-/** What a text says itself to be; what it holds is not checked. */
-type Said =
-  | { readonly kind: 'text'; readonly text: unknown; readonly name: string }
-  | { readonly kind: 'ids'; readonly ids: unknown; readonly name: string }
-  | { readonly kind: 'pair'; readonly prompt: unknown; readonly completion: unknown; readonly name: string }
-  | { readonly kind: 'chat'; readonly messages: unknown; readonly name: string };
 
 /** Reads texts for a model. */
 export class TextReader {
@@ -127,52 +120,14 @@ export class TextReader {
   }
 
   #text(text: unknown, name: string, mayBeEmpty = false): string {
-    if (typeof text !== 'string') throw unexpected(name, 'a text', text);
-    if (text === '' && !mayBeEmpty)
-      throw new RwkvError('invalid-argument', `${name}: expected a text; it is empty`);
+    const checked = checkText(text, name, mayBeEmpty);
     requireTokenizer(this.#info, name);
-    return wellFormed(text);
+    return checked;
   }
 }
 
 const learned = (text: string): DocumentPart => ({ text, isLearned: true });
 const endOfText = (isLearned: boolean): DocumentPart => ({ text: Int32Array.of(0), isLearned });
-
-// Each with what messages call it. A string is one text, not its letters.
-async function* saidIn(texts: TuneTexts, called: string): AsyncGenerator<Said, void, undefined> {
-  if (typeof texts === 'string') {
-    yield said(texts, called);
-    return;
-  }
-  let count = 0;
-  for await (const text of texts) yield said(text, `${called}[${count++}]`);
-  if (count === 0) throw new RwkvError('invalid-argument', `${called}: expected at least one; found none`);
-}
-
-// Data often has other fields too, which say nothing here.
-function said(text: unknown, name: string): Said {
-  if (typeof text === 'string') return { kind: 'text', text, name };
-  if (isArrayLike(text)) return { kind: 'ids', ids: text, name };
-  const fields: Fields = typeof text === 'object' && text !== null ? text : {};
-  const { prompt, completion, messages } = fields;
-  const kinds: Said[] = [];
-  if (fields.text !== undefined) kinds.push({ kind: 'text', text: fields.text, name: `${name}.text` });
-  if (prompt !== undefined || completion !== undefined)
-    kinds.push({ kind: 'pair', prompt, completion, name });
-  if (messages !== undefined) kinds.push({ kind: 'chat', messages, name });
-  const [only, ...more] = kinds;
-  const expected = 'a text, token ids, or an object with either text, prompt and completion, or messages';
-  if (!only) throw unexpected(name, expected, text);
-  if (more.length > 0) throw unexpected(name, expected, kinds.map(({ kind }) => kind).join(', '));
-  return only;
-}
-
-interface Fields {
-  readonly text?: unknown;
-  readonly prompt?: unknown;
-  readonly completion?: unknown;
-  readonly messages?: unknown;
-}
 
 // Where a line or a word ends, at `most` or before it; where none does, at `most`, between two characters.
 function borderIn(text: string, most: number): number {
