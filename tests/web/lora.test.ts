@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { learning } from '../../dist/learning-node.js';
-import { type FileSource, type LoadOptions, RWKV } from '../../dist/node.js';
+import { type FileSource, type LoadOptions, RWKV, store } from '../../dist/node.js';
 import { checkLoadOptions } from '../../dist/page/options.js';
 import { maxDifference } from './oracles.js';
 import { type FloatTensor, safetensors } from './safetensors.js';
+import { server } from './store-room.js';
 import { failure, packed } from './streams.js';
 
 const path = fileURLToPath(new URL('../fixtures/oracle/v7-bf16.pth', import.meta.url));
@@ -81,6 +82,23 @@ test('adapters that do not fit, or are none, are refused; so is a file of adapte
     code: 'unsupported',
     message: expect.stringContaining('by the option lora'),
   });
+});
+
+test('adapters of the network are downloaded once, and what is none is not kept', async () => {
+  server.files.set('/fables.safetensors', { body: withAlpha, drops: [1000] }); // the download is resumed
+  const url = `${server.site}/fables.safetensors`;
+  expect((await read(url)).logits).toEqual(merged.logits);
+  const asked = server.asked.length;
+  const again = await read({ source: new URL(url), alpha: 2 });
+  expect([again.logits, again.info.lora]).toEqual([merged.logits, 'fables.safetensors']);
+  expect(server.asked).toHaveLength(asked);
+
+  server.files.set('/page', { body: new TextEncoder().encode('<!doctype html>'), type: 'text/html' });
+  expect(await failure(read(`${server.site}/page`))).toMatchObject({
+    code: 'bad-file',
+    message: expect.stringMatching(/page: expected a file of adapters/),
+  });
+  expect((await store.list()).map(({ url }) => url)).toEqual([url]);
 });
 
 test('options of adapters are checked by name', () => {
