@@ -12,6 +12,7 @@ import { openFolder } from './store/node/shelf.js';
 import { createHandlers } from './worker/handlers.js';
 import type { WorkerHost } from './worker/host.js';
 import type { Modules } from './worker/module.js';
+import type { Teaching } from './worker/teaching.js';
 import type { ThreadHost } from './worker/thread.js';
 
 const threads: ThreadHost = {
@@ -27,11 +28,12 @@ const threads: ThreadHost = {
 };
 
 /** Serves models by these modules, all from disk. */
-export function serveModels(modules: Modules): void {
+export function serveModels(modules: Modules, teaching?: Teaching): void {
   if (!parentPort) throw new Error('this script runs as a worker only');
   const port = parentPort;
   const host: WorkerHost = {
     modules,
+    ...(teaching && { teaching }),
     openPath,
     async fetchWasm(url) {
       try {

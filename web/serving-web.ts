@@ -9,6 +9,7 @@ import { canWriteOpfs, openOpfs } from './store/opfs.js';
 import { createHandlers } from './worker/handlers.js';
 import type { WorkerHost } from './worker/host.js';
 import type { Modules } from './worker/module.js';
+import type { Teaching } from './worker/teaching.js';
 import type { ThreadHost } from './worker/thread.js';
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -46,9 +47,10 @@ const threads: ThreadHost = {
 };
 
 /** Serves models by these modules, all by fetch and from the storage of the origin. */
-export function serveModels(modules: Modules): void {
+export function serveModels(modules: Modules, teaching?: Teaching): void {
   const host: WorkerHost = {
     modules,
+    ...(teaching && { teaching }),
     fetchWasm: (url) => getFile(url.href),
     async openShelf(place, discard) {
       if (place.kind === 'opfs') return canWriteOpfs() ? openOpfs(discard) : undefined;

@@ -4,14 +4,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { learning, newModel, trainVocabulary } from '../../dist/learning-node.js';
 import { RWKV } from '../../dist/node.js';
 import { quantizations } from '../../dist/shared/number-formats.js';
 import { knownSums, knownText } from '../web/known-logits.js';
+import { lesson } from './bare/lesson.js';
 import type { Engine, Tab } from './engines/engine.js';
 import { type Host, startHost } from './engines/host.js';
 import { engines } from './engines/installed.js';
 import { modelTests } from './engines/models.js';
 import { choose, goOn, ready, standing, text, visit } from './engines/page.js';
+
+declare global {
+  interface Window {
+    teach(): ReturnType<typeof lesson>;
+  }
+}
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const site = here('../../build/engines/site');
@@ -113,6 +121,17 @@ describe.each(engines)('in $name', { timeout: 60_000 }, ({ name, start }) => {
         [...quantizations],
       );
       expect(found).toEqual(knownSums);
+    } finally {
+      await own.cut();
+    }
+  });
+
+  test('a model from scratch learns, and comes to the same bits as in Node', async () => {
+    const own = await startHost(bare);
+    try {
+      await tab.open(own.url);
+      const found = await tab.evaluate(() => window.teach());
+      expect(found).toEqual(await lesson({ RWKV, learning, newModel, trainVocabulary }));
     } finally {
       await own.cut();
     }

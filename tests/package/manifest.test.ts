@@ -70,8 +70,8 @@ test('what a page loads of it is less than 60 KB of JavaScript, minified and wit
       ({ name, code }) => /grammar|learning-(baseline|worker)/.test(name) || code.includes('xgrammar'),
     ),
   ).toEqual([]);
-  // For a tokenizer.json, both halves of `model.tune`, and a new vocabulary.
-  const most = { tokenizers: 12_000, teaching: 5_000, tuning: 2_000, training: 2_000 };
+  // For a tokenizer.json, and the page's half of `model.tune`.
+  const most = { tokenizers: 12_000, teaching: 5_000 };
   const onDemand = Object.entries(most).map(([name, bytes]) => {
     const size = sizes.get(name) ?? Infinity;
     expect(size, name).toBeLessThan(bytes);
@@ -90,6 +90,10 @@ test('an app that imports what teaches models carries its worker and its four mo
   const names = scripts.map(({ name }) => name);
   expect(names).toContain('learning-worker-web');
   expect(names.filter((name) => /^rwkv-learning-(baseline|relaxed)(-threads)?$/.test(name))).toHaveLength(4);
+  for (const { code, name } of scripts)
+    expect(code, `${name}: WebKit begins the script of a worker again`).not.toMatch(
+      /from".\/[\w-]*worker-web/,
+    );
 });
 
 test('nothing has side effects: who imports only RwkvError gets nothing else', async () => {

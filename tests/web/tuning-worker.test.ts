@@ -9,6 +9,7 @@ import type { DocumentPart, Learning } from '../../dist/shared/protocol.js';
 import type { Quantization } from '../../dist/shared/types.js';
 import { openPath } from '../../dist/store/node/files.js';
 import { createHandlers } from '../../dist/worker/handlers.js';
+import { teaching } from '../../dist/worker/teaching.js';
 import { failure } from './streams.js';
 
 const fetchWasm = async (url: URL) => new Response(await readFile(url));
@@ -21,7 +22,8 @@ async function start(used: typeof modules | typeof plain = modules, quantization
   const crash = (error: unknown) => {
     throw error;
   };
-  const handlers = createHandlers({ modules: used, openPath, fetchWasm }, setImmediate, crash, () => {});
+  const host = { modules: used, openPath, fetchWasm, ...(used === modules && { teaching }) };
+  const handlers = createHandlers(host, setImmediate, crash, () => {});
   await handlers.load(
     {
       model: { kind: 'path', path, name: 'v7.pth' },

@@ -9,10 +9,10 @@ import { lacksWorld, load, type Opened, open } from './loading.js';
 import { joined, reader, seedWords, unwrap, type WasmPieces, type WasmReading } from './module.js';
 import { pack } from './packing.js';
 import { readModelIndex } from './parts/model-index.js';
+import type { Teaching } from './teaching.js';
 import { type Loaded, Text, tokensOf } from './text.js';
 import type { Tuning } from './tuning.js';
 import { wholeChunk } from './turns.js';
-import type { VocabularyTraining } from './vocabulary/training.js';
 
 /** `breathe` lets the event loop run; `crash` hears what no call can be told, `tellKernels` which are fast here. */
 export function createHandlers(
@@ -26,7 +26,7 @@ export function createHandlers(
   let loaded: Loaded | undefined;
   let file: Place | null = null; // the model's, which all of its weights are learned from
   let tuning: Promise<Tuning> | undefined;
-  let training: Promise<VocabularyTraining> | undefined;
+  let training: ReturnType<Teaching['trainVocabulary']> | undefined;
   const texts = new Map<number, Text>();
   let last = 0;
 
@@ -52,10 +52,15 @@ export function createHandlers(
     if (!tuning) throw new RwkvError('disposed', 'the tuning was ended');
     return tuning;
   }
-  function vocabulary(): Promise<VocabularyTraining> {
-    training ??= import('./vocabulary/training.js').then(
-      ({ VocabularyTraining }) => new VocabularyTraining(),
+  function teaching(): Teaching {
+    if (host.teaching) return host.teaching;
+    throw new RwkvError(
+      'unsupported',
+      'the model was loaded without what teaches it: pass learning of rwkv-wasm/learning to RWKV.load, as option learning',
     );
+  }
+  function vocabulary() {
+    training ??= teaching().trainVocabulary();
     return training;
   }
   async function openModel(): Promise<ByteSource> {
@@ -197,10 +202,7 @@ export function createHandlers(
           'invalid-argument',
           'the model is being taught already, and one tuning at a time',
         );
-      // For those alone who teach: other pages do not load it.
-      const begun = import('./tuning.js').then(({ Tuning }) =>
-        Tuning.begin(there(), learning, { openModel, breathe }),
-      );
+      const begun = teaching().tune(there(), learning, { openModel, breathe });
       tuning = begun;
       try {
         await begun;
@@ -236,10 +238,7 @@ export function createHandlers(
         'modules that learn make new models: workerUrl named a worker without',
       );
     },
-    async addVocabularyText({ text }) {
-      (await vocabulary()).add(text);
-      return undefined;
-    },
-    makeVocabulary: async ({ size }) => (await vocabulary()).finish(size),
+    addVocabularyText: ({ text }) => void vocabulary().add(text),
+    makeVocabulary: ({ size }) => vocabulary().finish(size),
   };
 }

@@ -9,6 +9,7 @@ import { noteUse, type Report, type ShelfHost, shelfOf, startSum, sumOf } from '
 import { blobSource, memorySink, memorySource } from '../store/sources.js';
 import type { Modules } from './module.js';
 import { joinParts } from './parts/join.js';
+import type { Teaching } from './teaching.js';
 import type { ThreadHost } from './thread.js';
 
 /** Ways to files and storage. */
@@ -20,6 +21,8 @@ export interface FileHost extends ShelfHost {
 /** What a host (a browser, Node) lends to the worker. */
 export interface WorkerHost extends FileHost {
   readonly modules: Modules;
+  /** Where modules learn. */
+  readonly teaching?: Teaching;
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
   /** Starts threads, where a host has them. */

@@ -25,12 +25,8 @@ export class Tuning {
   /** @throws RwkvError `unsupported`, `invalid-argument`, `out-of-memory`, those of reading */
   static async begin(loaded: Loaded, learning: Learning, host: TuningHost): Promise<Tuning> {
     const { startTuning } = loaded;
-    if (!startTuning) {
-      throw new RwkvError(
-        'unsupported',
-        'the model was loaded without what teaches it: pass learning of rwkv-wasm/learning to RWKV.load, as option learning',
-      );
-    }
+    if (!startTuning)
+      throw new RwkvError('unsupported', 'its modules cannot learn: option wasmUrl named those without');
     const file = learning.method === 'full' ? await host.openModel() : null;
     try {
       const tuning = loaded.prefixes.makeRoom(() => startTuning(learning, file && reader(file)));
