@@ -15,7 +15,7 @@ Status join_lora(Checkpoint& model, const JoinedSource& both, LoraScale scale) {
     float told = 0;
     if (Status read = source.read(alpha->offset, std::as_writable_bytes(std::span(&told, 1))); !read)
       return read;
-    if (std::isnan(scale.alpha)) scale.alpha = told;
+    if (std::isnan(scale.alpha) && std::isfinite(told)) scale.alpha = told;
   }
   if (std::isnan(scale.scale) && std::isnan(scale.alpha))
     return Error{ErrorKind::kInvalidArgument,

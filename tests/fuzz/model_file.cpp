@@ -76,7 +76,10 @@ std::string broken_promise_of_vocabulary(const Checkpoint& file) {
   return made || is(ErrorKind::kBadVocabulary) || is(ErrorKind::kBadFile) ? "" : "an error of another kind";
 }
 
-std::string broken_promise_of_loading(const Checkpoint& file, bool& good) {
+}  // namespace
+
+std::string broken_promise_of_loading(const Checkpoint& file, bool converts, bool& good) {
+  if (!is_small(file)) return {};
   uint64_t packed = 0, largest = 0;
   for (const auto& [name, tensor] : file.tensors) {
     packed += padded_elements(tensor) * sizeof(float);
@@ -88,12 +91,10 @@ std::string broken_promise_of_loading(const Checkpoint& file, bool& good) {
   // Beside the packed model and the largest tensor a few rows and the tables of the layers.
   if (std::string broken = broken_promise(meter, twice(packed + largest)); !broken.empty()) return broken;
   if (std::string broken = broken_promise(model, *file.source); !broken.empty()) return broken;
-  if (model) return broken_promise_of_converting(file, quantization);
+  if (model) return converts ? broken_promise_of_converting(file, quantization) : "";
   if (file.find("emb.weight")) good = false;
   return {};
 }
-
-}  // namespace
 
 std::string broken_promise(Result<Checkpoint> (*open)(const Source&), std::span<const std::byte> bytes,
                            uint64_t table_factor, bool& good) {
@@ -105,7 +106,7 @@ std::string broken_promise(Result<Checkpoint> (*open)(const Source&), std::span<
   if (std::string broken = rwkv::broken_promise(file, source); !broken.empty()) return broken;
   good = file.ok();
   if (std::string broken = file ? broken_promise_of_vocabulary(*file) : ""; !broken.empty()) return broken;
-  return file && is_small(*file) ? broken_promise_of_loading(*file, good) : "";
+  return file ? broken_promise_of_loading(*file, true, good) : "";
 }
 
 Bytes packed_file(const Checkpoint& checkpoint, Quantization quantization) {

@@ -20,6 +20,10 @@ constexpr uint64_t kPickleFactor = 32;
 std::string broken_promise(Result<Checkpoint> (*open)(const Source&), std::span<const std::byte> bytes,
                            uint64_t table_factor, bool& good);
 
+// Which promise loading a model breaks, where the tensors are few, and then running it and, where it `converts`, packing it;
+// empty where none. Sets `good` to false where they should be a model and are none.
+std::string broken_promise_of_loading(const Checkpoint& file, bool converts, bool& good);
+
 // A model in our own packed format; empty where the checkpoint holds none.
 Bytes packed_file(const Checkpoint& checkpoint, Quantization quantization);
 

@@ -19,18 +19,27 @@ struct Reader {
   std::string (*broken_promise)(std::span<const std::byte> bytes, bool& good);
 };
 
-extern const Reader ggml, gguf, json, packed, pickle, pth, pth_dict, python_literal, safetensors,
+extern const Reader ggml, gguf, json, lora, packed, pickle, pth, pth_dict, python_literal, safetensors,
     safetensors_header, sampler, saved_session, state, utf8, vocabulary, vocabulary_strings, zip;
 
 inline constexpr const Reader* kReaders[] = {
-    &ggml,        &gguf,
-    &json,        &packed,
-    &pickle,      &pth,
-    &pth_dict,    &python_literal,
-    &safetensors, &safetensors_header,
-    &sampler,     &saved_session,
-    &state,       &utf8,
-    &vocabulary,  &vocabulary_strings,
+    &ggml,
+    &gguf,
+    &json,
+    &lora,
+    &packed,
+    &pickle,
+    &pth,
+    &pth_dict,
+    &python_literal,
+    &safetensors,
+    &safetensors_header,
+    &sampler,
+    &saved_session,
+    &state,
+    &utf8,
+    &vocabulary,
+    &vocabulary_strings,
     &zip,
 };
 

@@ -199,9 +199,11 @@ TEST_CASE("the scale is what the caller says, else alpha / rank, by the caller's
   check(lora, {.alpha = 2}, 0.5f);
   check(with_alpha(lora), {.alpha = 2}, 0.5f);
   check(with_alpha(lora), {.alpha = 2, .scale = 0.25f}, 0.25f);
-  const Error error = refusal(model, lora);
-  CHECK(error.kind == ErrorKind::kInvalidArgument);
-  CHECK(error.message == "lora: does not tell its alpha: say alpha, or scale");
+  for (const Parts& file : {lora, with_alpha(lora, NAN), with_alpha(lora, INFINITY)}) {
+    const Error error = refusal(model, file);
+    CHECK(error.kind == ErrorKind::kInvalidArgument);
+    CHECK(error.message == "lora: does not tell its alpha: say alpha, or scale");
+  }
 }
 
 TEST_CASE("tensors that were trained whole beside the adapters stand in place of the model's") {
