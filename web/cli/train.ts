@@ -43,15 +43,18 @@ export function trainCommand(program: Command): void {
     .addOption(
       new Option('--rwkv-version <version>', 'which RWKV it is').choices(['4', '5.2', '6', '7']).default('7'),
     );
-  addTeachingFlags(command, '0.001', '0.01');
+  addTeachingFlags(command, '0.5 divided by the channels, at most 0.01', '0.01');
   addRunFlags(addComputeFlags(command))
     .addHelpText('after', details)
     .action((file: string, flags: Flags) =>
-      teach(file, { learningRate: 1e-3, ...flags, method: 'full' }, (data, signal) =>
+      teach(file, { learningRate: rateFor(flags.channels), ...flags, method: 'full' }, (data, signal) =>
         fromScratch(data, flags, signal),
       ),
     );
 }
+
+// The authors train 768 channels at 0.0006; of 60 KB of tales 64 channels learn twice as much at 0.01 as at 0.001, and 128 more at 0.003.
+const rateFor = (channels: number) => 0.5 / Math.max(channels, 50);
 
 // Makes the same of the same data and flags, so that a checkpoint fits when the command goes on.
 async function fromScratch(data: TuneData, flags: Flags, signal: AbortSignal): Promise<Model> {
