@@ -49,7 +49,7 @@ const host: ScratchHost = { ...learning, workerFile: 'worker-web.js', resolve: r
  * const bytes = await newModel({ layers: 6, channels: 128, vocabulary: 1024 });
  * const tokenizer = new TextEncoder().encode(vocabulary);
  * const model = await RWKV.load(bytes, { tokenizer, quantization: 'f32', learning });
- * for await (const { loss } of model.tune(texts, { method: 'full', learningRate: 0.001 })) console.log(loss);
+ * for await (const { loss } of model.tune(texts, { method: 'full', learningRate: 0.004 })) console.log(loss);
  * ```
  *
  * @throws RwkvError `invalid-argument` naming the text or option, also where the texts have too few pieces that come twice; `unsupported`,

@@ -229,7 +229,7 @@ describe('options', () => {
     const state = await learning({});
     expect(state).toMatchObject({ method: 'state', steps: 1, epochs: null, learningRate: 0.5, seed: 0 });
     expect(await learning({ method: 'lora', rank: 4 })).toMatchObject({
-      learningRate: 1e-3,
+      learningRate: 2.5e-3,
       rank: 4,
       alpha: 8,
     });

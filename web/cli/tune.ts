@@ -28,7 +28,7 @@ export function tuneCommand(program: Command): void {
     .addOption(
       new Option('--method <name>', 'what is learned').choices(['state', 'lora', 'full']).default('state'),
     );
-  addTeachingFlags(command, '0.5 for state, 0.001 for lora, 0.0001 for full', '0, for full 0.01')
+  addTeachingFlags(command, '0.5 for state, 0.0025 for lora, 0.0001 for full', '0, for full 0.01')
     .option('--rank <n>', 'of adapters (default: 8)', toNumber)
     .option('--alpha <x>', 'of adapters (default: twice the rank)', toNumber)
     .option(
