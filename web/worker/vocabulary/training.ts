@@ -1,14 +1,13 @@
 // A vocabulary made of texts, for the tokenizer of RWKV World, which takes the longest token that fits: all bytes, and the pieces of words
 // that spare most tokens. Grown from pairs of tokens that come often, and pruned of what is used least; as the tokenizer itself would read.
 import { RwkvError } from '../../shared/errors.js';
-
 import { Trie } from './trie.js';
 import { worldFile } from './world-file.js';
 
 // Words with the blank before them, their endings behind an apostrophe, digits, marks, and white space: no token reaches over the border of two.
 const pieces =
   /\n{1,8}|(?<=\p{L})['’]\p{L}{1,3}(?!\p{L})| ?[\p{L}\p{M}]{1,24}| ?\p{N}| ?[^\s\p{L}\p{M}\p{N}\0]{1,8}|\s/gu;
-const mostKinds = 2 ** 21; // of pieces that are counted at the same time
+const manyKinds = 2 ** 21; // of pieces
 const bytes = 256;
 const surplus = 1.5; // tokens grown for each that stays
 const rounds = 24; // of growing; the fewer, the more of what grows is of no use
@@ -16,11 +15,18 @@ const rounds = 24; // of growing; the fewer, the more of what grows is of no use
 /** Counts what texts are made of. */
 export class VocabularyTraining {
   readonly #counts = new Map<string, number>();
+  #most = manyKinds;
 
   add(text: string): void {
-    for (const [piece] of text.matchAll(pieces)) this.#counts.set(piece, (this.#counts.get(piece) ?? 0) + 1);
-    if (this.#counts.size <= mostKinds) return;
+    for (const [piece] of text.matchAll(pieces)) {
+      this.#counts.set(piece, (this.#counts.get(piece) ?? 0) + 1);
+      if (this.#counts.size > this.#most) this.#forgetRare();
+    }
+  }
+
+  #forgetRare(): void {
     for (const [piece, count] of this.#counts) if (count === 1) this.#counts.delete(piece);
+    this.#most = Math.max(manyKinds, 2 * this.#counts.size);
   }
 
   /**
