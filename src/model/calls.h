@@ -5,14 +5,14 @@
 #include <algorithm>
 
 #include "model/layer.h"
+#include "model/state.h"
 
 namespace rwkv {
 
-// prev = x one token earlier; the states keep each sequence's last row for the next call.
-using KeptRow = float* (State::*)(int layer);
-inline void shift(Rows x, std::span<const Sequence> sequences, KeptRow kept, int layer, Rows prev) {
+// prev = x one token earlier; the states keep each sequence's last row for the next call, at `kept`.
+inline void shift(Rows x, std::span<const Sequence> sequences, size_t kept, Rows prev) {
   for (const Sequence& s : sequences) {
-    float* last = (s.state->*kept)(layer);
+    float* last = s.state->data() + kept;
     std::copy_n(last, x.width, prev.row(s.first));
     std::copy_n(x.row(s.first), size_t(s.count - 1) * x.width, prev.row(s.first + 1));
     std::copy_n(x.row(s.first + s.count - 1), x.width, last);
@@ -31,6 +31,11 @@ inline void repeat(const Vector& x, Rows out) {
 
 inline void copy(Rows x, Rows out) { std::copy_n(x.data, x.size(), out.data); }
 
+// Row i of out = row wanted[i] of x.
+inline void gather(Rows x, std::span<const int> wanted, Rows out) {
+  for (int i = 0; i < out.count; ++i) std::copy_n(x.row(wanted[size_t(i)]), x.width, out.row(i));
+}
+
 class Calls {
  public:
   explicit Calls(Arena& arena) : arena_(arena) {}
@@ -39,11 +44,17 @@ class Calls {
   // What rows() gives while it lives is scratch memory again afterwards.
   ArenaScope scope() { return ArenaScope(arena_); }
 
+  // Each row of out = the table's row of its token.
+  void embed(const Embedding& table, std::span<const Sequence> sequences, Rows out) {
+    for (const Sequence& s : sequences)
+      for (int t = 0; t < s.count; ++t) table.row(s.tokens[t], {out.row(s.first + t), size_t(out.width)});
+  }
+  void gather(Rows x, std::span<const int> wanted, Rows out) { rwkv::gather(x, wanted, out); }
   void copy(Rows x, Rows out) { rwkv::copy(x, out); }
   void columns(Rows x, int first, Rows out) { rwkv::columns(x, first, out); }
   void repeat(const Vector& x, Rows out) { rwkv::repeat(x, out); }
-  void shift(Rows x, std::span<const Sequence> sequences, KeptRow kept, int layer, Rows prev) {
-    rwkv::shift(x, sequences, kept, layer, prev);
+  void shift(Rows x, std::span<const Sequence> sequences, size_t kept, Rows prev) {
+    rwkv::shift(x, sequences, kept, prev);
   }
   // E row += the table's row of its token.
   void add_rows(const Embedding& table, std::span<const Sequence> sequences, Rows E) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "formats/checkpoint.h"
 #include "result.h"
@@ -31,6 +32,10 @@ struct Config {
   // head.
   int wkv_floats() const { return version == Version::k4 ? 3 * channels : channels * head_size; }
 };
+
+// What state tuning trains: the recurrence's first state in each layer, (L) of (H, N, N) as
+// [head][key][value], in version 4 (3, C): aa, bb, pp; empty: a fresh one.
+using InitialState = std::vector<std::vector<float>>;
 
 constexpr float kNormEps = 1e-5f;
 

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "formats/checkpoint.h"
-#include "model/state.h"
+#include "model/config.h"
 #include "model/weight_reader.h"
 
 namespace rwkv {

@@ -7,9 +7,11 @@
 #include <span>
 
 #include "kernels/kernels.h"
-#include "model/state.h"
+#include "model/config.h"
 
 namespace rwkv {
+
+class State;
 
 // Rows [first, first + count) of a forward call: consecutive tokens of one text.
 struct Sequence {

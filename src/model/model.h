@@ -41,13 +41,30 @@ struct Slice {
       nullptr;  // (tokens, C), where it is wanted: what the head gets, the last layer's output normed
 };
 
+// The rows of a pass: all tokens of its slices, one after the other.
+struct Batch {
+  Batch() = default;
+  explicit Batch(std::span<const Slice> slices);
+
+  std::vector<Sequence> sequences = {};
+  std::vector<int> wanted = {};  // rows of which there are logits
+  bool wants_hidden = false;     // whether any slice does
+
+  int rows() const { return sequences.empty() ? 0 : sequences.back().first + sequences.back().count; }
+};
+
+// Where a pass leaves what is wanted of it: scratch memory until the next.
+struct Outputs {
+  Rows logits = {};  // (wanted, V)
+  Rows hidden = {};  // (R, C), where it is wanted
+};
+// To where the slices want it.
+void deliver(const Outputs& out, const Batch& batch, std::span<const Slice> slices);
+
 // Reads every slice's tokens in order, moves its state on and writes the logits that follow. One token is a
 // sequence of length one and many texts are one batch: results are the same however the tokens are cut into
 // slices and calls. REQUIRES: each state belongs to one slice only and was made for this model's config.
 void forward(const Model& model, std::span<const Slice> slices, Arena& arena);
-
-// x = ln0(emb[token]), (R, C).
-void embed(const Model& model, std::span<const Sequence> sequences, Rows x);
 
 // What forward() takes of the arena at most for so many tokens and so many rows of logits.
 uint64_t scratch_bytes(const Model& model, uint64_t rows, uint64_t logit_rows);

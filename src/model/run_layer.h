@@ -14,18 +14,20 @@ namespace rwkv {
 // x (R, C) += time_mix(ln1(x)); x += channel_mix(ln2(x)). Moves the states of in.sequences on.
 template <class Calls>
 void run_layer(Calls& calls, const Layer& layer, LayerInput in, Rows x) {
-  const auto half = [&](const Norm& norm, KeptRow kept, auto mix) {
+  const StateLayout layout(in.config);
+  const auto half = [&](const Norm& norm, size_t kept, auto mix) {
     [[maybe_unused]] const auto scope = calls.scope();
     const Rows out = calls.rows(x.count, x.width);
     in.x = calls.rows(x.count, x.width), in.prev = calls.rows(x.count, x.width);
     calls.layer_norm(x, norm, kNormEps, in.x);
-    calls.shift(in.x, in.sequences, kept, in.layer, in.prev);
+    calls.shift(in.x, in.sequences, kept, in.prev);
     mix(out);
     calls.add(out, x);
   };
-  half(layer.ln1, &State::time_shift,
+  half(layer.ln1, layout.time_shift(in.layer),
        [&](Rows out) { std::visit([&](const auto& m) { time_mix(calls, m, in, out); }, layer.time_mix); });
-  half(layer.ln2, &State::channel_shift, [&](Rows out) { channel_mix(calls, layer.channel_mix, in, out); });
+  half(layer.ln2, layout.channel_shift(in.layer),
+       [&](Rows out) { channel_mix(calls, layer.channel_mix, in, out); });
 }
 
 }  // namespace rwkv

@@ -7,18 +7,18 @@
 namespace rwkv {
 
 State::State(const Config& config, const InitialState& initial)
-    : channels_(config.channels),
+    : layout_(config),
+      channels_(config.channels),
+      layers_(config.layers),
       head_size_(config.version == Version::k4 ? 0 : config.head_size),
-      stride_(2 * config.channels + config.wkv_floats()),
-      values_(size_t(stride_) * config.layers) {
+      values_(layout_.size()) {
   reset(initial);
 }
 
 void State::reset(const InitialState& initial) {
-  std::fill(values_.begin(), values_.end(), 0.0f);
+  std::fill_n(data(), size(), 0.0f);
   if (head_size_ == 0)
-    for (size_t at = 0; at < size(); at += size_t(stride_))
-      std::fill_n(&values_[at] + 4 * channels_, channels_, -1e30f);
+    for (int layer = 0; layer < layers_; ++layer) std::fill_n(wkv(layer) + 2 * channels_, channels_, -1e30f);
   for (size_t layer = 0; layer < initial.size(); ++layer)
     over_heads([&](size_t plain, size_t kept, int count) {
       std::copy_n(&initial[layer][plain], count, wkv(int(layer)) + kept);
@@ -26,19 +26,19 @@ void State::reset(const InitialState& initial) {
 }
 
 std::vector<float> State::values() const {
-  std::vector<float> values = values_;
-  for (size_t at = 2 * size_t(channels_); at < size(); at += size_t(stride_))
-    over_heads([&](size_t plain, size_t kept, int count) {
-      std::copy_n(&values_[at + kept], count, &values[at + plain]);
+  std::vector<float> values = values_.read();
+  for (int layer = 0; layer < layers_; ++layer)
+    over_heads([&, at = layout_.wkv(layer)](size_t plain, size_t kept, int count) {
+      std::copy_n(&values_.read()[at + kept], count, &values[at + plain]);
     });
   return values;
 }
 
 void State::set_values(std::span<const float> values) {
-  std::copy(values.begin(), values.end(), values_.begin());
-  for (size_t at = 2 * size_t(channels_); at < size(); at += size_t(stride_))
-    over_heads([&](size_t plain, size_t kept, int count) {
-      std::copy_n(&values[at + plain], count, &values_[at + kept]);
+  std::copy(values.begin(), values.end(), data());
+  for (int layer = 0; layer < layers_; ++layer)
+    over_heads([&, at = layout_.wkv(layer)](size_t plain, size_t kept, int count) {
+      std::copy_n(&values[at + plain], count, data() + at + kept);
     });
 }
 

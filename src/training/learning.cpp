@@ -1,6 +1,6 @@
 #include "training/learning.h"
 
-#include "model/run_layer.h"
+#include "model/run_model.h"
 
 namespace rwkv {
 namespace {
@@ -101,7 +101,8 @@ double Learning::pass(std::span<const Lesson> lessons, Goal goal) {
     run_layer(tape, model_->layers[size_t(i)], {{}, {}, sequences, c, i, stream.v_first, stream.embedding},
               stream.x);
   };
-  embed(*model_, sequences, stream.embedding);
+  Calls calls(arena_);
+  embed(calls, *model_, sequences, stream.embedding);
   copy(stream.embedding, stream.x);
   float* const inputs = backwards ? arena_.floats(size_t(c.layers) * stream.x.size()) : nullptr;
   const auto input = [&](int i) { return Rows{inputs + size_t(i) * stream.x.size(), R, c.channels}; };

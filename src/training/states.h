@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "model/model.h"
+#include "model/state.h"
 #include "training/learned.h"
 #include "training/parameter.h"
 

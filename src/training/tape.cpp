@@ -79,14 +79,14 @@ void Tape::repeat(const Vector& x, Rows out) {
       [=, this, &x] { add_backward(gradient(out), learned_.gradient(x)); });
 }
 
-void Tape::shift(Rows x, std::span<const Sequence> sequences, KeptRow kept, int layer, Rows prev) {
+void Tape::shift(Rows x, std::span<const Sequence> sequences, size_t kept, Rows prev) {
   call(
-      0, [=] { rwkv::shift(x, sequences, kept, layer, prev); },
+      0, [=] { rwkv::shift(x, sequences, kept, prev); },
       [=, this] {
         const Rows dx = gradient(x), dprev = gradient(prev);
         for (size_t i = 0; i < sequences.size(); ++i) {
           const auto [state, first, count, tokens] = sequences[i];
-          float* last = (state_gradients_[i].*kept)(layer);
+          float* last = state_gradients_[i].data() + kept;
           add_to(last, x.width, dx.row(first + count - 1));
           add_to(dprev.row(first + 1), (count - 1) * x.width, dx.row(first));
           std::copy_n(dprev.row(first), x.width, last);

@@ -54,7 +54,7 @@ class Tape {
   void copy(Rows x, Rows out);
   void columns(Rows x, int first, Rows out);
   void repeat(const Vector& x, Rows out);
-  void shift(Rows x, std::span<const Sequence> sequences, KeptRow kept, int layer, Rows prev);
+  void shift(Rows x, std::span<const Sequence> sequences, size_t kept, Rows prev);
   void add_rows(const Embedding& table, std::span<const Sequence> sequences, Rows E);
   void matmul(const Matrix& W, Rows x, Rows y);
   void matmul_each(Rows x, Rows E, Rows y);

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "formats/checkpoint.h"
+#include "model/state.h"
 #include "model/weights.h"
 #include "programs.h"
 

@@ -5,6 +5,7 @@
 #include "formats/promises.h"
 #include "fuzz/memory.h"
 #include "model/conversion.h"
+#include "model/state.h"
 #include "tokenizer/embedded_tokenizer.h"
 
 namespace rwkv::fuzz {

@@ -10,6 +10,7 @@
 
 #include "formats/checkpoint.h"
 #include "model/conversion.h"
+#include "model/state.h"
 #include "model/weights.h"
 #include "support.h"
 #include "tokenizer/tokenizer.h"
