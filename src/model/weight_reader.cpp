@@ -90,44 +90,57 @@ void WeightReader::read_later(Content content) {
   while (!deferred_ && is_behind()) catch_up();
 }
 
+std::byte* WeightReader::place_of(const Content& content, uint64_t bytes) {
+  const uint64_t offset = content.bytes_of(content.next);
+  if (!hands_over_) return content.place + offset;
+  piece_ = {};  // never both
+  piece_ = {content.place, offset, Buffer(size_t(bytes))};
+  if (!piece_.bytes) accept(no_room(bytes, checkpoint_.source->name()));
+  return piece_.bytes.as<std::byte>();
+}
+
 void WeightReader::catch_up() {
   uint64_t budget = part_bytes_;
   while (!error_ && !contents_.empty() && budget > 0) {
     Content& content = contents_.front();
     const uint64_t count = std::min(content.stripe, content.count - content.next);
-    if (!accept(content.read(*this, content.next, count))) break;
+    std::byte* const out = place_of(content, content.bytes_of(count));
+    if (!out || !accept(content.read(*this, content.next, count, out))) break;
     content.next += count;
-    budget -= std::min(budget, part_bytes_ * count / content.stripe);
+    budget -= hands_over_ ? budget : std::min(budget, part_bytes_ * count / content.stripe);
     if (content.next == content.count) contents_.pop_front();
   }
-  if (error_) contents_.clear();
+  if (error_) contents_.clear(), piece_ = {};
 }
 
-void WeightReader::fill(const Tensor& tensor, std::span<std::byte> out, CountNotFinite look,
+void WeightReader::fill(const Tensor& tensor, std::byte* place, uint64_t bytes, CountNotFinite look,
                         bool* is_spoilt) {
   const uint64_t stripe = (part_bytes_ + 63) / 64 * 64;  // of whole numbers
-  read_later({out.size(), stripe,
-              [=, not_finite = size_t{0}](WeightReader& in, uint64_t first, uint64_t count) mutable {
-                const std::span<std::byte> part = out.subspan(size_t(first), size_t(count));
-                const Status status = in.tensors_.read(tensor, first, part);
-                if (status && look) not_finite += look(part), *is_spoilt = not_finite > 0;
-                if (first + count == out.size()) in.warn_of(tensor, not_finite);
-                return status;
-              }});
+  read_later(
+      {bytes, stripe, place, 1, 1,
+       [=, not_finite = size_t{0}](WeightReader& in, uint64_t first, uint64_t count, std::byte* out) mutable {
+         const std::span<std::byte> part{out, size_t(count)};
+         const Status status = in.tensors_.read(tensor, first, part);
+         if (status && look) not_finite += look(part), *is_spoilt = not_finite > 0;
+         if (first + count == bytes) in.warn_of(tensor, not_finite);
+         return status;
+       }});
 }
 
-void WeightReader::fill_rows(const Tensor& tensor, EncodeRows encode) {
+void WeightReader::fill_rows(const Tensor& tensor, std::byte* place, uint64_t unit, uint64_t unit_bytes,
+                             EncodeRows encode) {
   const uint64_t rows = uint64_t(tensor.shape[0]);
   const uint64_t fitting = part_bytes_ / std::max<uint64_t>(tensor.bytes / std::max<uint64_t>(rows, 1), 1);
   // Elements in another order need all of the tensor.
   const uint64_t stripe = tensor.strides.empty() ? std::max<uint64_t>(fitting / kGroup, 1) * kGroup : rows;
-  read_later({rows, stripe,
-              [tensor, encode = std::move(encode), not_finite = size_t{0}](WeightReader& in, uint64_t first,
-                                                                           uint64_t count) mutable {
+  read_later({rows, stripe, place, unit, unit_bytes,
+              [=, encode = std::move(encode), not_finite = size_t{0}](
+                  WeightReader& in, uint64_t first, uint64_t count, std::byte* out) mutable {
                 const bool is_all = count == uint64_t(tensor.shape[0]);
                 const Tensor part = is_all ? tensor : rows_of(tensor, first, count);
                 const Status status = in.tensors_.each_rows(part, [&](int row, int count, float* values) {
-                  not_finite += encode(int(first) + row, count, values);
+                  not_finite +=
+                      encode(int(first) + row, count, values, out + uint64_t(row) / unit * unit_bytes);
                 });
                 if (first + count == uint64_t(tensor.shape[0])) in.warn_of(tensor, not_finite);
                 return status;
@@ -177,15 +190,16 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   const uint64_t bytes = number_format(format).bytes(rows, cols);
   keep(kind, tensor, packed_type(format), bytes);
   if (plan_only_) return {};
-  if (error_ || !has_room_for(bytes)) return {};
-  Matrix matrix = make_matrix(format, rows, cols);
+  if (error_ || !has_room_for(hands_over_ ? 0 : bytes)) return {};
+  Matrix matrix = make_matrix(format, rows, cols, !hands_over_);
+  std::byte* const place = matrix.data.as<std::byte>();
 
   if (is_ours && update.A.empty()) {
-    fill(tensor, matrix.data.span(), number_format(format).count_not_finite, matrix.is_spoilt.get());
+    fill(tensor, place, bytes, number_format(format).count_not_finite, matrix.is_spoilt.get());
   } else {
     const bool were_quantized = update.A.empty() && block_size(tensor.dtype).elements > 1;
-    fill_rows(view, [out = matrix.data.as<std::byte>(), is_spoilt = matrix.is_spoilt.get(), format, cols,
-                     were_quantized, update = std::move(update)](int row, int count, float* values) mutable {
+    auto encode = [is_spoilt = matrix.is_spoilt.get(), format, cols, were_quantized,
+                   update = std::move(update)](int row, int count, float* values, std::byte* out) mutable {
       const int rank = int(update.A.size()) / cols;
       for (int r = 0; r < count && rank > 0; ++r)
         add_matmul_each({&update.B[size_t(row + r) * rank], 1, rank}, {update.A.data(), 1, rank * cols},
@@ -193,10 +207,10 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
       Matrix group = make_matrix(format, kGroup, cols);
       const size_t not_finite = pack_group(group, 0, values, were_quantized);
       if (is_spoilt && *group.is_spoilt) *is_spoilt = true;
-      std::copy_n(group.data.as<std::byte>(), group.data.bytes(),
-                  out + size_t(row) / kGroup * group.data.bytes());
+      std::copy_n(group.data.as<std::byte>(), group.data.bytes(), out);
       return not_finite;
-    });
+    };
+    fill_rows(view, place, kGroup, number_format(format).group_bytes(cols), std::move(encode));
   }
   return error_ ? Matrix{} : std::move(matrix);
 }
@@ -238,8 +252,11 @@ Matrix WeightReader::transposed(const Vector& values, int i, int rows, int cols)
 Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
   const std::optional<Tensor> tensor = expect(name, {rows, cols});
   if (!tensor) return {};
+  // Devices read single numbers and Q8_0.
+  const bool is_readable =
+      !hands_over_ || block_size(tensor->dtype).elements == 1 || tensor->dtype == DType::kQ8_0;
   const bool is_plain = !is_packed(tensor->dtype) && tensor->strides.empty() &&
-                        tensor->stored == Stored::kValue && tensor->scale == 1;
+                        tensor->stored == Stored::kValue && tensor->scale == 1 && is_readable;
   const DType own = is_plain ? tensor->dtype : DType::kF32;
   const DType wanted = number_format(quantization_).embedding;
   const DType ours = uint64_t(cols) % block_size(wanted).elements ? DType::kF16 : wanted;
@@ -248,18 +265,19 @@ Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
   const uint64_t row_bytes = bytes_of_row(dtype), total = row_bytes * uint64_t(rows);
   keep(PlannedTensor::Kind::kEmbedding, *tensor, dtype, total);
   if (plan_only_) return {};
-  if (!has_room_for(total)) return {};
-  Embedding embedding{dtype, Buffer(size_t(total))};
+  if (!has_room_for(hands_over_ ? 0 : total)) return {};
+  Embedding embedding{dtype, Buffer(hands_over_ ? 0 : size_t(total))};
+  std::byte* const place = embedding.data.as<std::byte>();
 
   if (dtype == own && is_plain) {
-    fill(*tensor, embedding.data.span());
+    fill(*tensor, place, total);
   } else {
-    fill_rows(*tensor, [out = embedding.data.as<std::byte>(), dtype, row_bytes, cols](int row, int count,
-                                                                                      const float* values) {
-      const std::span<const float> used(values, size_t(count) * cols);
-      encode(dtype, used, out + row_bytes * uint64_t(row));
-      return count_not_finite(used);
-    });
+    fill_rows(*tensor, place, 1, row_bytes,
+              [dtype, cols](int, int count, const float* values, std::byte* out) {
+                const std::span<const float> used(values, size_t(count) * cols);
+                encode(dtype, used, out);
+                return count_not_finite(used);
+              });
   }
   return error_ ? Embedding{} : std::move(embedding);
 }

@@ -22,6 +22,13 @@ struct PlannedTensor {
   uint64_t bytes;  // in that type
 };
 
+// Of the content of a matrix or an embedding: the bytes from `offset` on.
+struct WeightPiece {
+  const std::byte* place = nullptr;  // where the content would begin; nullptr: no piece
+  uint64_t offset = 0;
+  Buffer bytes = {};
+};
+
 class WeightReader {
  public:
   WeightReader(const Checkpoint& checkpoint, Quantization quantization, LoadProgress progress = {});
@@ -36,12 +43,17 @@ class WeightReader {
   void defer(uint64_t part_bytes) { deferred_ = true, part_bytes_ = part_bytes; }
   bool is_behind() const { return !contents_.empty(); }
   void catch_up();
+  // The same, but matrices and embeddings are answered with a place and no memory: what catch_up() brings is a
+  // piece to be taken, at most one at a time.
+  void hand_over(uint64_t part_bytes) { defer(part_bytes), hands_over_ = true; }
+  WeightPiece take_piece() { return std::exchange(piece_, {}); }
 
   const std::optional<Error>& error() const { return error_; }
   uint64_t bytes() const { return bytes_; }  // of memory that the answers take so far, planned or real
   // Makes it an error, unless there was one before.
   void fail(ErrorKind kind, const std::string& what);
   // What a user should know of the weights: values that are not finite.
+  const std::vector<std::string>& warnings() const { return warnings_; }
   std::vector<std::string> take_warnings() { return std::move(warnings_); }
 
   // Names that follow are within this one: "blocks.3.".
@@ -67,21 +79,28 @@ class WeightReader {
 
  private:
   // What answers that were given still lack: of `count` rows or bytes those from `next` on, `stripe` at a
-  // time.
+  // time, to where each `unit` of them takes `unit_bytes`.
   struct Content {
     uint64_t count, stripe;
-    std::function<Status(WeightReader& in, uint64_t first, uint64_t count)> read;
+    std::byte* place;
+    uint64_t unit, unit_bytes;
+    std::function<Status(WeightReader& in, uint64_t first, uint64_t count, std::byte* out)> read;
     uint64_t next = 0;
-  };
 
-  // Its bytes as they are, (rows, ...), into memory; `look` at them counts values that are not finite and spoil the matrix.
+    uint64_t bytes_of(uint64_t n) const { return (n + unit - 1) / unit * unit_bytes; }
+  };
+  // Where so many bytes of it are to be read to; nullptr (and an error) without memory.
+  std::byte* place_of(const Content& content, uint64_t bytes);
+
+  // Its bytes as they are, (rows, ...), to a place; `look` at them counts values that are not finite and spoil the matrix.
   using CountNotFinite = size_t (*)(std::span<const std::byte>);
-  void fill(const Tensor& tensor, std::span<std::byte> out, CountNotFinite look = nullptr,
+  void fill(const Tensor& tensor, std::byte* place, uint64_t bytes, CountNotFinite look = nullptr,
             bool* is_spoilt = nullptr);
-  // Its rows into memory: encode(row, count, values) takes eight or fewer and tells how many values are not
-  // finite.
-  using EncodeRows = std::function<size_t(int row, int count, float* values)>;
-  void fill_rows(const Tensor& tensor, EncodeRows encode);
+  // Its rows to a place, where each `unit` of them takes `unit_bytes`: encode(row, count, values, out) takes eight
+  // or fewer and tells how many values are not finite.
+  using EncodeRows = std::function<size_t(int row, int count, float* values, std::byte* out)>;
+  void fill_rows(const Tensor& tensor, std::byte* place, uint64_t unit, uint64_t unit_bytes,
+                 EncodeRows encode);
   void read_later(Content content);
 
   const Tensor* find(std::string_view name) const;
@@ -110,9 +129,10 @@ class WeightReader {
   TensorReader tensors_;
   std::string prefix_;
   std::optional<Error> error_;
-  bool plan_only_ = false, deferred_ = false;
+  bool plan_only_ = false, deferred_ = false, hands_over_ = false;
   uint64_t part_bytes_ = 16 << 20;
   std::deque<Content> contents_;
+  WeightPiece piece_;
   std::vector<PlannedTensor> planned_;
   std::vector<std::string> warnings_;
   uint64_t bytes_ = 0;

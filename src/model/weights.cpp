@@ -229,11 +229,14 @@ Result<Loading> Loading::start(const Checkpoint& checkpoint, Quantization quanti
   return Loading(checkpoint, *config, quantization, std::move(progress), part_bytes);
 }
 
+bool Loading::is_whole() const { return next_ == count_parts(model_.config); }
+
 Result<bool> Loading::next() {
-  if (!reader_.is_behind()) read_part(reader_, model_.config, next_++, model_);
-  reader_.catch_up();
+  const bool reads = hands_over_ ? !is_whole() : !reader_.is_behind();
+  if (reads) read_part(reader_, model_.config, next_++, model_);
+  if (!reads || !hands_over_) reader_.catch_up();
   if (reader_.error()) return *reader_.error();
-  return reader_.is_behind() || next_ < count_parts(model_.config);
+  return reader_.is_behind() || !is_whole();
 }
 
 Model Loading::finish() {

@@ -21,6 +21,14 @@ class Loading {
   // The checkpoint must outlive it. Errors: those of detect_config.
   static Result<Loading> start(const Checkpoint& checkpoint, Quantization quantization,
                                LoadProgress progress = {}, uint64_t part_bytes = kPartBytes);
+  // Before the first part: matrices and embeddings get a place (Buffer) and no memory. All that is small is read first, and model()
+  // is whole but for their content; then next() brings one piece of that at a time, to be taken.
+  void hand_over(uint64_t part_bytes) { reader_.hand_over(part_bytes), hands_over_ = true; }
+  WeightPiece take_piece() { return reader_.take_piece(); }
+  bool is_whole() const;
+  const Model& model() const { return model_; }
+  // So far, as the model's.
+  const std::vector<std::string>& warnings() const { return reader_.warnings(); }
   // Reads the next part; whether there is another. Errors: those of load_model; it is over then.
   Result<bool> next();
   // REQUIRES: next() said that there is nothing more.
@@ -34,6 +42,7 @@ class Loading {
   WeightReader reader_;
   Model model_;
   int next_ = 0;
+  bool hands_over_ = false;
 };
 
 // What loading would give, told from names and shapes alone.

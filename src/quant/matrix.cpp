@@ -7,9 +7,9 @@
 
 namespace rwkv {
 
-Matrix make_matrix(Quantization format, int rows, int cols) {
+Matrix make_matrix(Quantization format, int rows, int cols, bool has_memory) {
   assert(format_for(format, cols) == format);
-  const uint64_t bytes = number_format(format).bytes(rows, cols);
+  const uint64_t bytes = has_memory ? number_format(format).bytes(rows, cols) : 0;
   if (bytes > SIZE_MAX / 2) return {};
   Matrix matrix{format, rows, cols, Buffer(size_t(bytes))};
   if (!matrix.data) return {};

@@ -24,8 +24,8 @@ struct Matrix {
   size_t group_bytes() const { return size_t(number_format(format).group_bytes(cols)); }
 };
 
-// An (M, K) matrix with memory but no content; empty() where there is not enough memory.
-Matrix make_matrix(Quantization format, int rows, int cols);
+// An (M, K) matrix with memory but no content, or without memory for any; empty() where there is not enough.
+Matrix make_matrix(Quantization format, int rows, int cols, bool has_memory = true);
 // Fills rows [8 group, 8 group + 8) from `values` (8, K); rows beyond M must be zeros. Answers how many
 // values are not finite: all products with their rows are then. Weights that were quantised before are looked at
 // longer, where the format gains by it.

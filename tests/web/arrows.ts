@@ -66,12 +66,19 @@ const rooms: Readonly<Record<string, Room>> = {
       'result',
     ],
   },
+  // Lists for devices lie there too.
+  recording: {
+    files: /^src\/recording\//,
+    sees: ['model', 'loading', 'kernels', 'quant', 'dtype', 'tensor', 'result'],
+  },
+  // Passes that a device makes.
+  device: { files: /^src\/device\//, sees: ['recording', 'model', 'result'] },
   session: {
     files: /^src\/session\//,
     sees: ['model', 'source', 'containers', 'dtype', 'tokenizer', 'sampling', 'result'],
   },
   bindings: {
-    files: /^wasm\/(without_printf|bindings|files|js)\.(h|cpp)$/,
+    files: /^wasm\/(without_printf|bindings|files|sessions|running|js)\.(h|cpp)$/,
     sees: [
       'session',
       'sampling',
@@ -89,6 +96,10 @@ const rooms: Readonly<Record<string, Room>> = {
   learningBindings: {
     files: /^wasm\/learning\.cpp$/,
     sees: ['bindings', 'training', 'formats', 'checkpoint', 'source', 'result'],
+  },
+  gpuBindings: {
+    files: /^wasm\/gpu\.cpp$/,
+    sees: ['bindings', 'device', 'recording', 'model', 'session', 'dtype', 'result'],
   },
   threadBindings: { files: /^wasm\/threads\.cpp$/, sees: ['pool'] },
 
