@@ -23,19 +23,19 @@ Result<Scoring> Scoring::start(const Model& model, std::vector<Token> tokens, in
 Scoring::Scoring(const Model& model, std::vector<Token> tokens, int top, const InitialState& initial)
     : model_(model), tokens_(std::move(tokens)), top_(top), state_(model.config, initial) {}
 
-Status Scoring::next(Arena& arena) {
-  const ArenaScope scope(arena);
-  const size_t count = std::min(tokens_.size() - 1 - done_, size_t(kChunk));
+size_t Scoring::next_rows() const { return std::min(tokens_.size() - 1 - done_, size_t(kChunk)); }
+
+Result<Slice> Scoring::next_slice(float* logits) {
   constexpr uint64_t kBytesOfTop = 4 * sizeof(LogProbability);  // of a vector that grows
-  if (Status room = require_room(kBytesOfTop * uint64_t(top_ + 1), "log probabilities"); !room) return room;
-  const uint64_t bytes = scratch_bytes(model_, count, 2 * count);  // once more for `rows`
-  if (Status room = arena.reserve(bytes, "log probabilities"); !room) return room;
-  const Rows rows = arena.rows(int(count), model_.config.vocabulary);
-  const Slice slice{&state_, {tokens_.data() + done_, count}, count, rows.data};
-  forward(model_, {&slice, 1}, arena);
-  if (count_not_finite({rows.data, rows.size()}) > 0) return not_finite(state_, model_.config);
-  for (int i = 0; i < rows.count; ++i) {
-    const std::span<const float> logits{rows.row(i), size_t(rows.width)};
+  const Status room = require_room(kBytesOfTop * uint64_t(top_ + 1), "log probabilities");
+  if (!room) return room.error();
+  return Slice{&state_, {tokens_.data() + done_, next_rows()}, next_rows(), logits};
+}
+
+Status Scoring::take(std::span<const float> rows) {
+  if (count_not_finite(rows) > 0) return not_finite(state_, model_.config);
+  for (const auto V = size_t(model_.config.vocabulary); !rows.empty(); rows = rows.subspan(V)) {
+    const std::span<const float> logits = rows.first(V);
     log_probabilities_.push_back(log_probability(logits, tokens_[++done_]));
     for (const auto& [token, value] : top_log_probabilities(logits, top_)) {
       log_probabilities_.push_back(float(token));
@@ -57,18 +57,16 @@ Pooling::Pooling(const Model& model, std::vector<Token> tokens)
       state_(model.config, model.initial_state),
       sums_(size_t(model.config.channels)) {}
 
-Status Pooling::next(Arena& arena) {
-  const ArenaScope scope(arena);
-  const size_t count = std::min(tokens_.size() - done_, size_t(kChunk));
-  const uint64_t bytes = scratch_bytes(model_, 2 * count, 0);  // once more for `hidden`
-  if (Status room = arena.reserve(bytes, "hidden states"); !room) return room;
-  const Rows hidden = arena.rows(int(count), model_.config.channels);
-  const Slice slice{&state_, {tokens_.data() + done_, count}, 0, nullptr, hidden.data};
-  forward(model_, {&slice, 1}, arena);
-  if (count_not_finite({hidden.data, hidden.size()}) > 0) return not_finite(state_, model_.config);
-  for (int i = 0; i < hidden.count; ++i)
-    for (int c = 0; c < hidden.width; ++c) sums_[size_t(c)] += hidden.row(i)[c];
-  done_ += count;
+size_t Pooling::next_rows() const { return std::min(tokens_.size() - done_, size_t(kChunk)); }
+
+Result<Slice> Pooling::next_slice(float* hidden) {
+  return Slice{&state_, {tokens_.data() + done_, next_rows()}, 0, nullptr, hidden};
+}
+
+Status Pooling::take(std::span<const float> hidden) {
+  if (count_not_finite(hidden) > 0) return not_finite(state_, model_.config);
+  for (size_t i = 0; i < hidden.size(); ++i) sums_[i % sums_.size()] += hidden[i];
+  done_ += hidden.size() / sums_.size();
   return Done{};
 }
 

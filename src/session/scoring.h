@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/model.h"
+#include "model/state.h"
 #include "tokenizer/tokenizer.h"
 
 namespace rwkv {
@@ -15,9 +16,14 @@ class Scoring {
   // Errors of all calls: kOutOfMemory, kBadModel as Session::check().
   static Result<Scoring> start(const Model& model, std::vector<Token> tokens, int top = 0,
                                const InitialState* initial = nullptr);
+  const Model& model() const { return model_; }
   bool is_done() const { return done_ + 1 >= tokens_.size(); }
   // Reads the next chunk, with kChunk V floats of scratch memory. REQUIRES: !is_done().
   Status next(Arena& arena);
+  // The same in two halves: how many rows of logits come next; what is read to get them; and, once it is, what they tell.
+  size_t next_rows() const;
+  Result<Slice> next_slice(float* logits);
+  Status take(std::span<const float> logits);
   // (tokens that are done, 1 + 2 min(top, V)): a token's log probability, then id and log probability of the likeliest, likeliest
   // first. Ids are floats too: V < 2^24.
   const std::vector<float>& log_probabilities() const { return log_probabilities_; }
@@ -38,9 +44,14 @@ class Pooling {
  public:
   // The model must outlive it. REQUIRES: ids in [0, V), at least one. Errors as of Scoring.
   static Result<Pooling> start(const Model& model, std::vector<Token> tokens);
+  const Model& model() const { return model_; }
   bool is_done() const { return done_ == tokens_.size(); }
   // Reads the next chunk. REQUIRES: !is_done().
   Status next(Arena& arena);
+  // In two halves, as of Scoring: rows of hidden states.
+  size_t next_rows() const;
+  Result<Slice> next_slice(float* hidden);
+  Status take(std::span<const float> hidden);
   // REQUIRES: is_done().
   std::vector<float> mean() const;
 

@@ -64,6 +64,7 @@ Status Session::prompt(std::span<const Token> ids) {
 }
 
 Error not_finite(const State& state, const Config& config) {
+  if (!state.is_here()) return {ErrorKind::kBadModel, "the model's numbers are not finite"};
   const std::vector<float> values = state.values();
   const size_t stride = values.size() / size_t(config.layers);
   const auto is_finite = [](float value) { return std::isfinite(value); };
@@ -182,42 +183,52 @@ Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer
                    ", the model only up to " + std::to_string(config.vocabulary - 1)};
 }
 
-Status read_pending(std::span<Session* const> sessions, Arena& arena, std::span<const int> most) {
-  const ArenaScope scope(arena);
+Result<PendingPass> PendingPass::plan(std::span<Session* const> sessions, std::span<const int> most) {
   constexpr uint64_t kBytesOfSlice = 256;
-  if (Status room = require_room(kBytesOfSlice * sessions.size(), "a pass"); !room) return room;
-  std::vector<Slice> slices;
-  std::vector<size_t> counts(sessions.size());
-  uint64_t rows = 0, last_rows = 0;
+  if (const Status room = require_room(kBytesOfSlice * sessions.size(), "a pass"); !room) return room.error();
+  PendingPass pass;
   for (size_t i = 0; i < sessions.size(); ++i) {
     Session* s = sessions[i];
     if (s->pending() == 0) continue;
-    counts[i] = std::min(s->queue_.size(), size_t(most.empty() ? kChunk : std::min(kChunk, most[i])));
-    const bool is_last = counts[i] == s->queue_.size();
+    const size_t count =
+        std::min(s->queue_.size(), size_t(most.empty() ? kChunk : std::min(kChunk, most[i])));
+    const bool is_last = count == s->queue_.size();
     if (!is_last) s->ahead_.reset();
+    pass.readers_.push_back({s, count});
     if (auto* ahead = s->ahead_.get())
-      slices.push_back({&ahead->state, ahead->tokens, 1 + ahead->guesses, ahead->logits.get()});
-    else slices.push_back({&s->state_, {s->queue_.data(), counts[i]}, is_last, s->logits_.data()});
-    rows += slices.back().tokens.size(), last_rows += slices.back().wanted;
+      pass.slices_.push_back({&ahead->state, ahead->tokens, 1 + ahead->guesses, ahead->logits.get()});
+    else pass.slices_.push_back({&s->state_, {s->queue_.data(), count}, is_last, s->logits_.data()});
   }
-  if (slices.empty()) return Done{};
-  const Model& model = sessions.front()->model_;
-  if (Status room = arena.reserve(scratch_bytes(model, rows, last_rows), "a pass"); !room) {
-    bool has_guessed = false;
-    for (size_t i = 0; i < sessions.size(); ++i)
-      if (counts[i] > 0) has_guessed |= bool(sessions[i]->ahead_), sessions[i]->ahead_.reset();
-    return has_guessed ? read_pending(sessions, arena, most) : room;
+  return pass;
+}
+
+bool PendingPass::has_guesses() const {
+  return std::ranges::any_of(readers_, [](const Reader& r) { return bool(r.session->ahead_); });
+}
+
+void PendingPass::forget_guesses() {
+  for (const Reader& r : readers_) r.session->ahead_.reset();
+}
+
+void PendingPass::start() {
+  for (Reader& r : readers_) {
+    r.had_logits = !r.session->logits_.empty();
+    if (r.count == r.session->queue_.size())
+      r.session->logits_.resize(size_t(r.session->model_.config.vocabulary));
   }
-  for (size_t i = 0; i < sessions.size(); ++i)
-    if (counts[i] == sessions[i]->queue_.size() && counts[i] > 0)
-      sessions[i]->logits_.resize(size_t(model.config.vocabulary));
-  forward(model, slices, arena);
-  for (size_t i = 0; i < sessions.size(); ++i) {
-    Session& s = *sessions[i];
-    if (counts[i] > 0 && s.ahead_) s.ahead_->is_read = true;
-    else s.queue_.erase(s.queue_.begin(), s.queue_.begin() + ptrdiff_t(counts[i]));
+}
+
+void PendingPass::finish() {
+  for (const Reader& r : readers_) {
+    Session& s = *r.session;
+    if (s.ahead_) s.ahead_->is_read = true;
+    else s.queue_.erase(s.queue_.begin(), s.queue_.begin() + ptrdiff_t(r.count));
   }
-  return Done{};
+}
+
+void PendingPass::give_up() {
+  for (const Reader& r : readers_)
+    if (!r.had_logits) r.session->logits_.clear();
 }
 
 }  // namespace rwkv

@@ -8,6 +8,7 @@
 
 #include "formats/source.h"
 #include "model/model.h"
+#include "model/state.h"
 #include "sampling/sampler.h"
 #include "tokenizer/tokenizer.h"
 
@@ -77,6 +78,12 @@ class Session {
   uint64_t chance() const { return sampler_.chance(); }
   void go_on_at(uint64_t chance) { sampler_.go_on_at(chance); }
 
+  const Model& model() const { return model_; }
+  // Behind all tokens that were drawn and read, guesses not among them.
+  State& state() { return state_; }
+  // Whether it is not on a device alone. REQUIRES for save().
+  bool is_here() const { return state_.is_here(); }
+
   // All that goes on from here, as bytes: saved_session.md describes them. With kF32 a restored session
   // writes the very text that this one would; kF16 takes half the memory and rounds the state.
   enum class SavedAs : uint32_t { kF32, kF16 };
@@ -88,7 +95,7 @@ class Session {
   static bool is_saved(const Source& file);
 
  private:
-  friend Status read_pending(std::span<Session* const>, Arena&, std::span<const int>);
+  friend class PendingPass;
 
   Session(const Model& model, const Tokenizer* tokenizer, uint64_t seed,
           std::shared_ptr<const InitialState> initial);
@@ -138,10 +145,35 @@ constexpr int kChunk = 32;
 // The most guesses besides: a tile or two of the kernels' rows (kernels/matmul_tile.h) with the token before them.
 constexpr int kMostGuesses = 15;
 
-// Reads queued tokens of all sessions in one forward call: at most kChunk each, and of session i at most
-// most[i], where that is given, with its guesses where those are all it has. Sessions with nothing queued rest.
-// Errors: kOutOfMemory; nothing is read then.
-// REQUIRES: sessions of one model, each once; `most` empty or as long as `sessions`, all positive.
+// A pass over queued tokens in two halves: what each session reads, and what becomes of it once that is read.
+class PendingPass {
+ public:
+  // At most kChunk tokens each, and of session i at most most[i], where that is given, with its guesses where those are all it has.
+  // Sessions with nothing queued rest. Errors: kOutOfMemory.
+  // REQUIRES: sessions of one model, each once; `most` empty or as long as `sessions`, all positive.
+  static Result<PendingPass> plan(std::span<Session* const> sessions, std::span<const int> most = {});
+
+  // To be read; none where nothing is queued.
+  std::span<const Slice> slices() const { return slices_; }
+  // Whether guesses are read too; without them it is a smaller pass.
+  bool has_guesses() const;
+  void forget_guesses();
+  // From now on there is a place for logits. REQUIRES: then finish(), where the slices were read, or give_up(), as if nothing had been.
+  void start();
+  void finish();
+  void give_up();
+
+ private:
+  struct Reader {
+    Session* session;
+    size_t count;  // tokens of its queue
+    bool had_logits = true;
+  };
+  std::vector<Reader> readers_;
+  std::vector<Slice> slices_;
+};
+
+// Reads queued tokens of all sessions in one forward call, as PendingPass tells. Errors: kOutOfMemory; nothing is read then.
 Status read_pending(std::span<Session* const> sessions, Arena& arena, std::span<const int> most = {});
 
 }  // namespace rwkv
