@@ -1,7 +1,6 @@
 #include "model/device_floats.h"
 
 #include <algorithm>
-#include <deque>
 
 namespace rwkv {
 namespace {
@@ -11,7 +10,7 @@ namespace {
 struct Slots {
   std::vector<uint32_t> free;
   uint32_t count = 0;
-  std::deque<SlotCopy> copies;
+  std::vector<SlotCopy> copies;
 
   uint32_t take() {
     if (free.empty()) return count++;
@@ -33,7 +32,7 @@ Slots& slots() {
 }  // namespace
 
 const SlotCopy* next_slot_copy() { return slots().copies.empty() ? nullptr : &slots().copies.front(); }
-void drop_slot_copy() { slots().copies.pop_front(); }
+void drop_slot_copy() { slots().copies.erase(slots().copies.begin()); }
 uint32_t slot_count() { return slots().count; }
 
 DeviceFloats::DeviceFloats(const DeviceFloats& other) : floats_(other.size()) { *this = other; }

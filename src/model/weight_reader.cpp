@@ -90,11 +90,9 @@ void WeightReader::read_later(Content content) {
   while (!deferred_ && is_behind()) catch_up();
 }
 
-std::byte* WeightReader::place_of(const Content& content, uint64_t bytes) {
-  const uint64_t offset = content.bytes_of(content.next);
-  if (!hands_over_) return content.place + offset;
+std::byte* WeightReader::make_piece(const Content& content, uint64_t bytes) {
   piece_ = {};  // never both
-  piece_ = {content.place, offset, Buffer(size_t(bytes))};
+  piece_ = {content.place, content.bytes_of(content.next), Buffer(size_t(bytes))};
   if (!piece_.bytes) accept(no_room(bytes, checkpoint_.source->name()));
   return piece_.bytes.as<std::byte>();
 }
@@ -104,13 +102,14 @@ void WeightReader::catch_up() {
   while (!error_ && !contents_.empty() && budget > 0) {
     Content& content = contents_.front();
     const uint64_t count = std::min(content.stripe, content.count - content.next);
-    std::byte* const out = place_of(content, content.bytes_of(count));
+    std::byte* const out = hands_over() ? (this->*make_piece_)(content, content.bytes_of(count))
+                                        : content.place + content.bytes_of(content.next);
     if (!out || !accept(content.read(*this, content.next, count, out))) break;
     content.next += count;
-    budget -= hands_over_ ? budget : std::min(budget, part_bytes_ * count / content.stripe);
+    budget -= hands_over() ? budget : std::min(budget, part_bytes_ * count / content.stripe);
     if (content.next == content.count) contents_.pop_front();
   }
-  if (error_) contents_.clear(), piece_ = {};
+  if (error_) contents_.clear(), piece_.place = nullptr;
 }
 
 void WeightReader::fill(const Tensor& tensor, std::byte* place, uint64_t bytes, CountNotFinite look,
@@ -190,8 +189,8 @@ Matrix WeightReader::pack(PlannedTensor::Kind kind, const Tensor& tensor, const 
   const uint64_t bytes = number_format(format).bytes(rows, cols);
   keep(kind, tensor, packed_type(format), bytes);
   if (plan_only_) return {};
-  if (error_ || !has_room_for(hands_over_ ? 0 : bytes)) return {};
-  Matrix matrix = make_matrix(format, rows, cols, !hands_over_);
+  if (error_ || !has_room_for(hands_over() ? 0 : bytes)) return {};
+  Matrix matrix = make_matrix(format, rows, cols, !hands_over());
   std::byte* const place = matrix.data.as<std::byte>();
 
   if (is_ours && update.A.empty()) {
@@ -254,7 +253,7 @@ Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
   if (!tensor) return {};
   // Devices read single numbers and Q8_0.
   const bool is_readable =
-      !hands_over_ || block_size(tensor->dtype).elements == 1 || tensor->dtype == DType::kQ8_0;
+      !hands_over() || block_size(tensor->dtype).elements == 1 || tensor->dtype == DType::kQ8_0;
   const bool is_plain = !is_packed(tensor->dtype) && tensor->strides.empty() &&
                         tensor->stored == Stored::kValue && tensor->scale == 1 && is_readable;
   const DType own = is_plain ? tensor->dtype : DType::kF32;
@@ -265,8 +264,8 @@ Embedding WeightReader::embedding(std::string_view name, int rows, int cols) {
   const uint64_t row_bytes = bytes_of_row(dtype), total = row_bytes * uint64_t(rows);
   keep(PlannedTensor::Kind::kEmbedding, *tensor, dtype, total);
   if (plan_only_) return {};
-  if (!has_room_for(hands_over_ ? 0 : total)) return {};
-  Embedding embedding{dtype, Buffer(hands_over_ ? 0 : size_t(total))};
+  if (!has_room_for(hands_over() ? 0 : total)) return {};
+  Embedding embedding{dtype, Buffer(hands_over() ? 0 : size_t(total))};
   std::byte* const place = embedding.data.as<std::byte>();
 
   if (dtype == own && is_plain) {

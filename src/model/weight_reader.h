@@ -45,7 +45,7 @@ class WeightReader {
   void catch_up();
   // The same, but matrices and embeddings are answered with a place and no memory: what catch_up() brings is a
   // piece to be taken, at most one at a time.
-  void hand_over(uint64_t part_bytes) { defer(part_bytes), hands_over_ = true; }
+  void hand_over(uint64_t part_bytes) { defer(part_bytes), make_piece_ = &WeightReader::make_piece; }
   WeightPiece take_piece() { return std::exchange(piece_, {}); }
 
   const std::optional<Error>& error() const { return error_; }
@@ -89,8 +89,9 @@ class WeightReader {
 
     uint64_t bytes_of(uint64_t n) const { return (n + unit - 1) / unit * unit_bytes; }
   };
-  // Where so many bytes of it are to be read to; nullptr (and an error) without memory.
-  std::byte* place_of(const Content& content, uint64_t bytes);
+  // A piece for so many bytes of it; nullptr (and an error) without memory.
+  std::byte* make_piece(const Content& content, uint64_t bytes);
+  bool hands_over() const { return make_piece_ != nullptr; }
 
   // Its bytes as they are, (rows, ...), to a place; `look` at them counts values that are not finite and spoil the matrix.
   using CountNotFinite = size_t (*)(std::span<const std::byte>);
@@ -129,10 +130,12 @@ class WeightReader {
   TensorReader tensors_;
   std::string prefix_;
   std::optional<Error> error_;
-  bool plan_only_ = false, deferred_ = false, hands_over_ = false;
+  bool plan_only_ = false, deferred_ = false;
   uint64_t part_bytes_ = 16 << 20;
   std::deque<Content> contents_;
   WeightPiece piece_;
+  // Where pieces are made, if they are: what hands none over links none of it.
+  std::byte* (WeightReader::*make_piece_)(const Content&, uint64_t) = nullptr;
   std::vector<PlannedTensor> planned_;
   std::vector<std::string> warnings_;
   uint64_t bytes_ = 0;

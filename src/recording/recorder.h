@@ -4,6 +4,7 @@
 #pragma once
 
 #include <bit>
+#include <initializer_list>
 
 #include "model/run_model.h"
 #include "recording/weight_table.h"
@@ -113,11 +114,9 @@ class Recorder {
   template <class... Arguments>
   void write(Operation operation, const Arguments&... arguments) {
     static_assert(sizeof...(Arguments) < kOperationWords);
-    const size_t end = words_.size() + kOperationWords;
-    words_.push_back(uint32_t(operation));
-    (words_.push_back(word(arguments)), ...);
-    words_.resize(end);
+    append({uint32_t(operation), word(arguments)...});
   }
+  void append(std::initializer_list<uint32_t> words);
 
   WeightTable& weights_;
   const int vocabulary_;

@@ -6,6 +6,18 @@
 
 namespace rwkv {
 
+uint32_t WeightTable::id(const Weight& weight) {
+  const auto [at, is_new] = ids_.emplace(weight.place, uint32_t(weights_.size()));
+  if (is_new) weights_.push_back(weight);
+  return at->second;
+}
+
+void Recorder::append(std::initializer_list<uint32_t> words) {
+  const size_t end = words_.size() + kOperationWords;
+  words_.insert(words_.end(), words.begin(), words.end());
+  words_.resize(end);
+}
+
 Recording::Recording(const Model& model) : model_(model) { (void)list({1, 1, 1, true}); }
 
 Result<std::vector<uint32_t>> Recording::list(const PassShape& shape) {

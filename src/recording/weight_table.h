@@ -48,11 +48,7 @@ class WeightTable {
   }
 
  private:
-  uint32_t id(const Weight& weight) {
-    const auto [at, is_new] = ids_.emplace(weight.place, uint32_t(weights_.size()));
-    if (is_new) weights_.push_back(weight);
-    return at->second;
-  }
+  uint32_t id(const Weight& weight);
 
   std::vector<Weight> weights_;
   std::map<const void*, uint32_t> ids_;

@@ -26,12 +26,12 @@ Status read_pending(std::span<Session* const> sessions, Arena& arena, std::span<
 
 Status Scoring::next(Arena& arena) {
   const ArenaScope scope(arena);
+  if (Status room = has_room(); !room) return room;
   const uint64_t rows = next_rows(), bytes = scratch_bytes(model_, rows, 2 * rows);  // once more for `logits`
   if (Status room = arena.reserve(bytes, "log probabilities"); !room) return room;
   const Rows logits = arena.rows(int(rows), model_.config.vocabulary);
-  const Result<Slice> slice = next_slice(logits.data);
-  if (!slice) return slice.error();
-  forward(model_, {&*slice, 1}, arena);
+  const Slice slice = next_slice(logits.data);
+  forward(model_, {&slice, 1}, arena);
   return take({logits.data, logits.size()});
 }
 
@@ -40,9 +40,8 @@ Status Pooling::next(Arena& arena) {
   const uint64_t rows = next_rows(), bytes = scratch_bytes(model_, 2 * rows, 0);  // once more for `hidden`
   if (Status room = arena.reserve(bytes, "hidden states"); !room) return room;
   const Rows hidden = arena.rows(int(rows), model_.config.channels);
-  const Result<Slice> slice = next_slice(hidden.data);
-  if (!slice) return slice.error();
-  forward(model_, {&*slice, 1}, arena);
+  const Slice slice = next_slice(hidden.data);
+  forward(model_, {&slice, 1}, arena);
   return take({hidden.data, hidden.size()});
 }
 

@@ -25,11 +25,13 @@ Scoring::Scoring(const Model& model, std::vector<Token> tokens, int top, const I
 
 size_t Scoring::next_rows() const { return std::min(tokens_.size() - 1 - done_, size_t(kChunk)); }
 
-Result<Slice> Scoring::next_slice(float* logits) {
+Status Scoring::has_room() const {
   constexpr uint64_t kBytesOfTop = 4 * sizeof(LogProbability);  // of a vector that grows
-  const Status room = require_room(kBytesOfTop * uint64_t(top_ + 1), "log probabilities");
-  if (!room) return room.error();
-  return Slice{&state_, {tokens_.data() + done_, next_rows()}, next_rows(), logits};
+  return require_room(kBytesOfTop * uint64_t(top_ + 1), "log probabilities");
+}
+
+Slice Scoring::next_slice(float* logits) {
+  return {&state_, {tokens_.data() + done_, next_rows()}, next_rows(), logits};
 }
 
 Status Scoring::take(std::span<const float> rows) {
@@ -59,8 +61,8 @@ Pooling::Pooling(const Model& model, std::vector<Token> tokens)
 
 size_t Pooling::next_rows() const { return std::min(tokens_.size() - done_, size_t(kChunk)); }
 
-Result<Slice> Pooling::next_slice(float* hidden) {
-  return Slice{&state_, {tokens_.data() + done_, next_rows()}, 0, nullptr, hidden};
+Slice Pooling::next_slice(float* hidden) {
+  return {&state_, {tokens_.data() + done_, next_rows()}, 0, nullptr, hidden};
 }
 
 Status Pooling::take(std::span<const float> hidden) {

@@ -20,9 +20,11 @@ class Scoring {
   bool is_done() const { return done_ + 1 >= tokens_.size(); }
   // Reads the next chunk, with kChunk V floats of scratch memory. REQUIRES: !is_done().
   Status next(Arena& arena);
-  // The same in two halves: how many rows of logits come next; what is read to get them; and, once it is, what they tell.
+  // The same in two halves: whether there is room for it, and how many rows of logits come next; what is read to get them; and, once it
+  // is, what they tell.
+  Status has_room() const;
   size_t next_rows() const;
-  Result<Slice> next_slice(float* logits);
+  Slice next_slice(float* logits);
   Status take(std::span<const float> logits);
   // (tokens that are done, 1 + 2 min(top, V)): a token's log probability, then id and log probability of the likeliest, likeliest
   // first. Ids are floats too: V < 2^24.
@@ -49,8 +51,9 @@ class Pooling {
   // Reads the next chunk. REQUIRES: !is_done().
   Status next(Arena& arena);
   // In two halves, as of Scoring: rows of hidden states.
+  Status has_room() const { return Done{}; }
   size_t next_rows() const;
-  Result<Slice> next_slice(float* hidden);
+  Slice next_slice(float* hidden);
   Status take(std::span<const float> hidden);
   // REQUIRES: is_done().
   std::vector<float> mean() const;
