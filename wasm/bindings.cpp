@@ -1,13 +1,11 @@
 // Models and sessions as JavaScript sees them (web/worker/module.ts has the types). Translates, does not think.
 #include <emscripten/em_js.h>
 
-#include "./js.h"
+#include "./sessions.h"
 #include "formats/checkpoint.h"
-#include "kernels/choice.h"
 #include "model/initial_state.h"
 #include "sampling/logprobs.h"
 #include "session/scoring.h"
-#include "session/session.h"
 
 EM_JS_DEPS(rwkv_copy, "$Emval");
 EM_JS(emscripten::EM_VAL, rwkv_copy, (emscripten::EM_VAL view), {
@@ -25,12 +23,6 @@ Result<std::vector<Token>> tokens_of(const val& ids) { return numbers_of<Token>(
 
 constexpr uint64_t kBytesOfBias = 64;  // of one token in a logit bias
 
-struct JsSession {
-  Session session;
-  SamplingOptions options = {};
-  int top_logprobs = -1;  // how many of the likeliest tokens each step tells; -1: no log probabilities at all
-};
-
 val strings(std::span<const std::string> texts) {
   val array = val::array();
   for (const std::string& text : texts) array.call<void>("push", text);
@@ -41,10 +33,10 @@ val info(const LoadedModel& loaded) {
   const Model& model = loaded.model;
   val result = describe(model.config, loaded.format, model.parameters);
   result.set("bytes", double(model.bytes));
-  result.set("stateBytes", double(State(model.config).size() * sizeof(float)));
+  result.set("stateBytes", double(State::size(model.config) * sizeof(float)));
   result.set("quantization", std::string(quantization_name(model.quantization)));
   result.set("tokenizer", or_null(loaded.tokenizer_kind));
-  result.set("kernels", to_string(model.head.format, current_choice(model.head.format)));
+  result.set("kernels", kernels_of(model));
   result.set("sampling", loaded.sampling);
   result.set("warnings", strings(model.warnings));
   return result;
@@ -133,6 +125,7 @@ val create_session(const LoadedModel& loaded, uint32_t seed_low, uint32_t seed_h
 val fork(const JsSession& js) { return session_of(js.session.fork(), js.options, js.top_logprobs); }
 
 val save(const JsSession& js, bool as_halves) {
+  if (!js.session.is_here()) return fail({ErrorKind::kReadFailed, "the state of a session is on the device"});
   const auto bytes = js.session.save(as_halves ? Session::SavedAs::kF16 : Session::SavedAs::kF32);
   return bytes ? answer(copy_of(std::span<const std::byte>(*bytes))) : fail(bytes.error());
 }
@@ -229,42 +222,6 @@ val start_pooling(const LoadedModel& loaded, val ids) {
   return tokens ? answer(Pooling::start(loaded.model, std::move(*tokens))) : fail(tokens.error());
 }
 
-// Scratch memory of every pass over the weights.
-Arena arena;
-
-// Reads the next chunk of a text; the numbers behind the last, `null` before.
-template <class Reading>
-val next_numbers(Reading& reading, auto numbers) {
-  if (!reading.is_done())
-    if (const Status read = reading.next(arena); !read) return fail(read.error());
-  return reading.is_done() ? answer(copy_of<float>(numbers())) : succeed(val::null());
-}
-
-val next_scores(Scoring& scoring) {
-  return next_numbers(scoring, [&] { return std::span(scoring.log_probabilities()); });
-}
-
-val next_pool(Pooling& pooling) {
-  std::vector<float> mean;
-  return next_numbers(pooling, [&] { return std::span(mean = pooling.mean()); });
-}
-
-// One pass: of each session at most so many tokens. The name of the kernels that turned out to be faster, or
-// `null`.
-val advance(val js_sessions, val js_most) {
-  const auto most = numbers_of<int>(js_most, "a pass");
-  if (!most) return fail(most.error());
-  if (const Status room = require_room(sizeof(Session*) * most->size(), "a pass"); !room)
-    return fail(room.error());
-  std::vector<Session*> sessions;
-  sessions.reserve(most->size());
-  for (const val& js : js_sessions)
-    sessions.push_back(&js.as<JsSession*>(emscripten::allow_raw_pointers())->session);
-  if (const Status read = read_pending(sessions, arena, *most); !read) return fail(read.error());
-  const auto changed = changed_choice();
-  return succeed(changed ? val(to_string(changed->format, changed->choice)) : val::null());
-}
-
 }  // namespace
 
 EMSCRIPTEN_BINDINGS(rwkv) {
@@ -276,8 +233,6 @@ EMSCRIPTEN_BINDINGS(rwkv) {
       .function("createSession", &create_session)
       .function("score", &start_scoring)
       .function("pool", &start_pooling);
-  emscripten::class_<Scoring>("Scoring").function("next", &next_scores);
-  emscripten::class_<Pooling>("Pooling").function("next", &next_pool);
   emscripten::class_<JsSession>("Session")
       .function("prompt", &prompt)
       .function("pending",
@@ -306,7 +261,8 @@ EMSCRIPTEN_BINDINGS(rwkv) {
                 }))
       .function("logits", &logits)
       .function("sample", &sample);
-  emscripten::function("advance", &advance);
+  emscripten::function("hasRoom",
+                       emscripten::optional_override([](double bytes) { return has_room(uint64_t(bytes)); }));
 }
 
 }  // namespace rwkv

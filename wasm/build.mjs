@@ -24,9 +24,13 @@ const kinds = {
   rwkv: { target: 'rwkv_module', maxBytes: 350_000, seconds: 50 },
   'rwkv-learning': { target: 'rwkv_learning', maxBytes: 520_000, seconds: 40 },
 };
-const builds = Object.entries(presets).flatMap(([build, preset]) =>
-  Object.entries(kinds).map(([kind, of]) => ({ name: `${kind}-${build}`, preset, ...of })),
-);
+const builds = [
+  ...Object.entries(presets).flatMap(([build, preset]) =>
+    Object.entries(kinds).map(([kind, of]) => ({ name: `${kind}-${build}`, preset, ...of })),
+  ),
+  // For devices, whatever the processor has.
+  { name: 'rwkv-gpu', preset: presets.baseline, target: 'rwkv_gpu', maxBytes: 280_000, seconds: 30 },
+];
 const allModules = builds.map(({ name }) => name);
 /** When one thing has failed, this ends the others that run beside it. */
 export const stopped = new AbortController();

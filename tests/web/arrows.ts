@@ -78,7 +78,7 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['model', 'source', 'containers', 'dtype', 'tokenizer', 'sampling', 'result'],
   },
   bindings: {
-    files: /^wasm\/(without_printf|bindings|files|sessions|running|js)\.(h|cpp)$/,
+    files: /^wasm\/(without_printf|bindings|files|conversion|sessions|running|js)\.(h|cpp)$/,
     sees: [
       'session',
       'sampling',

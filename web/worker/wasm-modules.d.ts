@@ -11,3 +11,7 @@ declare module '*-threads.mjs' {
   const create: import('./module.js').Factory<import('./module.js').ThreadedModule>;
   export default create;
 }
+declare module '*-gpu.mjs' {
+  const create: import('./gpu/module.js').GpuFactory;
+  export default create;
+}
