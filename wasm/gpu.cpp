@@ -42,6 +42,8 @@ val start_loading(val js_source, val lora, val vocabulary, val quantization, val
   return succeed(val(std::move(js)));
 }
 
+val bytes(const JsLoading& js, val quantization) { return bytes_needed(js.file->checkpoint, quantization); }
+
 val next_part(JsLoading& js) {
   const auto more = js.stream->next();
   return more ? succeed(val(*more)) : fail(more.error());
@@ -118,14 +120,14 @@ val start_pass(val js_sessions, val js_most) {
   if (!most) return fail(most.error());
   const auto sessions = sessions_of(js_sessions);
   if (!sessions) return fail(sessions.error());
-  auto pending = PendingPass::plan(*sessions, *most);
-  if (!pending) return fail(pending.error());
-  if (pending->slices().empty()) return succeed(val::null());
-  auto pass = DevicePass::start({pending->slices().begin(), pending->slices().end()});
+  PendingPass pending;
+  if (const Status planned = pending.plan(*sessions, *most); !planned) return fail(planned.error());
+  if (pending.slices().empty()) return succeed(val::null());
+  auto pass = DevicePass::start({pending.slices().begin(), pending.slices().end()});
   if (!pass) return fail(pass.error());
   auto js = std::make_unique<JsPass>(std::move(*pass), sessions->front()->model());
-  pending->start();
-  js->pending.emplace(std::move(*pending));
+  pending.start();
+  js->pending.emplace(std::move(pending));
   return succeed(val(std::move(js)));
 }
 
@@ -241,9 +243,7 @@ val arrive(JsSession& js, val array) {
 
 EMSCRIPTEN_BINDINGS(rwkv_gpu) {
   emscripten::class_<JsLoading>("Loading")
-      .function("bytes", emscripten::optional_override([](const JsLoading& js, val quantization) {
-                  return bytes_needed(js.file->checkpoint, quantization);
-                }))
+      .function("bytes", &bytes)
       .function("next", &next_part)
       .function("weights", &weights)
       .function("piece", &piece)

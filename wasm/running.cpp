@@ -46,6 +46,8 @@ val start_loading(val js_source, val lora, val vocabulary, val quantization, val
   return succeed(val(std::move(js)));
 }
 
+val bytes(const JsLoading& js, val quantization) { return bytes_needed(js.file->checkpoint, quantization); }
+
 // Reads the next part; the model after the last, `null` before.
 val next_part(JsLoading& js) {
   const auto more = js.loading->next();
@@ -93,11 +95,7 @@ val advance(val js_sessions, val js_most) {
 }  // namespace
 
 EMSCRIPTEN_BINDINGS(rwkv_running) {
-  emscripten::class_<JsLoading>("Loading")
-      .function("bytes", emscripten::optional_override([](const JsLoading& js, val quantization) {
-                  return bytes_needed(js.file->checkpoint, quantization);
-                }))
-      .function("next", &next_part);
+  emscripten::class_<JsLoading>("Loading").function("bytes", &bytes).function("next", &next_part);
   emscripten::class_<Scoring>("Scoring").function("next", &next_scores);
   emscripten::class_<Pooling>("Pooling").function("next", &next_pool);
   emscripten::function("startLoading", &start_loading);

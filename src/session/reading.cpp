@@ -7,20 +7,20 @@ namespace rwkv {
 
 Status read_pending(std::span<Session* const> sessions, Arena& arena, std::span<const int> most) {
   const ArenaScope scope(arena);
-  auto pass = PendingPass::plan(sessions, most);
-  if (!pass) return pass.error();
-  if (pass->slices().empty()) return Done{};
+  PendingPass pass;
+  if (Status planned = pass.plan(sessions, most); !planned) return planned;
+  if (pass.slices().empty()) return Done{};
   uint64_t rows = 0, last_rows = 0;
-  for (const Slice& slice : pass->slices()) rows += slice.tokens.size(), last_rows += slice.wanted;
+  for (const Slice& slice : pass.slices()) rows += slice.tokens.size(), last_rows += slice.wanted;
   const Model& model = sessions.front()->model();
   if (Status room = arena.reserve(scratch_bytes(model, rows, last_rows), "a pass"); !room) {
-    if (!pass->has_guesses()) return room;
-    pass->forget_guesses();
+    if (!pass.has_guesses()) return room;
+    pass.forget_guesses();
     return read_pending(sessions, arena, most);
   }
-  pass->start();
-  forward(model, pass->slices(), arena);
-  pass->finish();
+  pass.start();
+  forward(model, pass.slices(), arena);
+  pass.finish();
   return Done{};
 }
 

@@ -183,10 +183,9 @@ Status check_vocabulary(const std::string& file_name, const Tokenizer* tokenizer
                    ", the model only up to " + std::to_string(config.vocabulary - 1)};
 }
 
-Result<PendingPass> PendingPass::plan(std::span<Session* const> sessions, std::span<const int> most) {
+Status PendingPass::plan(std::span<Session* const> sessions, std::span<const int> most) {
   constexpr uint64_t kBytesOfSlice = 256;
-  if (const Status room = require_room(kBytesOfSlice * sessions.size(), "a pass"); !room) return room.error();
-  PendingPass pass;
+  if (Status room = require_room(kBytesOfSlice * sessions.size(), "a pass"); !room) return room;
   for (size_t i = 0; i < sessions.size(); ++i) {
     Session* s = sessions[i];
     if (s->pending() == 0) continue;
@@ -194,12 +193,12 @@ Result<PendingPass> PendingPass::plan(std::span<Session* const> sessions, std::s
         std::min(s->queue_.size(), size_t(most.empty() ? kChunk : std::min(kChunk, most[i])));
     const bool is_last = count == s->queue_.size();
     if (!is_last) s->ahead_.reset();
-    pass.readers_.push_back({s, count});
+    readers_.push_back({s, count});
     if (auto* ahead = s->ahead_.get())
-      pass.slices_.push_back({&ahead->state, ahead->tokens, 1 + ahead->guesses, ahead->logits.get()});
-    else pass.slices_.push_back({&s->state_, {s->queue_.data(), count}, is_last, s->logits_.data()});
+      slices_.push_back({&ahead->state, ahead->tokens, 1 + ahead->guesses, ahead->logits.get()});
+    else slices_.push_back({&s->state_, {s->queue_.data(), count}, is_last, s->logits_.data()});
   }
-  return pass;
+  return Done{};
 }
 
 bool PendingPass::has_guesses() const {

@@ -148,10 +148,10 @@ constexpr int kMostGuesses = 15;
 // A pass over queued tokens in two halves: what each session reads, and what becomes of it once that is read.
 class PendingPass {
  public:
-  // At most kChunk tokens each, and of session i at most most[i], where that is given, with its guesses where those are all it has.
+  // First: at most kChunk tokens each, and of session i at most most[i], where that is given, with its guesses where those are all it has.
   // Sessions with nothing queued rest. Errors: kOutOfMemory.
   // REQUIRES: sessions of one model, each once; `most` empty or as long as `sessions`, all positive.
-  static Result<PendingPass> plan(std::span<Session* const> sessions, std::span<const int> most = {});
+  Status plan(std::span<Session* const> sessions, std::span<const int> most = {});
 
   // To be read; none where nothing is queued.
   std::span<const Slice> slices() const { return slices_; }

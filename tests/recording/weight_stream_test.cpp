@@ -76,11 +76,10 @@ class FailingSource final : public Source {
 
 TEST_CASE("weights come in pieces as loading packs them, in each version and format") {
   const Parts v7 = oracle_parts("v7-bf16");
-  for (const char* name : kOracles)
-    for (const Quantization quantization : kQuantizations) {
-      INFO(name << " " << quantization_name(quantization));
-      check_same(oracle_file(name), quantization);
-    }
+  for (const auto& [name, quantization] : oracles_in_formats()) {
+    INFO(name << " " << quantization_name(quantization));
+    check_same(oracle_file(name), quantization);
+  }
   check_same(write_safetensors(tiny_7a(v7)), Quantization::kQ8);
 }
 
