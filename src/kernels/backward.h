@@ -14,15 +14,22 @@ namespace rwkv {
 struct Strided {
   const float* data;
   size_t row, column;
+
+  const float* at(int i, int j) const { return data + size_t(i) * row + size_t(j) * column; }
 };
-// C += A B. A (I, S), B (S, J), C (I, J).
-void add_product(Strided A, Rows B, Rows C);
+// C += A B. A (I, S), B (S, J), C (I, J). Takes kProductFloats of the arena.
+void add_product(Strided A, Rows B, Rows C, Arena& arena);
+constexpr uint64_t kProductFloats = 504 * 128;
 
 // y = W x: dx += W^T dy. dy (R, M), dx (R, K). Of q8 and q4 weights those that they stand for.
 void matmul_backward(const Matrix& W, Rows dy, Rows dx, Arena& arena);
-constexpr int kPanelGroups = 8;  // of 8 rows of W, unpacked at a time: kPanelGroups 8 K floats of the arena
+constexpr int kPanelGroups = 16;  // of 8 rows of W, unpacked at a time
+// What it takes of the arena.
+constexpr uint64_t matmul_backward_floats(int K) {
+  return uint64_t(kPanelGroups * kGroup) * uint64_t(K) + kProductFloats;
+}
 // y = W x: dW += dy^T x, (M, K) row by row; transposed: (K, M).
-void matmul_weight_backward(Rows dy, Rows x, bool transposed, float* dW);
+void matmul_weight_backward(Rows dy, Rows x, bool transposed, float* dW, Arena& arena);
 // y = x E: dx += dy E^T, dE += x^T dy, of each row. E as in matmul_each.
 void matmul_each_backward(Rows x, Rows E, Rows dy, Rows dx, Rows dE);
 

@@ -1,58 +1,100 @@
 #include <algorithm>
 
 #include "kernels/backward.h"
-#include "kernels/matmul.h"
+#include "kernels/matmul_tile.h"
 #include "pool.h"
-#include "simd.h"
 
 namespace rwkv {
 namespace {
 
-constexpr int kTile = 4;           // rows of C in registers
+constexpr int kTile = 6;  // rows of C in registers, which are 15 in WebAssembly: 12 sums, 2 of B, 1 of A
 constexpr int kWide = 2 * kLanes;  // columns of C in registers
 constexpr int kDeep = 128;         // terms of a sum at a time: their columns of B stay in the nearest cache
-constexpr double kNsOfProduct = 0.1;
+constexpr int kTall = 84 * kTile;  // rows of A at a time: they stay in the second cache
+constexpr double kNsOfProduct = 0.03, kNsOfPacking = 1;
 
-// C (T, kWide) += A (T, S) b (S, kWide).
+static_assert(kPanelGroups * kGroup == kDeep && kProductFloats == kTall * kDeep);
+
+// C (T, kWide) += A b. A (S, T), as pack_tile leaves it, b (S, kWide).
 template <int T>
-void multiply_tile(Strided A, int S, const float* b, float* c, size_t c_row, int columns) {
+void multiply_tile(const float* a, int S, const float* b, float* c, size_t c_row, int columns) {
   f32x4 low[T], high[T];
+  const bool is_whole = columns == kWide;
   for (int t = 0; t < T; ++t) {
-    low[t] = load_part(c + t * c_row, std::min(columns, kLanes));
-    high[t] = load_part(c + t * c_row + kLanes, std::max(columns - kLanes, 0));
+    float* row = c + t * c_row;
+    low[t] = is_whole ? load(row) : load_part(row, std::min(columns, kLanes));
+    high[t] = is_whole ? load(row + kLanes) : load_part(row + kLanes, std::max(columns - kLanes, 0));
   }
-  for (int s = 0; s < S; ++s, b += kWide) {
+  RWKV_UNROLL(1)
+  for (int s = 0; s < S; ++s, a += T, b += kWide) {
     const f32x4 b_low = load(b), b_high = load(b + kLanes);
     for (int t = 0; t < T; ++t) {
-      const f32x4 a = splat_float(A.data + t * A.row + s * A.column);
-      low[t] = madd(a, b_low, low[t]), high[t] = madd(a, b_high, high[t]);
+      const f32x4 a_t = splat_float(a + t);
+      low[t] = madd(a_t, b_low, low[t]), high[t] = madd(a_t, b_high, high[t]);
+      keep_order(low[t]), keep_order(high[t]);
     }
   }
-  for (int t = 0; t < T; ++t) {
-    store_part(c + t * c_row, low[t], std::min(columns, kLanes));
-    store_part(c + t * c_row + kLanes, high[t], std::max(columns - kLanes, 0));
-  }
+  for (int t = 0; t < T; ++t) store_rows({low[t], high[t]}, c + t * c_row, columns);
+}
+
+// T rows of A, S terms of each, those of a term side by side.
+template <int T>
+void pack_tile(Strided A, int S, float* tile) {
+  const float* from = A.data;
+  RWKV_UNROLL(1)
+  for (int s = 0; s < S; ++s, tile += T, from += A.column)
+    for (int t = 0; t < T; ++t) tile[t] = from[size_t(t) * A.row];
+}
+
+struct Tile {
+  decltype(&pack_tile<1>) pack;
+  decltype(&multiply_tile<1>) multiply;
+};
+template <int T>
+constexpr Tile kTileOf{pack_tile<T>, multiply_tile<T>};
+// Of 1 to kTile rows.
+constexpr Tile kTiles[] = {kTileOf<1>, kTileOf<2>, kTileOf<3>, kTileOf<4>, kTileOf<5>, kTileOf<6>};
+static_assert(std::size(kTiles) == kTile);
+
+// S rows of so many columns of B, filled up with zeros to kWide.
+void pack_columns(Rows B, int first, int S, int j, int columns, float* b) {
+  const float* from = B.row(first) + j;
+  for (int s = 0; s < S; ++s, from += B.width, b += kWide)
+    if (columns == kWide) store(b, load(from)), store(b + kLanes, load(from + kLanes));
+    else
+      for (int at = 0; at < kWide; at += kLanes)
+        store(b + at, load_part(from + at, std::clamp(columns - at, 0, kLanes)));
 }
 
 }  // namespace
 
-void add_product(Strided A, Rows B, Rows C) {
-  const int I = C.count, J = C.width, S = B.count;
-  pool.run((J + kWide - 1) / kWide, kNsOfProduct * kWide * I * S, [=](int first, int last) {
-    float b[kDeep * kWide];
-    for (int j = first * kWide; j < std::min(last * kWide, J); j += kWide)
-      for (int s = 0; s < S; s += kDeep) {
-        const int deep = std::min(kDeep, S - s), columns = std::min(kWide, J - j);
-        for (int i = 0; i < deep; ++i)
-          for (int at = 0; at < kWide; at += kLanes)
-            store(b + i * kWide + at, load_part(B.row(s + i) + j + at, std::clamp(columns - at, 0, kLanes)));
-        int i = 0;
-        const auto part = [&] { return Strided{A.data + i * A.row + s * A.column, A.row, A.column}; };
-        for (; i + kTile <= I; i += kTile)
-          multiply_tile<kTile>(part(), deep, b, C.row(i) + j, size_t(J), columns);
-        for (; i < I; ++i) multiply_tile<1>(part(), deep, b, C.row(i) + j, size_t(J), columns);
-      }
-  });
+void add_product(Strided A, Rows B, Rows C, Arena& arena) {
+  const ArenaScope scope(arena);
+  const int J = C.width;
+  float* const block = arena.floats(kProductFloats);
+  for (int top = 0; top < C.count; top += kTall)
+    for (int s = 0; s < B.count; s += kDeep) {
+      const int tall = std::min(kTall, C.count - top), deep = std::min(kDeep, B.count - s);
+      const auto over_tiles = [=](int first, int last, auto f) {
+        for (int i = first * kTile; i < std::min(last * kTile, tall); i += kTile)
+          f(i, std::min(kTile, tall - i), block + size_t(i) * size_t(deep));
+      };
+      pool.run((tall + kTile - 1) / kTile, kNsOfPacking * kTile * deep, [=](int first, int last) {
+        over_tiles(first, last, [=](int i, int rows, float* tile) {
+          kTiles[rows - 1].pack({A.at(top + i, s), A.row, A.column}, deep, tile);
+        });
+      });
+      pool.run((J + kWide - 1) / kWide, kNsOfProduct * kWide * tall * deep, [=](int first, int last) {
+        float b[kDeep * kWide];
+        for (int j = first * kWide; j < std::min(last * kWide, J); j += kWide) {
+          const int columns = std::min(kWide, J - j);
+          pack_columns(B, s, deep, j, columns, b);
+          over_tiles(0, kTall, [=, &b](int i, int rows, const float* tile) {
+            kTiles[rows - 1].multiply(tile, deep, b, C.row(top + i) + j, size_t(J), columns);
+          });
+        }
+      });
+    }
 }
 
 void matmul_backward(const Matrix& W, Rows dy, Rows dx, Arena& arena) {
@@ -61,16 +103,18 @@ void matmul_backward(const Matrix& W, Rows dy, Rows dx, Arena& arena) {
   const Rows panel = arena.rows(kPanelGroups * kGroup, K);
   for (int group = 0; group < groups; group += kPanelGroups) {
     const int count = std::min(kPanelGroups, groups - group), m = group * kGroup;
-    for (int i = 0; i < count; ++i) unpack_group(W, group + i, panel.row(i * kGroup));
+    pool.run(count, kNsOfPacking * kGroup * K, [=, &W](int first, int last) {
+      for (int i = first; i < last; ++i) unpack_group(W, group + i, panel.row(i * kGroup));
+    });
     const int rows = std::min(count * kGroup, W.rows - m);
-    add_product({dy.data + m, size_t(dy.width), 1}, {panel.data, rows, K}, dx);
+    add_product({dy.data + m, size_t(dy.width), 1}, {panel.data, rows, K}, dx, arena);
   }
 }
 
-void matmul_weight_backward(Rows dy, Rows x, bool transposed, float* dW) {
+void matmul_weight_backward(Rows dy, Rows x, bool transposed, float* dW, Arena& arena) {
   if (!dW) return;
   if (transposed) std::swap(dy, x);
-  add_product({dy.data, 1, size_t(dy.width)}, x, {dW, dy.width, x.width});
+  add_product({dy.data, 1, size_t(dy.width)}, x, {dW, dy.width, x.width}, arena);
 }
 
 void matmul_each_backward(Rows x, Rows E, Rows dy, Rows dx, Rows dE) {

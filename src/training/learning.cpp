@@ -5,161 +5,193 @@
 namespace rwkv {
 namespace {
 
-constexpr uint64_t kLogitBytes = 16 << 20;  // of logits at a time
+constexpr uint64_t kLogitBytes = 32 << 20;  // of logits at a time, at most
+constexpr uint64_t kHeadWeights = uint64_t{1}
+                                  << 28;  // times rows of the head at a time: a piece of a pass is short
+constexpr uint64_t kLeastHeadRows = 128;  // unless weights would be unpacked for few rows
+constexpr uint64_t kMostBytes = uint64_t{256} << 20;  // that all takes where products are kept
+constexpr uint64_t kRounding = 32 << 10;
 
 // Rows of logits at a time, of so many.
 int logit_rows(const Config& config, int rows) {
-  const uint64_t fit = kLogitBytes / (sizeof(float) * uint64_t(config.vocabulary));
+  const auto V = uint64_t(config.vocabulary);
+  const uint64_t fit = std::min(kLogitBytes / (sizeof(float) * V),
+                                std::max(kHeadWeights / (V * uint64_t(config.channels)), kLeastHeadRows));
   return int(std::clamp(fit, uint64_t{1}, uint64_t(rows)));
 }
 
-// The rows that a pass keeps until its end.
-struct Stream {
-  Rows x, v_first, embedding;  // (R, C)
+// What all takes.
+struct Sizes {
+  Kept kept = Kept::kNone;
+  TapeBytes tape;  // of the layer that takes most
+  uint64_t arena = 0, other = 0;
 
-  Stream(Tape& tape, int R, int C)
-      : x(tape.rows(R, C)), v_first(tape.rows(R, C)), embedding(tape.rows(R, C)) {}
+  uint64_t total() const { return 2 * tape.values + arena + other; }
 };
 
-// What a tape takes for the layer that takes most.
-TapeBytes tape_bytes(const Model& model, const Learned& learned, std::span<const Sequence> sequences,
-                     int rows) {
+Sizes sizes_with(Kept kept, const Model& model, const Learned& learned, int rows, int lessons) {
+  const Config& c = model.config;
+  const std::vector<Sequence> sequences(size_t(lessons), Sequence{nullptr, 0, rows, nullptr});
+  const auto R = uint64_t(rows), C = uint64_t(c.channels), L = uint64_t(c.layers);
   TapeBytes most;
-  for (int i = 0; i < model.config.layers; ++i) {
-    Tape tape(learned);
-    const Stream stream(tape, rows, model.config.channels);
-    run_layer(tape, model.layers[size_t(i)],
-              {{}, {}, sequences, model.config, i, stream.v_first, stream.embedding}, stream.x);
-    most = {std::max(most.values, tape.bytes().values), std::max(most.arena, tape.bytes().arena)};
+  for (int i = 0; i < c.layers; ++i) {
+    Tape tape(learned, kept);
+    const Rows x = tape.rows(rows, c.channels), v_first = tape.rows(rows, c.channels),
+               embedding = tape.rows(rows, c.channels);
+    tape.rows(rows, c.channels);
+    run_layer(tape, model.layers[size_t(i)], {{}, {}, sequences, c, i, v_first, embedding}, x);
+    const TapeBytes bytes = tape.bytes();
+    most = {std::max(most.values, bytes.values), std::max(most.arena, bytes.arena),
+            std::max(most.products, bytes.products)};
   }
-  return most;
+  const uint64_t head =
+      uint64_t(logit_rows(c, rows)) * (uint64_t(c.vocabulary) + C) + matmul_backward_floats(c.channels);
+  const uint64_t states = (2 * uint64_t(lessons) + 1) * (sizeof(State) + State::size(c) * sizeof(float));
+  return {
+      kept, most,
+      L * (sizeof(float) * R * C + most.products) + std::max(most.arena, sizeof(float) * head) + kRounding,
+      states + R * 8 + 4 * uint64_t(lessons) * sizeof(Sequence)};
 }
 
-// What a pass takes of the arena beside a layer: its inputs, and the head.
-uint64_t arena_bytes(const Model& model, int rows) {
-  const Config& c = model.config;
-  const auto R = uint64_t(rows), C = uint64_t(c.channels), L = uint64_t(c.layers);
-  const uint64_t head =
-      uint64_t(logit_rows(c, rows)) * (uint64_t(c.vocabulary) + C) + (kPanelGroups * kGroup + 4 * R) * C;
-  constexpr uint64_t kRounding = 16 << 10;
-  return sizeof(float) * (R * C * L + head) + kRounding;
+// With as many products as fit.
+Sizes sizes_of(const Model& model, const Learned& learned, int rows, int lessons) {
+  for (const Kept kept : {Kept::kAll, Kept::kNarrow})
+    if (const Sizes sizes = sizes_with(kept, model, learned, rows, lessons); sizes.total() <= kMostBytes)
+      return sizes;
+  return sizes_with(Kept::kNone, model, learned, rows, lessons);
 }
 
 }  // namespace
 
 uint64_t Learning::bytes(const Model& model, const Learned& learned, int rows, int lessons) {
-  const std::vector<Sequence> sequences(size_t(lessons), Sequence{nullptr, 0, rows, nullptr});
-  const TapeBytes tape = tape_bytes(model, learned, sequences, rows);
-  const uint64_t states =
-      (2 * uint64_t(lessons) + 1) * (sizeof(State) + State::size(model.config) * sizeof(float));
-  return 2 * tape.values + tape.arena + arena_bytes(model, rows) + states + uint64_t(rows) * 8 +
-         3 * uint64_t(lessons) * sizeof(Sequence);
+  return sizes_of(model, learned, rows, lessons).total();
 }
 
 Result<Learning> Learning::start(const Model& model, const Learned& learned, int rows, int lessons) {
   const uint64_t listed = uint64_t(lessons) * sizeof(Sequence);
   if (const Status room = require_room(listed, "learning"); !room) return room.error();
-  const uint64_t total = bytes(model, learned, rows, lessons);
-  if (const Status room = require_room(total, "learning"); !room) return room.error();
+  const Sizes sizes = sizes_of(model, learned, rows, lessons);
+  if (const Status room = require_room(sizes.total(), "learning"); !room) return room.error();
   Learning made(model, learned);
-  const std::vector<Sequence> sequences(size_t(lessons), Sequence{nullptr, 0, rows, nullptr});
-  const TapeBytes tape = tape_bytes(model, learned, sequences, rows);
-  made.values_ = Buffer(size_t(2 * tape.values));
-  if (!made.values_) return no_room(total, "learning");
-  if (!made.arena_.reserve(tape.arena + arena_bytes(model, rows), "learning"))
-    return no_room(total, "learning");
+  made.kept_ = sizes.kept, made.layer_products_ = sizes.tape.products / sizeof(float);
+  made.values_ = Buffer(size_t(2 * sizes.tape.values));
+  if (!made.values_) return no_room(sizes.total(), "learning");
+  if (!made.arena_.reserve(sizes.arena, "learning")) return no_room(sizes.total(), "learning");
   made.states_.assign(size_t(lessons), State(model.config));
   made.gradients_.assign(size_t(lessons), State(model.config));
+  made.sequences_.reserve(size_t(lessons));
   made.targets_.reserve(size_t(rows));
   made.weights_.reserve(size_t(rows));
   return made;
 }
 
 double Learning::pass(std::span<const Lesson> lessons, Goal goal) {
-  const bool backwards = goal == Goal::kGradients;
-  const ArenaScope scope(arena_);
-  const Config& c = model_->config;
-  std::vector<Sequence> sequences;
-  targets_.clear(), weights_.clear();
+  begin(lessons, goal);
+  while (!advance()) continue;
+  return loss_;
+}
+
+void Learning::begin(std::span<const Lesson> lessons, Goal goal) {
+  lessons_ = lessons, goal_ = goal, stage_ = Stage::kForward, at_ = 0, loss_ = 0;
+  sequences_.clear(), targets_.clear(), weights_.clear();
   int R = 0;
   for (size_t i = 0; i < lessons.size(); ++i) {
     const Lesson& lesson = lessons[i];
-    sequences.push_back({&states_[i], R, int(lesson.tokens.size()), lesson.tokens.data()});
+    sequences_.push_back({&states_[i], R, int(lesson.tokens.size()), lesson.tokens.data()});
     R += int(lesson.tokens.size());
     targets_.insert(targets_.end(), lesson.targets.begin(), lesson.targets.end());
     weights_.insert(weights_.end(), lesson.weights.begin(), lesson.weights.end());
-    if (backwards) gradients_[i] = *lesson.gradient;
+    if (backwards()) gradients_[i] = *lesson.gradient;
   }
-  const auto restart = [&] {
-    for (size_t i = 0; i < lessons.size(); ++i) states_[i] = *lessons[i].start;
-  };
-
-  Tape tape(*learned_, {values_.as<float>(), values_.bytes() / sizeof(float)}, gradients_, arena_);
-  tape.record(backwards);
-  const Stream stream(tape, R, c.channels);
-  const auto run = [&](int i) {
-    run_layer(tape, model_->layers[size_t(i)], {{}, {}, sequences, c, i, stream.v_first, stream.embedding},
-              stream.x);
-  };
+  restart();
+  mark_ = {};
+  Tape tape = this->tape();
+  tape.record(backwards());
+  const int C = model_->config.channels;
+  stream_ = {tape.rows(R, C), tape.rows(R, C), tape.rows(R, C), tape.rows(R, C)};
+  if (backwards()) {
+    inputs_ = arena_.floats(size_t(model_->config.layers) * stream_.x.size());
+    products_ = arena_.floats(size_t(model_->config.layers) * size_t(layer_products_));
+  }
+  mark_ = tape.mark();
   Calls calls(arena_);
-  embed(calls, *model_, sequences, stream.embedding);
-  copy(stream.embedding, stream.x);
-  float* const inputs = backwards ? arena_.floats(size_t(c.layers) * stream.x.size()) : nullptr;
-  const auto input = [&](int i) { return Rows{inputs + size_t(i) * stream.x.size(), R, c.channels}; };
-  const Tape::Mark mark = tape.mark();
-  tape.record(false);
-  restart();
-  for (int i = 0; i < c.layers; ++i) {
-    if (backwards) copy(stream.x, input(i));
-    run(i);
-    tape.rewind(mark);
-  }
-  for (size_t i = 0; i < lessons.size(); ++i)
-    if (lessons[i].end) *lessons[i].end = states_[i];
-  if (goal == Goal::kStates) return 0;
-  tape.record(backwards);
-  const double loss = read_head(tape, stream.x, backwards);
-  tape.rewind(mark);
-  if (!backwards) return loss;
-
-  restart();
-  for (int i = c.layers - 1; i >= 0; --i) {
-    copy(input(i), stream.x);
-    run(i);
-    tape.walk_back();
-    tape.rewind(mark);
-  }
-  add(tape.gradient(stream.x), tape.gradient(stream.embedding));
-  embed_backward(lessons, tape.gradient(stream.embedding));
-  for (size_t i = 0; i < lessons.size(); ++i) *lessons[i].gradient = gradients_[i];
-  return loss;
+  embed(calls, *model_, sequences_, stream_.embedding);
+  copy(stream_.embedding, stream_.x);
 }
 
-// The loss of x, the last layer's output; its gradient goes to x.
-double Learning::read_head(Tape& tape, Rows x, bool backwards) {
-  const Rows h = tape.rows(x.count, x.width);
-  tape.layer_norm(x, model_->ln_out, kNormEps, h);
-  const Learned::Place head = learned_->place(&model_->head);
-  double loss = 0;
-  const int most = logit_rows(model_->config, x.count);
-  for (int first = 0; first < x.count; first += most) {
-    const ArenaScope scope(arena_);
-    const int count = std::min(most, x.count - first);
-    const auto weights = std::span(weights_).subspan(size_t(first), size_t(count));
-    if (std::count(weights.begin(), weights.end(), 0.0f) == count) continue;
-    const Rows part{h.row(first), count, h.width}, logits = arena_.rows(count, model_->config.vocabulary);
-    matmul(model_->head, part, logits, arena_);
-    loss += cross_entropy(logits, std::span(targets_).subspan(size_t(first), size_t(count)), weights);
-    if (!backwards) continue;
-    matmul_backward(model_->head, logits, tape.gradient(part), arena_);
-    matmul_weight_backward(logits, part, head.transposed, head.data);
+// One behind the rows of the pass.
+Tape Learning::tape() {
+  return {*learned_, {values_.as<float>(), values_.bytes() / sizeof(float)}, gradients_, arena_, mark_};
+}
+
+void Learning::restart() {
+  for (size_t i = 0; i < lessons_.size(); ++i) states_[i] = *lessons_[i].start;
+}
+
+void Learning::run_layer(Tape& tape) {
+  if (backwards()) tape.keep_products(kept_, products_ + size_t(at_) * size_t(layer_products_));
+  rwkv::run_layer(tape, model_->layers[size_t(at_)],
+                  {{}, {}, sequences_, model_->config, at_, stream_.v_first, stream_.embedding}, stream_.x);
+}
+
+bool Learning::advance() {
+  const int layers = model_->config.layers;
+  Tape tape = this->tape();
+  switch (stage_) {
+    case Stage::kForward:
+      tape.record(false);
+      if (backwards()) copy(stream_.x, input(at_));
+      run_layer(tape);
+      if (++at_ < layers) break;
+      for (size_t i = 0; i < lessons_.size(); ++i)
+        if (lessons_[i].end) *lessons_[i].end = states_[i];
+      if (goal_ == Goal::kStates) return true;
+      stage_ = Stage::kHead, at_ = 0;
+      layer_norm(stream_.x, model_->ln_out, kNormEps, stream_.h);
+      break;
+    case Stage::kHead:
+      read_head(tape);
+      if (at_ < stream_.x.count) break;
+      if (!backwards()) return true;
+      norm_backward(stream_.x, 1, model_->ln_out, kNormEps, tape.gradient(stream_.h),
+                    tape.gradient(stream_.x), learned_->gradient(model_->ln_out.weight),
+                    learned_->gradient(model_->ln_out.bias));
+      restart();
+      stage_ = Stage::kBackward, at_ = layers - 1;
+      break;
+    case Stage::kBackward:
+      copy(input(at_), stream_.x);
+      run_layer(tape);
+      tape.walk_back();
+      if (at_-- > 0) break;
+      add(tape.gradient(stream_.x), tape.gradient(stream_.embedding));
+      embed_backward(tape.gradient(stream_.embedding));
+      for (size_t i = 0; i < lessons_.size(); ++i) *lessons_[i].gradient = gradients_[i];
+      return true;
   }
-  tape.walk_back();
-  return loss;
+  return false;
+}
+
+// Some rows of the last layer's normed output: their loss, and its gradient to them.
+void Learning::read_head(const Tape& tape) {
+  const ArenaScope scope(arena_);
+  const Rows h = stream_.h;
+  const int count = std::min(logit_rows(model_->config, h.count), h.count - at_);
+  const auto weights = std::span(weights_).subspan(size_t(at_), size_t(count));
+  const auto targets = std::span(targets_).subspan(size_t(at_), size_t(count));
+  const Rows part{h.row(at_), count, h.width}, logits = arena_.rows(count, model_->config.vocabulary);
+  at_ += count;
+  if (std::count(weights.begin(), weights.end(), 0.0f) == count) return;
+  matmul(model_->head, part, logits, arena_);
+  loss_ += cross_entropy(logits, targets, weights);
+  if (!backwards()) return;
+  const Learned::Place head = learned_->place(&model_->head);
+  matmul_backward(model_->head, logits, tape.gradient(part), arena_);
+  matmul_weight_backward(logits, part, head.transposed, head.data, arena_);
 }
 
 // To the embedding, from the gradient to ln0(emb[token]).
-void Learning::embed_backward(std::span<const Lesson> lessons, Rows gradient) {
+void Learning::embed_backward(Rows gradient) {
   float* const table = learned_->place(&model_->embedding).data;
   float *const weight = learned_->gradient(model_->ln0.weight), *const bias =
                                                                     learned_->gradient(model_->ln0.bias);
@@ -167,7 +199,7 @@ void Learning::embed_backward(std::span<const Lesson> lessons, Rows gradient) {
   const ArenaScope scope(arena_);
   const Rows raw = arena_.rows(1, gradient.width), draw = arena_.rows(1, gradient.width);
   int row = 0;
-  for (const Lesson& lesson : lessons)
+  for (const Lesson& lesson : lessons_)
     for (const int32_t token : lesson.tokens) {
       model_->embedding.row(token, {raw.data, raw.size()});
       std::fill_n(draw.data, draw.size(), 0.0f);

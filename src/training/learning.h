@@ -24,35 +24,67 @@ struct Lesson {
 class Learning {
  public:
   // For at most so many rows (tokens of all lessons of a pass) and lessons. Layers are computed again on the way
-  // back, so that what grows with rows is a layer's intermediates, and one row for each layer.
+  // back, so that what grows with rows is a layer's intermediates, one row for each layer, and, of products with weights, as many
+  // as fit into some 100 MB.
   // Model and `learned` must outlive it. Errors: kOutOfMemory, with all the bytes that it takes.
   static Result<Learning> start(const Model& model, const Learned& learned, int rows, int lessons);
   // All that start() asks for.
   static uint64_t bytes(const Model& model, const Learned& learned, int rows, int lessons);
 
-  // The loss of the lessons; adds the gradients to those of what is learned, and writes the lessons'. Any way
-  // of cutting texts into passes gives the same but for rounding, where the last part of a text comes first and
-  // hands its gradient on. REQUIRES: no more than start() was told.
+  // A pass over lessons: for the states behind them alone; their loss too; the gradients too, which are added to those of what is
+  // learned, and the lessons' written.
+  enum class Goal : uint8_t { kStates, kLoss, kGradients };
+  // Begins one; of one that was not over nothing is left but what it added to gradients. REQUIRES: no more than start() was
+  // told; lessons stay where they are until it is over.
+  void begin(std::span<const Lesson> lessons, Goal goal);
+  // A piece of it: a layer, or some rows of the head. Whether it is over.
+  bool advance();
+  // Of the pass that is over: the loss.
+  double loss() const { return loss_; }
+
+  // A whole pass with gradients. Any way of cutting texts into passes gives the same but for rounding, where the last part of a
+  // text comes first and hands its gradient on.
   double learn(std::span<const Lesson> lessons) { return pass(lessons, Goal::kGradients); }
-  // The loss alone.
   double evaluate(std::span<const Lesson> lessons) { return pass(lessons, Goal::kLoss); }
-  // The states after the lessons alone.
-  void read(std::span<const Lesson> lessons) { pass(lessons, Goal::kStates); }
 
  private:
+  enum class Stage : uint8_t { kForward, kHead, kBackward };
+  // The rows that a pass keeps until its end.
+  struct Stream {
+    Rows x, v_first, embedding, h;  // (R, C); h: what the head gets
+  };
+
   Learning(const Model& model, const Learned& learned) : model_(&model), learned_(&learned) {}
-  enum class Goal : uint8_t { kStates, kLoss, kGradients };
   double pass(std::span<const Lesson> lessons, Goal goal);
-  double read_head(Tape& tape, Rows x, bool backwards);
-  void embed_backward(std::span<const Lesson> lessons, Rows gradient);
+  Tape tape();
+  void run_layer(Tape& tape);
+  void restart();
+  void read_head(const Tape& tape);
+  void embed_backward(Rows gradient);
+  bool backwards() const { return goal_ == Goal::kGradients; }
+  Rows input(int layer) const {
+    return {inputs_ + size_t(layer) * stream_.x.size(), stream_.x.count, stream_.x.width};
+  }
 
   const Model* model_;
   const Learned* learned_;
+  Kept kept_ = Kept::kNone;
+  uint64_t layer_products_ = 0;  // floats that are kept of a layer
   Buffer values_;
   Arena arena_;
   std::vector<State> states_, gradients_;  // of each lesson
-  std::vector<int32_t> targets_;           // of all lessons
+  // Of the pass that is under way.
+  std::span<const Lesson> lessons_ = {};
+  std::vector<Sequence> sequences_;
+  std::vector<int32_t> targets_;  // of all lessons
   std::vector<float> weights_;
+  Goal goal_ = Goal::kStates;
+  Stage stage_ = Stage::kForward;
+  int at_ = 0;  // a layer, or a row of the head
+  double loss_ = 0;
+  Stream stream_ = {};
+  float *inputs_ = nullptr, *products_ = nullptr;  // of all layers
+  Tape::Mark mark_ = {};                           // behind them
 };
 
 }  // namespace rwkv

@@ -15,9 +15,11 @@ void add_to(const float* from, int n, float* to) {
 
 }  // namespace
 
+// Walking back a call takes scratch memory behind all that was written down.
 void Tape::count(uint64_t bytes, uint64_t scratch_bytes) {
   arena_bytes_ += aligned(bytes);
-  most_.arena = std::max(most_.arena, arena_bytes_ + aligned(scratch_bytes));
+  scratch_bytes_ = std::max(scratch_bytes_, aligned(scratch_bytes));
+  most_.arena = std::max(most_.arena, arena_bytes_ + scratch_bytes_);
 }
 
 Rows Tape::rows(int count, int width) {
@@ -101,14 +103,30 @@ void Tape::add_rows(const Embedding& table, std::span<const Sequence> sequences,
       [] {});
 }
 
+Rows Tape::product(const Matrix& W, Rows y) {
+  const bool is_kept = kept_ == Kept::kAll || (kept_ == Kept::kNarrow && W.rows <= W.cols);
+  if (!is_kept) return {};
+  most_.products += y.size() * sizeof(float);
+  const Rows kept{products_, y.count, y.width};
+  if (products_) products_ += y.size();
+  return kept;
+}
+
 void Tape::matmul(const Matrix& W, Rows x, Rows y) {
-  const auto scratch = uint64_t(std::max(x.count, kPanelGroups * kGroup)) * uint64_t(W.cols) * sizeof(float);
+  const Rows kept = product(W, y);
+  const auto scratch =
+      std::max(uint64_t(x.count) * uint64_t(W.cols), matmul_backward_floats(W.cols)) * sizeof(float);
   call(
-      scratch, [=, this, &W] { rwkv::matmul(W, x, y, *arena_); },
+      scratch,
+      [=, this, &W] {
+        if (kept.data && records_) return rwkv::copy(kept, y);
+        rwkv::matmul(W, x, y, *arena_);
+        if (kept.data) rwkv::copy(y, kept);
+      },
       [=, this, &W] {
         const Learned::Place place = learned_.place(&W);
         matmul_backward(W, gradient(y), gradient(x), *arena_);
-        matmul_weight_backward(gradient(y), x, place.transposed, place.data);
+        matmul_weight_backward(gradient(y), x, place.transposed, place.data, *arena_);
       });
   const Adapter* adapter = learned_.adapter(W);
   if (!adapter) return;

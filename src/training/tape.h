@@ -12,34 +12,43 @@
 
 namespace rwkv {
 
-// Bytes that a tape takes: of values, as many again of their gradients, and of its arena.
+// Bytes that a tape takes: of values, as many again of their gradients, of its arena, and of products that are kept.
 struct TapeBytes {
-  uint64_t values = 0, arena = 0;
+  uint64_t values = 0, arena = 0, products = 0;
 };
+
+// Which products with weights the first reading of a layer keeps, so that the second need not make them again: none; those with
+// no more rows than columns, which save most for their memory; all.
+enum class Kept : uint8_t { kNone, kNarrow, kAll };
 
 class Tape {
  public:
+  struct Mark {
+    uint64_t values = 0, arena_bytes = 0;
+    Arena::Mark arena = {};
+  };
   // A tape that makes no call and only counts the bytes that it would take: rows have no memory.
-  explicit Tape(const Learned& learned) : learned_(learned) {}
+  explicit Tape(const Learned& learned, Kept kept) : learned_(learned), kept_(kept) {}
   // `values` (2 n floats): the gradient of a value lies n floats behind it. Rows of the arena have none. The
   // gradients to the states after a call are in `state_gradients`, one of each sequence, and walking back makes
-  // them those to the states before it. REQUIRES: memory as a counting tape told.
-  Tape(const Learned& learned, std::span<float> values, std::span<State> state_gradients, Arena& arena)
+  // them those to the states before it. It goes on behind `mark`. REQUIRES: memory as a counting tape told.
+  Tape(const Learned& learned, std::span<float> values, std::span<State> state_gradients, Arena& arena,
+       const Mark& mark)
       : learned_(learned),
         memory_(values.data()),
         distance_(values.size() / 2),
         state_gradients_(state_gradients),
-        arena_(&arena) {}
+        arena_(&arena) {
+    rewind(mark);
+  }
   Tape(const Tape&) = delete;
 
   TapeBytes bytes() const { return most_; }
 
   // Whether calls are written down, or made only.
   void record(bool on) { records_ = on; }
-  struct Mark {
-    uint64_t values, arena_bytes;
-    Arena::Mark arena;
-  };
+  // Where products of the calls to come are kept, or, of calls that are written down, lie already.
+  void keep_products(Kept kept, float* memory) { kept_ = kept, products_ = memory; }
   Mark mark() const { return {used_, arena_bytes_, arena_ ? arena_->mark() : Arena::Mark{}}; }
   // Forgets rows and calls since then.
   void rewind(const Mark& mark);
@@ -93,6 +102,8 @@ class Tape {
   void count(uint64_t bytes, uint64_t scratch_bytes = 0);
   // (count, width) of the arena, until walking back.
   Rows keep(int count, int width);
+  // The place of y = W x among the products that are kept; no data: of another.
+  Rows product(const Matrix& W, Rows y);
 
   // Makes a call and writes down its backward; each takes at most `scratch_bytes` of the arena.
   template <class Forward, class Backward>
@@ -121,7 +132,9 @@ class Tape {
   Arena* arena_ = nullptr;
   bool records_ = true;
   Step* last_ = nullptr;
-  uint64_t arena_bytes_ = 0;  // counted
+  Kept kept_ = Kept::kNone;
+  float* products_ = nullptr;                     // of the next one
+  uint64_t arena_bytes_ = 0, scratch_bytes_ = 0;  // counted; the most of a call
   TapeBytes most_ = {};
 };
 

@@ -8,11 +8,11 @@
 namespace rwkv {
 namespace {
 
-// Others have their turn between two passes, so that one may not take long: some 0.1 s with the storyteller, of which one thread
-// makes 300 rows a second, and reads the least. Fewer rows are slow: quantised weights are unpacked once a pass.
-constexpr uint64_t kPassWeights = uint64_t{1} << 27;
+// Of a pass. More rows make its pieces, between which others have their turn, longer; fewer are slow: quantised weights are
+// unpacked once a pass, and parts of a text are read once more.
 constexpr int kLeastRows = 32, kMostRows = 512;
-constexpr double kMostRate = 1e30;  // far from where steps overflow
+constexpr uint64_t kPassBytes = uint64_t{272} << 20;  // unless the least rows take more
+constexpr double kMostRate = 1e30;                    // far from where steps overflow
 // For the states of a pass's texts.
 constexpr uint64_t kStateBytes = 32 << 20;
 
@@ -36,16 +36,18 @@ Status check(const TuningOptions& o) {
   return Done{};
 }
 
-WalkSize size_of(const Model& model, const TuningOptions& options, int longest) {
-  const uint64_t embedding = uint64_t(model.config.vocabulary) * uint64_t(model.config.channels),
-                 weights = std::max(model.parameters - embedding, uint64_t{1});
-  const auto fit = int(std::clamp(kPassWeights / weights, uint64_t{kLeastRows}, uint64_t{kMostRows}));
-  const int rows = int(std::min(int64_t(fit), int64_t(longest) * options.batch));
+WalkSize size_of(const Model& model, const Learned& learned, const TuningOptions& options, int longest) {
   // A text's state, its gradient, and as many again of learning's own.
   const uint64_t bytes = 4 * sizeof(float) * State::size(model.config);
-  const int texts =
-      int(std::clamp(kStateBytes / bytes, uint64_t{1}, uint64_t(std::min(options.batch, rows))));
-  return {rows, texts, (longest + rows - 1) / rows};
+  const auto with_rows = [&](int fit) {
+    const int rows = int(std::min(int64_t(fit), int64_t(longest) * options.batch));
+    const auto most = uint64_t(std::min(options.batch, rows));
+    return WalkSize{rows, int(std::clamp(kStateBytes / bytes, uint64_t{1}, most)),
+                    (longest + rows - 1) / rows};
+  };
+  int rows = kMostRows;
+  while (rows > kLeastRows && Walk::bytes(model, learned, with_rows(rows)) > kPassBytes) rows /= 2;
+  return with_rows(rows);
 }
 
 }  // namespace
@@ -117,7 +119,8 @@ Result<TuningPlan> Tuning::plan() {
   if (steps > INT32_MAX) return refuse("epochs", "at most 2^31 - 1 steps in all", int64_t(options_.epochs));
   options_.rate.steps = int(steps);
 
-  const WalkSize size = size_of(*model_, options_, std::max(documents_.longest(), validation_.longest()));
+  const WalkSize size =
+      size_of(*model_, learned(), options_, std::max(documents_.longest(), validation_.longest()));
   const uint64_t lists = (batch + uint64_t(size.texts)) * sizeof(Excerpt),
                  orders = (excerpts + validation_.count()) * sizeof(uint32_t),
                  walk = Walk::bytes(*model_, learned(), size), moments = AdamW::bytes(parameters());
@@ -154,21 +157,20 @@ Status Tuning::require_working_room() const {
 
 void Tuning::begin_step() {
   batch_.clear();
-  tokens_ = 0, loss_ = 0;
+  tokens_ = 0, loss_ = 0, is_reading_ = false;
   const uint64_t count = documents_.count(), first = uint64_t(step_) * uint64_t(options_.batch);
   for (uint64_t i = first; i < first + uint64_t(options_.batch); ++i) {
     const Excerpt excerpt = documents_.excerpt(options_.seed, i / count, size_t(i % count));
     batch_.push_back(excerpt);
     tokens_ += excerpt.learned.size() - size_t(std::count(excerpt.learned.begin(), excerpt.learned.end(), 0));
   }
-  pass_.reset();
 }
 
 Error Tuning::give_up(const char* what) {
   std::visit([](auto& subject) { subject.collect(); }, subject_);
   for (Parameter& parameter : parameters())
     std::fill(parameter.gradient.begin(), parameter.gradient.end(), 0.0f);
-  pass_.reset();
+  batch_.clear();
   return {ErrorKind::kBadModel,
           "step " + std::to_string(step_ + 1) + ": the " + what + " is not finite, at the learning rate " +
               text_of(float(learning_rate(options_.rate, step_))) + "; what was learned before it stays"};
@@ -178,15 +180,23 @@ Result<std::optional<TuningStep>> Tuning::next() {
   assert(walk_ && step_ < options_.rate.steps);
   if (const Status room = require_working_room(); !room) return room.error();
   const auto length_of = [&](size_t i) { return int(batch_[i].learned.size()); };
-  if (!pass_) {
+  if (batch_.empty()) {
     begin_step();
     pass_ = passes_->next({}, batch_.size(), length_of);
   }
-  const auto texts = std::span(batch_).subspan(pass_->first, pass_->count);
-  loss_ += walk_->learn(*pass_, texts, 1 / float(tokens_), state());
-  if (!std::isfinite(loss_)) return give_up("loss");
-  pass_ = passes_->next(pass_, batch_.size(), length_of);
-  if (pass_) return std::optional<TuningStep>();
+  if (pass_) {
+    if (!is_reading_) {
+      const auto texts = std::span(batch_).subspan(pass_->first, pass_->count);
+      walk_->begin(*pass_, texts, 1 / float(tokens_), state(), true);
+    }
+    const auto loss = walk_->advance();
+    is_reading_ = !loss;
+    if (!loss) return std::optional<TuningStep>();
+    loss_ += *loss;
+    if (!std::isfinite(loss_)) return give_up("loss");
+    pass_ = passes_->next(pass_, batch_.size(), length_of);
+    return std::optional<TuningStep>();
+  }
 
   std::visit([](auto& subject) { subject.collect(); }, subject_);
   if (!std::isfinite(clip_gradients(parameters(), options_.gradient_clip))) return give_up("gradient");
@@ -194,6 +204,7 @@ Result<std::optional<TuningStep>> Tuning::next() {
   optimizer_->step(parameters(), float(rate));
   std::visit([](auto& subject) { subject.assign(); }, subject_);
   ++step_;
+  batch_.clear();
   return std::optional(TuningStep{step_, options_.rate.steps, loss_, tokens_, rate});
 }
 
@@ -205,12 +216,17 @@ Result<std::optional<double>> Tuning::validate() {
     return validation_passes_->next(pass, validation_.count(),
                                     [&](size_t i) { return int(excerpt(i).learned.size()); });
   };
-  if (!validation_pass_) validation_pass_ = next({}), validation_loss_ = 0;
-  validated_.clear();
-  for (size_t i = 0; i < validation_pass_->count; ++i)
-    validated_.push_back(excerpt(validation_pass_->first + i));
-  validation_loss_ +=
-      walk_->evaluate(*validation_pass_, validated_, 1 / float(validation_.learned_tokens()), state());
+  if (!validation_pass_) validation_pass_ = next({}), validation_loss_ = 0, is_reading_ = false;
+  if (!is_reading_) {
+    validated_.clear();
+    for (size_t i = 0; i < validation_pass_->count; ++i)
+      validated_.push_back(excerpt(validation_pass_->first + i));
+    walk_->begin(*validation_pass_, validated_, 1 / float(validation_.learned_tokens()), state(), false);
+  }
+  const auto loss = walk_->advance();
+  is_reading_ = !loss;
+  if (!loss) return std::optional<double>();
+  validation_loss_ += *loss;
   validation_pass_ = next(validation_pass_);
   if (validation_pass_) return std::optional<double>();
   if (std::isfinite(validation_loss_)) return std::optional(validation_loss_);

@@ -1,5 +1,5 @@
-// Teaching a model from documents: steps of AdamW, each made of passes that are short enough for others to have
-// their turn between them.
+// Teaching a model from documents: steps of AdamW, each made of passes, and these of pieces that are short enough for
+// others to have their turn between them.
 #pragma once
 
 #include <optional>
@@ -51,10 +51,10 @@ class Tuning {
   Status add(std::span<const int32_t> tokens, std::span<const uint8_t> learned, bool is_validation);
   // Takes all memory. Errors: kInvalidArgument (nothing to learn, too many steps), kOutOfMemory.
   Result<TuningPlan> plan();
-  // A pass of the next step; the step behind its last pass. Where numbers are not finite (kBadModel) or there is no memory, all
-  // that is learned is as it was before the step. REQUIRES: a plan with steps left.
+  // A piece of the next step, short enough for others to wait for; the step behind its last. Where numbers are not finite (kBadModel) or there is no memory, all
+  // that is learned is as it was before the step. REQUIRES: a plan with steps left, no validation half made.
   Result<std::optional<TuningStep>> next();
-  // A pass over what is only foretold; the mean loss of its tokens behind the last. REQUIRES: there are some, and no step
+  // A piece of reading what is only foretold; the mean loss of its tokens behind the last. REQUIRES: there are some, and no step
   // half made. Errors: as next().
   Result<std::optional<double>> validate();
 
@@ -94,10 +94,11 @@ class Tuning {
   std::optional<Walk> walk_ = {};
   std::optional<AdamW> optimizer_ = {};
   int step_ = 0;  // done
-  // Of the step that is under way.
+  // Of the step that is under way; no batch: there is none.
   std::vector<Excerpt> batch_ = {};
-  std::optional<Pass> pass_ = {};
-  uint64_t tokens_ = 0;  // that it learns
+  std::optional<Pass> pass_ = {};  // the next, or the one that is read
+  bool is_reading_ = false;        // a pass, of validation too
+  uint64_t tokens_ = 0;            // that it learns
   double loss_ = 0;
   // Of the validation that is under way.
   std::vector<Excerpt> validated_ = {};  // in a pass

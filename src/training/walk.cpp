@@ -51,19 +51,19 @@ void Walk::fill(const Pass& pass, std::span<const Excerpt> texts, float weight, 
   }
 }
 
-double Walk::learn(const Pass& pass, std::span<const Excerpt> texts, float weight, TrainedState* state) {
+void Walk::begin(const Pass& pass, std::span<const Excerpt> texts, float weight, TrainedState* state,
+                 bool learns) {
   fill(pass, texts, weight, state);
-  if (pass.reads_only) return learning_.read(lessons_), 0;
-  const double loss = learning_.learn(lessons_);
-  if (state && pass.part == 0)
-    for (size_t i = 0; i < texts.size(); ++i) state->add(gradients_[i]);
-  return loss;
+  using enum Learning::Goal;
+  learning_.begin(lessons_, pass.reads_only ? kStates : learns ? kGradients : kLoss);
+  state_ = learns && !pass.reads_only && pass.part == 0 ? state : nullptr;
 }
 
-double Walk::evaluate(const Pass& pass, std::span<const Excerpt> texts, float weight,
-                      const TrainedState* state) {
-  fill(pass, texts, weight, state);
-  return learning_.evaluate(lessons_);
+std::optional<double> Walk::advance() {
+  if (!learning_.advance()) return std::nullopt;
+  if (state_)
+    for (size_t i = 0; i < lessons_.size(); ++i) state_->add(gradients_[i]);
+  return learning_.loss();
 }
 
 }  // namespace rwkv

@@ -86,8 +86,8 @@ TEST_CASE("backward of matmul: gradients to x in each format, and to W, its tran
       auto x = random_floats(size_t(R) * K, -1, 1, 2), dy = random_floats(size_t(R) * M, -1, 1, 3);
       std::vector<float> dx(x.size()), dW(weights.size()), turned_dW(weights.size());
       matmul_backward(W, rows(dy, M), rows(dx, K), arena);
-      matmul_weight_backward(rows(dy, M), rows(x, K), false, dW.data());
-      matmul_weight_backward(rows(dy, M), rows(x, K), true, turned_dW.data());
+      matmul_weight_backward(rows(dy, M), rows(x, K), false, dW.data(), arena);
+      matmul_weight_backward(rows(dy, M), rows(x, K), true, turned_dW.data(), arena);
       Doubles expected_dx(x.size()), expected_dW(weights.size()), expected_turned(weights.size());
       for (size_t r = 0; r < size_t(R); ++r)
         for (size_t m = 0; m < size_t(M); ++m)

@@ -88,9 +88,12 @@ TEST_CASE("a text in parts is learned as a pass learns it that is long enough, a
           return passes.next(pass, 1, [](size_t) { return 39; });
         };
         double sum = 0;
-        for (auto pass = next({}); pass; pass = next(pass))
-          sum += backwards ? walk.learn(*pass, {&text, 1}, 1 / 39.0f, &state)
-                           : walk.evaluate(*pass, {&text, 1}, 1 / 39.0f, &state);
+        for (auto pass = next({}); pass; pass = next(pass)) {
+          walk.begin(*pass, {&text, 1}, 1 / 39.0f, &state, backwards);
+          std::optional<double> loss;
+          while (!(loss = walk.advance())) continue;
+          sum += *loss;
+        }
         return sum;
       };
       std::vector<float> all;
