@@ -19,7 +19,7 @@ struct Strided {
 };
 // C += A B. A (I, S), B (S, J), C (I, J). Takes kProductFloats of the arena.
 void add_product(Strided A, Rows B, Rows C, Arena& arena);
-constexpr uint64_t kProductFloats = 504 * 128;
+constexpr uint64_t kProductFloats = 516 * 128;
 
 // y = W x: dx += W^T dy. dy (R, M), dx (R, K). Of q8 and q4 weights those that they stand for.
 void matmul_backward(const Matrix& W, Rows dy, Rows dx, Arena& arena);

@@ -10,7 +10,7 @@ namespace {
 constexpr int kTile = 6;  // rows of C in registers, which are 15 in WebAssembly: 12 sums, 2 of B, 1 of A
 constexpr int kWide = 2 * kLanes;  // columns of C in registers
 constexpr int kDeep = 128;         // terms of a sum at a time: their columns of B stay in the nearest cache
-constexpr int kTall = 84 * kTile;  // rows of A at a time: they stay in the second cache
+constexpr int kTall = 86 * kTile;  // rows of A at a time: they stay in the second cache
 constexpr double kNsOfProduct = 0.03, kNsOfPacking = 1;
 
 static_assert(kPanelGroups * kGroup == kDeep && kProductFloats == kTall * kDeep);

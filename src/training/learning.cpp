@@ -10,6 +10,7 @@ constexpr uint64_t kHeadWeights = uint64_t{1}
                                   << 28;  // times rows of the head at a time: a piece of a pass is short
 constexpr uint64_t kLeastHeadRows = 128;  // unless weights would be unpacked for few rows
 constexpr uint64_t kMostBytes = uint64_t{256} << 20;  // that all takes where products are kept
+constexpr int kPieceCalls = 12;                       // walked back at a time, a third of a layer
 constexpr uint64_t kRounding = 32 << 10;
 
 // Rows of logits at a time, of so many.
@@ -104,7 +105,7 @@ void Learning::begin(std::span<const Lesson> lessons, Goal goal) {
     if (backwards()) gradients_[i] = *lesson.gradient;
   }
   restart();
-  mark_ = {};
+  mark_ = {}, walked_.reset();
   Tape tape = this->tape();
   tape.record(backwards());
   const int C = model_->config.channels;
@@ -136,9 +137,9 @@ void Learning::run_layer(Tape& tape) {
 
 bool Learning::advance() {
   const int layers = model_->config.layers;
-  Tape tape = this->tape();
   switch (stage_) {
-    case Stage::kForward:
+    case Stage::kForward: {
+      Tape tape = this->tape();
       tape.record(false);
       if (backwards()) copy(stream_.x, input(at_));
       run_layer(tape);
@@ -149,7 +150,9 @@ bool Learning::advance() {
       stage_ = Stage::kHead, at_ = 0;
       layer_norm(stream_.x, model_->ln_out, kNormEps, stream_.h);
       break;
-    case Stage::kHead:
+    }
+    case Stage::kHead: {
+      const Tape tape = this->tape();
       read_head(tape);
       if (at_ < stream_.x.count) break;
       if (!backwards()) return true;
@@ -159,15 +162,23 @@ bool Learning::advance() {
       restart();
       stage_ = Stage::kBackward, at_ = layers - 1;
       break;
-    case Stage::kBackward:
-      copy(input(at_), stream_.x);
-      run_layer(tape);
-      tape.walk_back();
+    }
+    case Stage::kBackward: {
+      if (!walked_) {
+        walked_.reset(new Tape(this->tape()));
+        copy(input(at_), stream_.x);
+        run_layer(*walked_);
+        break;
+      }
+      if (walked_->walk_back(kPieceCalls)) break;
+      walked_.reset();
       if (at_-- > 0) break;
+      const Tape tape = this->tape();
       add(tape.gradient(stream_.x), tape.gradient(stream_.embedding));
       embed_backward(tape.gradient(stream_.embedding));
       for (size_t i = 0; i < lessons_.size(); ++i) *lessons_[i].gradient = gradients_[i];
       return true;
+    }
   }
   return false;
 }

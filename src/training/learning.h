@@ -2,6 +2,7 @@
 // forward() runs.
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "model/model.h"
@@ -37,7 +38,7 @@ class Learning {
   // Begins one; of one that was not over nothing is left but what it added to gradients. REQUIRES: no more than start() was
   // told; lessons stay where they are until it is over.
   void begin(std::span<const Lesson> lessons, Goal goal);
-  // A piece of it: a layer, or some rows of the head. Whether it is over.
+  // A piece of it: a layer, some calls of one walked back, or some rows of the head. Whether it is over.
   bool advance();
   // Of the pass that is over: the loss.
   double loss() const { return loss_; }
@@ -85,6 +86,7 @@ class Learning {
   Stream stream_ = {};
   float *inputs_ = nullptr, *products_ = nullptr;  // of all layers
   Tape::Mark mark_ = {};                           // behind them
+  std::unique_ptr<Tape> walked_ = nullptr;         // of the layer that is walked back
 };
 
 }  // namespace rwkv

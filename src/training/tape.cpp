@@ -1,5 +1,7 @@
 #include "training/tape.h"
 
+#include "pool.h"
+
 namespace rwkv {
 namespace {
 
@@ -7,6 +9,18 @@ constexpr uint64_t kLineFloats = Buffer::kAlignment / sizeof(float);  // to whic
 
 constexpr uint64_t aligned(uint64_t bytes) {
   return (bytes + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment;
+}
+
+// f of ranges of rows, shared among threads.
+template <class F>
+void share_rows(Rows x, F f) {
+  constexpr double kNsOfElement = 0.5;
+  pool.run(x.count, kNsOfElement * x.width, [=](int first, int last) {
+    f([=](Rows of) { return Rows{of.row(first), last - first, of.width}; });
+  });
+}
+void copy_rows(Rows x, Rows out) {
+  share_rows(x, [=](auto part) { rwkv::copy(part(x), part(out)); });
 }
 
 void add_to(const float* from, int n, float* to) {
@@ -29,7 +43,11 @@ Rows Tape::rows(int count, int width) {
   if (counts_only()) return {nullptr, count, width};
   assert(used_ <= distance_);
   const Rows made{memory_ + first, count, width};
-  if (records_) std::fill_n(gradient(made).data, made.size(), 0.0f);
+  if (records_)
+    share_rows(gradient(made), [=, this](auto part) {
+      const Rows zeros = part(gradient(made));
+      std::fill_n(zeros.data, zeros.size(), 0.0f);
+    });
   return made;
 }
 
@@ -44,8 +62,9 @@ void Tape::rewind(const Mark& mark) {
   if (arena_) arena_->rewind(mark.arena);
 }
 
-void Tape::walk_back() {
-  for (; last_; last_ = last_->previous) last_->walk(last_);
+bool Tape::walk_back(int calls) {
+  for (; last_ && calls > 0; last_ = last_->previous, --calls) last_->walk(last_);
+  return last_ != nullptr;
 }
 
 template <class Forward, class Backward>
@@ -54,12 +73,12 @@ void Tape::in_place(Rows x, Forward forward, Backward backward) {
   call(
       0,
       [=] {
-        if (before.data) rwkv::copy(x, before);
+        if (before.data) copy_rows(x, before);
         forward();
       },
       [=] {
         backward(before);
-        rwkv::copy(before, x);
+        copy_rows(before, x);
       });
 }
 
@@ -119,9 +138,9 @@ void Tape::matmul(const Matrix& W, Rows x, Rows y) {
   call(
       scratch,
       [=, this, &W] {
-        if (kept.data && records_) return rwkv::copy(kept, y);
+        if (kept.data && records_) return copy_rows(kept, y);
         rwkv::matmul(W, x, y, *arena_);
-        if (kept.data) rwkv::copy(y, kept);
+        if (kept.data) copy_rows(y, kept);
       },
       [=, this, &W] {
         const Learned::Place place = learned_.place(&W);
@@ -144,14 +163,14 @@ void Tape::matmul_each(Rows x, Rows E, Rows y) {
 
 void Tape::lerp(Rows x, Rows prev, const Vector& mu, Rows out) {
   call(
-      0, [=, &mu] { rwkv::lerp(x, prev, mu, out); },
+      0, [=, &mu] { share_rows(x, [=, &mu](auto part) { rwkv::lerp(part(x), part(prev), mu, part(out)); }); },
       [=, this, &mu] {
         lerp_backward(x, prev, mu, gradient(out), gradient(x), gradient(prev), learned_.gradient(mu));
       });
 }
 void Tape::lerp(Rows x, Rows prev, Rows mu, Rows out) {
   call(
-      0, [=] { rwkv::lerp(x, prev, mu, out); },
+      0, [=] { share_rows(x, [=](auto part) { rwkv::lerp(part(x), part(prev), part(mu), part(out)); }); },
       [=, this] { lerp_backward(x, prev, mu, gradient(out), gradient(x), gradient(prev), gradient(mu)); });
 }
 
@@ -181,7 +200,8 @@ void Tape::multiply(Rows x, const Vector& scale, Rows out) {
 
 void Tape::pointwise(Rows x, void (*forward)(Rows), void (*backward)(Rows, Rows, Rows)) {
   in_place(
-      x, [=] { forward(x); }, [=, this](Rows before) { backward(before, x, gradient(x)); });
+      x, [=] { share_rows(x, [=](auto part) { forward(part(x)); }); },
+      [=, this](Rows before) { backward(before, x, gradient(x)); });
 }
 void Tape::sigmoid(Rows x) { pointwise(x, rwkv::sigmoid, sigmoid_backward); }
 void Tape::tanh(Rows x) { pointwise(x, rwkv::tanh, tanh_backward); }
@@ -192,7 +212,7 @@ void Tape::decay7(Rows x) { pointwise(x, rwkv::decay7, decay7_backward); }
 
 void Tape::scale_key7(Rows a, const Vector& k_a, Rows k) {
   in_place(
-      k, [=, &k_a] { rwkv::scale_key7(a, k_a, k); },
+      k, [=, &k_a] { share_rows(k, [=, &k_a](auto part) { rwkv::scale_key7(part(a), k_a, part(k)); }); },
       [=, this, &k_a](Rows before) {
         scale_key7_backward(a, k_a, before, gradient(a), learned_.gradient(k_a), gradient(k));
       });
@@ -204,8 +224,8 @@ void Tape::layer_norm(Rows x, const Norm& norm, float eps, Rows out) {
   call(
       0,
       [=, &norm] {
-        if (before.data) rwkv::copy(x, before);
-        rwkv::layer_norm(x, norm, eps, out);
+        if (before.data) copy_rows(x, before);
+        share_rows(x, [=, &norm](auto part) { rwkv::layer_norm(part(x), norm, eps, part(out)); });
       },
       [=, this, &norm] {
         norm_backward(before, 1, norm, eps, gradient(out), gradient(x), learned_.gradient(norm.weight),
@@ -215,7 +235,8 @@ void Tape::layer_norm(Rows x, const Norm& norm, float eps, Rows out) {
 void Tape::group_norm(Rows x, int heads, const Norm& norm, float eps) {
   const Rows dy = keep(x.count, x.width);
   in_place(
-      x, [=, &norm] { rwkv::group_norm(x, heads, norm, eps); },
+      x,
+      [=, &norm] { share_rows(x, [=, &norm](auto part) { rwkv::group_norm(part(x), heads, norm, eps); }); },
       [=, this, &norm](Rows before) {
         const Rows dx = gradient(x);
         rwkv::copy(dx, dy);
@@ -226,7 +247,7 @@ void Tape::group_norm(Rows x, int heads, const Norm& norm, float eps) {
 }
 void Tape::normalize_heads(Rows x, int heads) {
   in_place(
-      x, [=] { rwkv::normalize_heads(x, heads); },
+      x, [=] { share_rows(x, [=](auto part) { rwkv::normalize_heads(part(x), heads); }); },
       [=, this](Rows before) { normalize_heads_backward(before, x, heads, gradient(x)); });
 }
 
@@ -290,7 +311,11 @@ void Tape::wkv7(const LayerInput& in, Rows r, Rows w, Rows k, Rows v, Rows kk, R
 
 void Tape::add_bonus(Rows r, Rows k, Rows v, const Vector& r_k, int heads, Rows y) {
   call(
-      0, [=, &r_k] { rwkv::add_bonus(r, k, v, r_k, heads, y); },
+      0,
+      [=, &r_k] {
+        share_rows(r,
+                   [=, &r_k](auto part) { rwkv::add_bonus(part(r), part(k), part(v), r_k, heads, part(y)); });
+      },
       [=, this, &r_k] {
         add_bonus_backward(r, k, v, r_k, heads, gradient(y), gradient(r), gradient(k), gradient(v),
                            learned_.gradient(r_k));

@@ -52,8 +52,8 @@ class Tape {
   Mark mark() const { return {used_, arena_bytes_, arena_ ? arena_->mark() : Arena::Mark{}}; }
   // Forgets rows and calls since then.
   void rewind(const Mark& mark);
-  // Walks back all calls that were written down.
-  void walk_back();
+  // Walks back so many of the calls that were written down, from the last; whether others are left.
+  bool walk_back(int calls);
 
   Rows gradient(Rows x) const { return {x.data + distance_, x.count, x.width}; }
   Rows rows(int count, int width);

@@ -51,8 +51,9 @@ class Tuning {
   Status add(std::span<const int32_t> tokens, std::span<const uint8_t> learned, bool is_validation);
   // Takes all memory. Errors: kInvalidArgument (nothing to learn, too many steps), kOutOfMemory.
   Result<TuningPlan> plan();
-  // A piece of the next step, short enough for others to wait for; the step behind its last. Where numbers are not finite (kBadModel) or there is no memory, all
-  // that is learned is as it was before the step. REQUIRES: a plan with steps left, no validation half made.
+  // A piece of the next step, short enough for others to wait for; the step behind its last. Where numbers are not finite
+  // (kBadModel) or there is no memory, all that is learned is as it was before the step. REQUIRES: a plan with steps left, no
+  // validation half made.
   Result<std::optional<TuningStep>> next();
   // A piece of reading what is only foretold; the mean loss of its tokens behind the last. REQUIRES: there are some, and no step
   // half made. Errors: as next().

@@ -20,8 +20,8 @@ class Walk {
   // All that start() asks for.
   static uint64_t bytes(const Model& model, const Learned& learned, const WalkSize& size);
 
-  // Begins a pass of Passes over its texts, in their order: for the loss and, where it `learns`, the gradients, which are added to
-  // those of what is learned. Texts start from `state`, which learns too, or (nullptr) from the model's own. Each learned token
+  // Begins a pass of Passes over its texts, in their order: for the loss and, where it `learns`, the gradients, which are
+  // added to those of what is learned. Texts start from `state`, which learns too, or (nullptr) from the model's own. Each learned token
   // has the weight `weight`. REQUIRES: texts and state stay where they are until it is over.
   void begin(const Pass& pass, std::span<const Excerpt> texts, float weight, TrainedState* state,
              bool learns);
