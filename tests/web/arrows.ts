@@ -54,6 +54,7 @@ const rooms: Readonly<Record<string, Room>> = {
     files: /^src\/training\//,
     sees: [
       'model',
+      'pool',
       'loading',
       'formats',
       'checkpoint',
