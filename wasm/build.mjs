@@ -9,6 +9,7 @@ import { forEachInParallel } from './debian-packages.mjs';
 import { grammarLibrary, libraryInputs } from './grammar-library.mjs';
 import { npmPackagesAreInstalled } from './npm-packages.mjs';
 import { Progress } from './progress.mjs';
+import { shaderFolder, shaderModule } from './shaders.mjs';
 import { filesBelow, forget, isCurrent, make } from './stamps.mjs';
 import { emscriptenVersion, ensureToolchain, toolchainIsComplete } from './toolchain.mjs';
 
@@ -123,6 +124,18 @@ const libraryPart = {
   outputs: () => filesBelow(home, ['dist/grammar/xgrammar.mjs']),
 };
 
+const shadersPart = {
+  root: home,
+  stamp: 'build/stamps/shaders.json',
+  inputs: () => filesBelow(home, [shaderFolder, 'wasm/shaders.mjs']),
+  outputs: () => filesBelow(home, ['dist/worker/gpu/kernels.mjs']),
+};
+
+function makeShaders() {
+  mkdirSync(join(home, 'dist/worker/gpu'), { recursive: true });
+  writeFileSync(join(home, 'dist/worker/gpu/kernels.mjs'), shaderModule(home));
+}
+
 function makeLibrary() {
   mkdirSync(join(home, 'dist/grammar'), { recursive: true });
   writeFileSync(join(home, 'dist/grammar/xgrammar.mjs'), grammarLibrary(home));
@@ -212,6 +225,7 @@ export async function buildAll({
   const packageHalf = async () => {
     await task('npm packages', () => run('npm', ['ci', '--no-audit', '--no-fund']));
     if (!isCurrent(libraryPart)) await make(libraryPart, makeLibrary);
+    if (!isCurrent(shadersPart)) await make(shadersPart, makeShaders);
     const types = typesPart(checksTypes);
     await task('TypeScript', () => make(types, () => compileTypeScript(types)));
   };

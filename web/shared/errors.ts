@@ -16,6 +16,7 @@ const codes = [
   'grammar-failed',
   'disposed',
   'worker-crashed',
+  'device-failed',
 ] as const;
 
 /**
@@ -37,6 +38,7 @@ const codes = [
  *   a new engine
  * - `disposed`: the model or session was given back before or during the call
  * - `worker-crashed`: the worker died; the model and its sessions are gone, a new load works
+ * - `device-failed`: the graphics processor was lost or failed; the model and its sessions are gone, a new load works
  */
 export type RwkvErrorCode = (typeof codes)[number];
 

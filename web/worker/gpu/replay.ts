@@ -1,0 +1,151 @@
+// Runs lists of operations (src/recording) on a device: a list becomes a plan once, and a pass is one submission.
+import type { Device } from './device.js';
+import { operationWords } from './operations.js';
+import { Pipelines } from './pipelines.js';
+import { makePlan, type Plan, programBytes } from './plan.js';
+import { States } from './states.js';
+import { usage } from './usage.js';
+import { type Weight, Weights } from './weights.js';
+
+export interface DeviceModel {
+  /** By id. */
+  readonly weights: readonly Weight[];
+  /** Floats of a state. */
+  readonly stateFloats: number;
+}
+
+export interface PassResult {
+  /** (rows wanted, V); undefined where none are. */
+  readonly logits: Float32Array | undefined;
+  /** What the head gets, (R, C); undefined where the list does not ask for it. */
+  readonly hidden: Float32Array | undefined;
+}
+
+export class Replay {
+  readonly weights: Weights;
+  readonly states: States;
+  readonly #device: Device;
+  readonly #fuses: boolean;
+  readonly #plans = new Map<string, Promise<Plan>>();
+  #scratch: GPUBuffer;
+  #tables: GPUBuffer;
+
+  /** `fuses`: whether operations share dispatches; alone they compute the same. @throws RwkvError as Device.make */
+  static open(device: Device, model: DeviceModel, { fuses = true } = {}): Promise<Replay> {
+    return device.make('the weights', () => new Replay(device, model, fuses));
+  }
+
+  private constructor(device: Device, model: DeviceModel, fuses: boolean) {
+    this.#device = device;
+    this.#fuses = fuses;
+    this.weights = new Weights(device.gpu, model.weights);
+    this.states = new States(device, model.stateFloats);
+    this.#scratch = this.#buffer(256, usage.storage | usage.copyFrom);
+    this.#tables = this.#buffer(256, usage.storage | usage.copyTo);
+  }
+
+  /** What running a list takes. */
+  async count(list: Uint32Array): Promise<{ dispatches: number; programs: number; scratchFloats: number }> {
+    const { dispatches, scratchFloats } = await this.#planOf(list);
+    return {
+      dispatches: dispatches.length,
+      programs: new Set(dispatches.map(({ pipeline }) => pipeline)).size,
+      scratchFloats,
+    };
+  }
+
+  /**
+   * A pass: `tables` are S times {slot, first, count}, R tokens and the rows wanted. States move on when it is begun.
+   *
+   * @throws RwkvError `out-of-memory`: nothing has moved; `device-failed`: nor will anything
+   */
+  async run(list: Uint32Array, tables: Uint32Array): Promise<PassResult> {
+    this.#device.check();
+    const plan = await this.#planOf(list);
+    const words = this.#tablesOf(plan, tables);
+    await this.#makeRoom(plan, words);
+    const { gpu } = this.#device;
+    gpu.queue.writeBuffer(this.#tables, 0, words);
+    const commands = gpu.createCommandEncoder();
+    const pass = commands.beginComputePass();
+    const groups = this.weights.buffers.map((matrices) => this.#bind(plan, matrices));
+    for (const { pipeline, workgroups, matrices, offset } of plan.dispatches) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, groups[matrices] ?? null, [offset]);
+      pass.dispatchWorkgroups(...workgroups);
+    }
+    pass.end();
+    const results = [plan.logits, plan.hidden];
+    const read = await this.#device.read(
+      commands,
+      results.map((result) => ({
+        buffer: this.#scratch,
+        first: result?.first ?? 0,
+        floats: result?.floats ?? 0,
+      })),
+    );
+    const [logits, hidden] = results.map((result, i) => (result ? read[i] : undefined));
+    return { logits, hidden };
+  }
+
+  #planOf(list: Uint32Array): Promise<Plan> {
+    const key = list.slice(0, operationWords).join();
+    let plan = this.#plans.get(key);
+    if (!plan) {
+      plan = makePlan(list, this.#device, this.weights, this.#fuses);
+      this.#plans.set(key, plan);
+      plan.catch(() => this.#plans.delete(key));
+    }
+    return plan;
+  }
+
+  // As kernels/bindings.wgsl reads them.
+  #tablesOf({ rows, sequences, wanted }: Plan, tables: Uint32Array): Uint32Array<ArrayBuffer> {
+    const expected = 3 * sequences + rows + wanted;
+    if (tables.length !== expected) throw new Error(`tables of ${tables.length} words; expected ${expected}`);
+    const words = new Uint32Array(4 + expected + rows);
+    words.set([sequences, rows, wanted, this.states.slotFloats]);
+    words.set(tables, 4);
+    for (let s = 0; s < sequences; s++) {
+      const [, first = 0, count = 0] = tables.slice(3 * s, 3 * s + 3);
+      words.fill(s, 4 + expected + first, 4 + expected + first + count);
+    }
+    return words;
+  }
+
+  async #makeRoom({ scratchFloats }: Plan, words: Uint32Array): Promise<void> {
+    const most = Math.min(
+      this.#device.gpu.limits.maxStorageBufferBindingSize,
+      this.#device.gpu.limits.maxBufferSize,
+    );
+    const roomFor = async (buffer: GPUBuffer, bytes: number, what: string) => {
+      if (buffer.size >= bytes) return buffer;
+      const size = Math.min(Math.ceil((1.5 * bytes) / 256) * 256, Math.max(most, bytes));
+      const larger = await this.#device.make(what, () => this.#buffer(size, buffer.usage));
+      buffer.destroy();
+      return larger;
+    };
+    this.#scratch = await roomFor(this.#scratch, 4 * scratchFloats, 'what a pass keeps in between');
+    this.#tables = await roomFor(this.#tables, words.byteLength, 'the tables of a pass');
+  }
+
+  #bind({ programs }: Plan, matrices: GPUBuffer): GPUBindGroup {
+    const buffers = [this.#scratch, this.states.buffer, this.#tables, this.weights.vectors, matrices];
+    const resources = [...buffers.map((buffer) => ({ buffer })), { buffer: programs, size: programBytes }];
+    return this.#device.gpu.createBindGroup({
+      layout: Pipelines.of(this.#device).layout,
+      entries: resources.map((resource, binding) => ({ binding, resource })),
+    });
+  }
+
+  #buffer(size: number, bits: number): GPUBuffer {
+    return this.#device.gpu.createBuffer({ size, usage: bits });
+  }
+
+  destroy(): void {
+    for (const plan of this.#plans.values()) void plan.then(({ programs }) => programs.destroy());
+    this.weights.destroy();
+    this.states.destroy();
+    for (const buffer of [this.#scratch, this.#tables]) buffer.destroy();
+  }
+}
