@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { buildAll, buildPreset, stopped } from '../wasm/build.mjs';
 import { ensureToolchain } from '../wasm/toolchain.mjs';
 import { installCommand, installPackages, modernNode, onPath } from './programs.mjs';
+import { installDawn } from './web/gpu/install-dawn.mjs';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 const parts = []; // { name, began, ended }: milliseconds since the start
@@ -67,6 +68,15 @@ function ensureOtherBrowsers() {
   if (missing.length > 0) installPackages(...missing);
 }
 
+// Kernels of graphics processors are tested where it can be had; their tests say so when they are skipped.
+function ensureDawn() {
+  try {
+    installDawn();
+  } catch (error) {
+    console.log(`Dawn is not here: ${error.message}`);
+  }
+}
+
 const output = (command, args) => spawnSync(command, args, { cwd: home, encoding: 'utf8' }).stdout ?? '';
 
 async function lint() {
@@ -118,6 +128,7 @@ async function testAll() {
   await part('browsers: install', () => {
     ensureChromium();
     ensureOtherBrowsers();
+    ensureDawn();
   });
   // These use one core too: those of the other line follow the core's under the sanitizers. The browsers' have the machine for themselves.
   const vitest = (...folders) => runPackage('vitest/vitest.mjs', 'run', ...folders);

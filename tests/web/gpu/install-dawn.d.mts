@@ -1,0 +1,2 @@
+export const dawnModule: string;
+export function installDawn(): void;
