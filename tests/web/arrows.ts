@@ -139,8 +139,8 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['worker', 'shared'],
     packages: ['@huggingface/tokenizers'],
   },
-  // A graphics processor: lists of operations, replayed. Loaded only where one is asked for.
-  device: { files: /^web\/worker\/gpu\//, sees: ['shared'] },
+  // Lists of operations, replayed. Loaded only where a graphics processor is asked for.
+  graphics: { files: /^web\/worker\/gpu\//, sees: ['worker', 'shared'] },
   worker: {
     files: /^web\/(worker\/|(learning-)?builds\.ts$)/,
     sees: ['vocabularies', 'thread', 'glue', 'store', 'shared'],

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, test, vi } from 'vitest';
 import { type Device, openDevice } from '../../../dist/worker/gpu/device.js';
-import { Replay } from '../../../dist/worker/gpu/replay.js';
 import { dawnModule } from './install-dawn.mjs';
 import type { Written } from './list-writer.js';
-import { type Ran, runWritten } from './run-written.js';
+import { type Ran, type RunOptions, runWritten } from './run-written.js';
 
 const { CHROMIUM_LIBRARIES: libraries = '/usr/lib/chromium' } = process.env;
 const closesNever = 0x1000; // RTLD_NODELETE
@@ -59,7 +58,12 @@ export async function newDevice(): Promise<Device | undefined> {
 }
 
 /** Runs a list on the device that the tests of a file share. */
-export async function run(written: Written, fuses = true, passes = 1): Promise<Ran> {
+export async function run(written: Written, options: RunOptions = {}): Promise<Ran> {
+  return runWritten(sharedDevice(), written, options);
+}
+
+/** That device, with the programs that it has compiled by now. */
+export function sharedDevice(): Device {
   if (!device) throw new Error('no device');
-  return runWritten(Replay, device, written, fuses, passes);
+  return device;
 }

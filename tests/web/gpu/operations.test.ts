@@ -1,7 +1,7 @@
 // The two tables of operations are one.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { none, operations, operationWords } from '../../../web/worker/gpu/operations.js';
+import { none, operations, operationWords } from '../../../dist/worker/gpu/operations.js';
 
 const header = readFileSync(new URL('../../../src/recording/operations.h', import.meta.url), 'utf8');
 

@@ -1,42 +1,47 @@
-// Runs a written list on a device, in Node or in a page: nothing but the package's own modules, which are handed in.
+// Runs a written list on a device, in Node or in a page.
 import type { Device } from '../../../dist/worker/gpu/device.js';
-import type { Replay } from '../../../dist/worker/gpu/replay.js';
+import { Replay, type ReplayOptions } from '../../../dist/worker/gpu/replay.js';
+import { Weights } from '../../../dist/worker/gpu/weights.js';
 import type { Written } from './list-writer.js';
 
+export interface RunOptions extends ReplayOptions {
+  /** How often: the states go on. */
+  readonly passes?: number;
+  /** Of a buffer of weights, at most. */
+  readonly bufferBytes?: number;
+}
+
 export interface Ran {
+  /** The logits, and hidden states behind them. */
   readonly result: number[];
-  readonly hidden: number[];
   readonly states: number[][];
   readonly dispatches: number;
 }
 
 export async function runWritten(
-  { open }: Pick<typeof Replay, 'open'>,
   device: Device,
   { list, tables, weights, states }: Written,
-  fuses = true,
-  passes = 1,
+  { passes = 1, bufferBytes, ...options }: RunOptions = {},
 ): Promise<Ran> {
-  const stateFloats = states[0]?.length ?? 0;
-  const replay = await open(device, { weights: weights.map(({ of }) => of), stateFloats }, { fuses });
+  const held = await Weights.open(
+    device,
+    weights.map(({ of }) => of),
+    bufferBytes,
+  );
+  const replay = await Replay.open(device, held, states[0]?.length ?? 0, options);
   try {
-    weights.forEach(({ bytes }, id) => {
+    for (const [id, { bytes }] of weights.entries()) {
       const middle = Math.floor(bytes.length / 2); // in two pieces, that need not be whole words
-      replay.weights.upload(id, 0, bytes.subarray(0, middle));
-      replay.weights.upload(id, middle, bytes.subarray(middle));
-    });
-    const slots: number[] = [];
-    for (const state of states) {
-      const slot = await replay.states.acquire();
-      replay.states.upload(slot, Float32Array.from(state));
-      slots.push(slot);
+      held.upload(id, 0, bytes.subarray(0, middle));
+      held.upload(id, middle, bytes.subarray(middle));
     }
-    let ran = await replay.run(Uint32Array.from(list), Uint32Array.from(tables));
-    for (let pass = 1; pass < passes; pass++)
-      ran = await replay.run(Uint32Array.from(list), Uint32Array.from(tables));
-    const after = await Promise.all(slots.map(async (slot) => [...(await replay.states.download(slot))]));
-    const { dispatches } = await replay.count(Uint32Array.from(list));
-    return { result: [...(ran.logits ?? [])], hidden: [...(ran.hidden ?? [])], states: after, dispatches };
+    await replay.states.reserve(states.length);
+    for (const [slot, state] of states.entries()) replay.states.upload(slot, Float32Array.from(state));
+    const words = Uint32Array.from(list);
+    let result = new Float32Array();
+    for (let pass = 0; pass < passes; pass++) result = await replay.run(words, Uint32Array.from(tables));
+    const after = await Promise.all(states.map(async (_, slot) => [...(await replay.states.download(slot))]));
+    return { result: [...result], states: after, dispatches: await replay.dispatches(words) };
   } finally {
     replay.destroy();
   }

@@ -63,24 +63,19 @@ export class Device {
     throw new RwkvError('device-failed', `${what}: ${sentence(made.thrown)}`, { cause: made.thrown });
   }
 
-  /** Floats of a buffer, each range by itself, behind all that was submitted. */
-  async read(commands: GPUCommandEncoder, ranges: readonly Range[]): Promise<Float32Array[]> {
+  /** Floats of buffers, one range after the other, as they stand behind all that was submitted and these commands. */
+  async read(commands: GPUCommandEncoder, ranges: readonly Range[]): Promise<Float32Array<ArrayBuffer>> {
     const total = ranges.reduce((sum, { floats }) => sum + floats, 0);
     const staging = this.gpu.createBuffer({ size: Math.max(4 * total, 4), usage: usage.read | usage.copyTo });
     try {
       let at = 0;
       for (const { buffer, first, floats } of ranges) {
-        if (floats > 0) commands.copyBufferToBuffer(buffer, 4 * first, staging, 4 * at, 4 * floats);
+        commands.copyBufferToBuffer(buffer, 4 * first, staging, 4 * at, 4 * floats);
         at += floats;
       }
       this.gpu.queue.submit([commands.finish()]);
       await this.settled(staging.mapAsync(mapRead));
-      const all = new Float32Array(staging.getMappedRange().slice(0));
-      let from = 0;
-      return ranges.map(({ floats }) => {
-        from += floats;
-        return all.slice(from - floats, from);
-      });
+      return new Float32Array(staging.getMappedRange().slice(0)).subarray(0, total);
     } finally {
       staging.destroy();
     }

@@ -5,20 +5,11 @@ import { Pipelines } from './pipelines.js';
 import { makePlan, type Plan, programBytes } from './plan.js';
 import { States } from './states.js';
 import { usage } from './usage.js';
-import { type Weight, Weights } from './weights.js';
+import type { Weights } from './weights.js';
 
-export interface DeviceModel {
-  /** By id. */
-  readonly weights: readonly Weight[];
-  /** Floats of a state. */
-  readonly stateFloats: number;
-}
-
-export interface PassResult {
-  /** (rows wanted, V); undefined where none are. */
-  readonly logits: Float32Array | undefined;
-  /** What the head gets, (R, C); undefined where the list does not ask for it. */
-  readonly hidden: Float32Array | undefined;
+export interface ReplayOptions {
+  /** Whether operations share dispatches: true by default. Alone they compute the same. */
+  readonly fuses?: boolean;
 }
 
 export class Replay {
@@ -30,36 +21,37 @@ export class Replay {
   #scratch: GPUBuffer;
   #tables: GPUBuffer;
 
-  /** `fuses`: whether operations share dispatches; alone they compute the same. @throws RwkvError as Device.make */
-  static open(device: Device, model: DeviceModel, { fuses = true } = {}): Promise<Replay> {
-    return device.make('the weights', () => new Replay(device, model, fuses));
+  /** `stateFloats`: of a state. @throws RwkvError as `Device.make` */
+  static open(
+    device: Device,
+    weights: Weights,
+    stateFloats: number,
+    { fuses = true }: ReplayOptions = {},
+  ): Promise<Replay> {
+    return device.make('a state', () => new Replay(device, weights, stateFloats, fuses));
   }
 
-  private constructor(device: Device, model: DeviceModel, fuses: boolean) {
+  private constructor(device: Device, weights: Weights, stateFloats: number, fuses: boolean) {
     this.#device = device;
     this.#fuses = fuses;
-    this.weights = new Weights(device.gpu, model.weights);
-    this.states = new States(device, model.stateFloats);
+    this.weights = weights;
+    this.states = new States(device, stateFloats);
     this.#scratch = this.#buffer(256, usage.storage | usage.copyFrom);
     this.#tables = this.#buffer(256, usage.storage | usage.copyTo);
   }
 
-  /** What running a list takes. */
-  async count(list: Uint32Array): Promise<{ dispatches: number; programs: number; scratchFloats: number }> {
-    const { dispatches, scratchFloats } = await this.#planOf(list);
-    return {
-      dispatches: dispatches.length,
-      programs: new Set(dispatches.map(({ pipeline }) => pipeline)).size,
-      scratchFloats,
-    };
+  /** How many dispatches a list takes. */
+  async dispatches(list: Uint32Array): Promise<number> {
+    return (await this.#planOf(list)).dispatches.length;
   }
 
   /**
-   * A pass: `tables` are S times {slot, first, count}, R tokens and the rows wanted. States move on when it is begun.
+   * A pass: `tables` are S times {slot, first, count}, R tokens and the rows wanted. Gives logits (rows wanted, V), then hidden states
+   * (R, C), as far as the list asks for them. States move on when it is begun.
    *
    * @throws RwkvError `out-of-memory`: nothing has moved; `device-failed`: nor will anything
    */
-  async run(list: Uint32Array, tables: Uint32Array): Promise<PassResult> {
+  async run(list: Uint32Array, tables: Uint32Array): Promise<Float32Array<ArrayBuffer>> {
     this.#device.check();
     const plan = await this.#planOf(list);
     const words = this.#tablesOf(plan, tables);
@@ -75,17 +67,11 @@ export class Replay {
       pass.dispatchWorkgroups(...workgroups);
     }
     pass.end();
-    const results = [plan.logits, plan.hidden];
-    const read = await this.#device.read(
+    const results = [plan.logits, plan.hidden].flatMap((result) => result ?? []);
+    return this.#device.read(
       commands,
-      results.map((result) => ({
-        buffer: this.#scratch,
-        first: result?.first ?? 0,
-        floats: result?.floats ?? 0,
-      })),
+      results.map((result) => ({ buffer: this.#scratch, ...result })),
     );
-    const [logits, hidden] = results.map((result, i) => (result ? read[i] : undefined));
-    return { logits, hidden };
   }
 
   #planOf(list: Uint32Array): Promise<Plan> {

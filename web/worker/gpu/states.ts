@@ -10,7 +10,6 @@ export class States {
   readonly slotFloats: number;
   readonly #device: Device;
   readonly #floats: number;
-  readonly #free: number[] = [];
   #capacity = 0;
   #buffer: GPUBuffer;
 
@@ -21,21 +20,15 @@ export class States {
     this.slotFloats = Math.ceil(floats / alignment) * alignment;
     this.#capacity = 1;
     this.#buffer = this.#make(1);
-    this.#free.push(0);
   }
 
   get buffer(): GPUBuffer {
     return this.#buffer;
   }
 
-  /** A slot of what content ever. @throws RwkvError `out-of-memory`; all is as it was */
-  async acquire(): Promise<number> {
-    if (this.#free.length === 0) await this.#grow(2 * this.#capacity);
-    return this.#free.pop() ?? 0;
-  }
-
-  release(slot: number): void {
-    this.#free.push(slot);
+  /** Room for the slots below `count`. @throws RwkvError `out-of-memory`; all is as it was */
+  async reserve(count: number): Promise<void> {
+    if (count > this.#capacity) await this.#grow(Math.max(count, 2 * this.#capacity));
   }
 
   copy(from: number, to: number): void {
@@ -59,11 +52,10 @@ export class States {
   }
 
   /** The state as it stands behind all passes that were begun. */
-  async download(slot: number): Promise<Float32Array> {
+  async download(slot: number): Promise<Float32Array<ArrayBuffer>> {
     this.#device.check();
     const range = { buffer: this.#buffer, first: slot * this.slotFloats, floats: this.#floats };
-    const [state] = await this.#device.read(this.#device.gpu.createCommandEncoder(), [range]);
-    return state ?? new Float32Array();
+    return this.#device.read(this.#device.gpu.createCommandEncoder(), [range]);
   }
 
   async #grow(slots: number): Promise<void> {
@@ -81,7 +73,6 @@ export class States {
     this.#device.gpu.queue.submit([commands.finish()]);
     this.#buffer.destroy();
     this.#buffer = larger;
-    for (let slot = slots - 1; slot >= this.#capacity; slot--) this.#free.push(slot);
     this.#capacity = slots;
   }
 

@@ -1,6 +1,7 @@
 // Weights on the device: vectors in one buffer, matrices and embedding tables in as many as the device's limits ask for. A tensor that
 // is too large for one has its rows in several.
 import { RwkvError } from '../../shared/errors.js';
+import type { Device } from './device.js';
 import type { Piece } from './steps.js';
 import { usage } from './usage.js';
 
@@ -51,10 +52,24 @@ export class Weights {
   /** The last bytes of a tensor that came, where they are no whole word yet. */
   readonly #tails = new Map<number, { end: number; bytes: Uint8Array }>();
 
-  constructor(device: GPUDevice, weights: readonly Weight[]) {
+  /**
+   * Room for them. `bufferBytes`: of a buffer of matrices and tables at most, if not all that the device binds.
+   *
+   * @throws RwkvError `unsupported`, and as `Device.make`
+   */
+  static open(
+    device: Device,
+    weights: readonly Weight[],
+    bufferBytes = Number.POSITIVE_INFINITY,
+  ): Promise<Weights> {
+    return device.make('the weights', () => new Weights(device.gpu, weights, bufferBytes));
+  }
+
+  private constructor(device: GPUDevice, weights: readonly Weight[], bufferBytes: number) {
     this.#device = device;
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
-    const most = Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / alignment) * alignment;
+    const bound = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    const most = Math.floor(Math.min(bound, bufferBytes) / alignment) * alignment;
     const sizes: number[] = [];
     let vectorBytes = alignment;
     weights.forEach((weight, id) => {
@@ -63,8 +78,11 @@ export class Weights {
         vectorBytes += align(4 * weight.rows * weight.cols);
       } else this.#placed.set(id, place(weight, sizes, most));
     });
-    if (vectorBytes > most)
-      throw new RwkvError('unsupported', `vectors of ${vectorBytes} bytes: the device binds ${most} at most`);
+    if (vectorBytes > bound)
+      throw new RwkvError(
+        'unsupported',
+        `vectors of ${vectorBytes} bytes: the device binds ${bound} at most`,
+      );
     const make = (size: number) => device.createBuffer({ size, usage: usage.storage | usage.copyTo });
     this.vectors = make(vectorBytes);
     this.buffers = (sizes.length > 0 ? sizes : [alignment]).map(make);
