@@ -139,11 +139,11 @@ const rooms: Readonly<Record<string, Room>> = {
     sees: ['worker', 'shared'],
     packages: ['@huggingface/tokenizers'],
   },
-  // Lists of operations, replayed. Loaded only where a graphics processor is asked for.
-  graphics: { files: /^web\/worker\/gpu\//, sees: ['worker', 'shared'] },
+  // A graphics processor: lists of operations, replayed. Loaded only where one is asked for.
+  gpu: { files: /^web\/worker\/gpu\//, sees: ['worker', 'shared'] },
   worker: {
     files: /^web\/(worker\/|(learning-)?builds\.ts$)/,
-    sees: ['vocabularies', 'thread', 'glue', 'store', 'shared'],
+    sees: ['vocabularies', 'gpu', 'thread', 'glue', 'store', 'shared'],
   },
   doors: {
     files: /^web\/(index|node|node-host|api)\.ts$/,
