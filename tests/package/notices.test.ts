@@ -116,7 +116,7 @@ test.skipIf(maps.length === 0)(
     for (const own of ['librwkv_core', 'librwkv_training']) taken.delete(own);
     const known = partsOfModules().flatMap(({ libraries = [] }: ForeignPart) => libraries);
     const plain = [...taken].map((name = '') =>
-      name.replace(/-(noexcept|debug|mt|ww|asan|optz|legacyexcept)\b/g, ''),
+      name.replace(/[-_](noexcept|debug|mt|ww|asan|optz|legacyexcept)(?![a-z])/g, ''),
     );
     expect([...new Set(plain)].sort()).toEqual([...known].sort());
   },
