@@ -181,10 +181,14 @@ async function compileTypeScript(part) {
   await run(process.execPath, [join(home, 'node_modules/typescript/bin/tsc'), ...flags]);
 }
 
-/** The module that the package takes by itself in this Node, as web/worker/engine.ts chooses. */
-export function moduleOfThisNode() {
+/**
+ * The module that `rwkv-wasm complete` takes by itself in this Node with such arguments, as web/worker/engine.ts chooses: the storyteller as
+ * it is needs no threads (web/page/load.ts).
+ */
+export function moduleOfThisNode(args) {
   const build = 'groupBy' in Object ? 'rwkv-relaxed' : 'rwkv-baseline';
-  return availableParallelism() > 1 ? `${build}-threads` : build;
+  const isSmall = !args.some((arg) => /^(-[mq]|--(model|quantization)\b)/.test(arg));
+  return availableParallelism() > 1 && !isSmall ? `${build}-threads` : build;
 }
 
 /**
