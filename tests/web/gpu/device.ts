@@ -57,9 +57,19 @@ export function startLoading(
   return unwrap(module.startLoading(source, null, null, quantization, null, [], () => {}));
 }
 
-export function loadHere(module: WasmModule, source: WasmSource): WasmModel {
-  const loading = unwrap(module.startLoading(source, null, null, 'f32', null, [], () => {}));
+export function loadHere(
+  module: WasmModule,
+  source: WasmSource,
+  quantization: Quantization = 'f32',
+): WasmModel {
+  const loading = unwrap(module.startLoading(source, null, null, quantization, null, [], () => {}));
   for (let model = unwrap(loading.next()); ; model = unwrap(loading.next())) if (model) return model;
+}
+
+export function logitsOf(session: WasmSession): Float32Array {
+  const logits = unwrap(session.logits());
+  if (!logits) throw new Error('no logits');
+  return logits;
 }
 
 /** All weights, in pieces. */

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Quantization } from '../../../dist/shared/types.js';
 import { DevicePasses } from '../../../dist/worker/gpu/passes.js';
-import { unwrap, type WasmModel, type WasmModule, type WasmSession } from '../../../dist/worker/module.js';
+import { unwrap, type WasmModule, type WasmSession } from '../../../dist/worker/module.js';
 import { maxDifference, modelFolder, oracleOf } from '../oracles.js';
 import { onDevice, sharedDevice } from './dawn.js';
-import { sourceOf, startGpu, startLoading, startProcessor } from './device.js';
+import { loadHere, logitsOf, sourceOf, startGpu, startLoading, startProcessor } from './device.js';
 
 const tolerance = 5e-4; // between sums of floats in different orders
 const tokens = Int32Array.from(oracleOf('v7-bf16.pth')?.tokens ?? []); // (40)
@@ -21,21 +21,10 @@ async function load(path: string, quantization: Quantization, fuses = true): Pro
   return passes;
 }
 
-function loadHere(module: WasmModule, path: string, quantization: Quantization): WasmModel {
-  const loading = unwrap(module.startLoading(fileOf(path), null, null, quantization, null, [], () => {}));
-  for (let model = unwrap(loading.next()); ; model = unwrap(loading.next())) if (model) return model;
-}
-
 function create(model: Pick<DevicePasses['model'], 'createSession'>, prompt: Int32Array): WasmSession {
   const session = unwrap(model.createSession(7, 0, false, null));
   unwrap(session.prompt(prompt));
   return session;
-}
-
-function logitsOf(session: WasmSession): Float32Array {
-  const logits = unwrap(session.logits());
-  if (!logits) throw new Error('no logits');
-  return logits;
 }
 
 function readHere(module: WasmModule, session: WasmSession): Float32Array {
@@ -63,7 +52,7 @@ onDevice.each(models)(
   '$name in $format gives its logits: in chunks, in batches and token by token',
   async ({ name, format }) => {
     const processor = await startProcessor();
-    const here = loadHere(processor, `${modelFolder}${name}`, format);
+    const here = loadHere(processor, fileOf(`${modelFolder}${name}`), format);
     const expected = readHere(processor, create(here, tokens));
     const oracle = oracleOf(name)?.logits;
     if (oracle) expect(maxDifference(expected, oracle)).toBeLessThan(tolerance);

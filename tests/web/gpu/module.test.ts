@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { WasmModule, WasmReading, WasmSession } from '../../../dist/worker/module.js';
 import { unwrap } from '../../../dist/worker/module.js';
 import { maxDifference, modelFolder, oracleOf } from '../oracles.js';
-import { Device, loadHere, sourceOf, startGpu, startLoading, startProcessor } from './device.js';
+import { Device, loadHere, logitsOf, sourceOf, startGpu, startLoading, startProcessor } from './device.js';
 
 const [gpu, processor] = await Promise.all([startGpu(), startProcessor()]);
 const tolerance = 5e-4; // between sums in floats and in doubles
@@ -18,11 +18,6 @@ const create = (model: Pick<typeof here, 'createSession'>, state: Uint8Array | n
 function prompted(session: WasmSession, prompt: Int32Array) {
   unwrap(session.prompt(prompt));
   return session;
-}
-function logitsOf(session: WasmSession): Float32Array {
-  const logits = unwrap(session.logits());
-  if (!logits) throw new Error('no logits');
-  return logits;
 }
 function readHere(module: WasmModule, ...sessions: WasmSession[]) {
   while (sessions.some((session) => session.pending() > 0))

@@ -1,16 +1,7 @@
 // What the module for devices exports (wasm/gpu.cpp): the core, which computes nothing here. It writes down what a device has to compute,
 // and keeps the sessions.
 import type { Quantization } from '../../shared/types.js';
-import type {
-  Factory,
-  Result,
-  WasmLora,
-  WasmModel,
-  WasmModule,
-  WasmSession,
-  WasmSource,
-  WasmVocabulary,
-} from '../module.js';
+import type { Factory, Result, WasmModel, WasmModule, WasmSession } from '../module.js';
 
 /** One of the model's weights; its number is its place in the list of all. */
 export interface GpuWeight {
@@ -90,15 +81,7 @@ export type SlotCopy =
 export interface GpuModule
   extends Omit<WasmModule, 'startLoading' | 'inspect' | 'startConversion' | 'advance' | 'startTuning'> {
   /** As `WasmModule` has it; of kernels the device has its own, so that none can be asked for. */
-  startLoading(
-    source: WasmSource,
-    lora: WasmLora | null,
-    vocabulary: WasmVocabulary,
-    quantization: Quantization | null,
-    kernels: string | null,
-    fastKernels: readonly string[],
-    onProgress: (loaded: number, total: number) => void,
-  ): Result<GpuLoading>;
+  startLoading(...parameters: Parameters<WasmModule['startLoading']>): Result<GpuLoading>;
   /** The list of operations of a shape (operations.ts): a header { rows, sequences, wanted, floats of scratch memory, address of the logits, of the hidden states }, then operations. */
   record(
     model: GpuModel,
