@@ -26,7 +26,7 @@ struct JsLoading {
 
 // The kernels are the device's own.
 val start_loading(val js_source, val lora, val vocabulary, val quantization, val kernels,
-                  val /*fast_kernels*/, val on_progress) {
+                  val /*fast_kernels*/, val on_progress, int most_layers) {
   if (!kernels.isNull())
     return fail(
         {ErrorKind::kUnsupported, "kernels: a device has its own, not '" + kernels.as<std::string>() + "'"});
@@ -34,6 +34,7 @@ val start_loading(val js_source, val lora, val vocabulary, val quantization, val
   auto file = open_model(js_source, lora, vocabulary);
   if (!file) return fail(file.error());
   js->file = std::move(*file);
+  js->file->checkpoint.most_layers = most_layers;
   auto stream = WeightStream::start(
       js->file->checkpoint, chosen(quantization, js->file->checkpoint),
       [on_progress](uint64_t loaded, uint64_t total) { on_progress(double(loaded), double(total)); });
@@ -89,8 +90,8 @@ val finish_loading(JsLoading& js) {
 
 // ---- lists ----
 
-val record(const LoadedModel& loaded, int rows, int sequences, int wanted, bool wants_hidden) {
-  const auto list = Recording(loaded.model).list({rows, sequences, wanted, wants_hidden});
+val record(const LoadedModel& loaded, int rows, int sequences, int wanted, bool wants_hidden, int layers) {
+  const auto list = Recording(loaded.model).list({rows, sequences, wanted, wants_hidden, layers});
   return list ? answer(copy_of<uint32_t>(*list)) : fail(list.error());
 }
 

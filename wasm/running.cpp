@@ -25,7 +25,7 @@ struct JsLoading {
 // `kernels`: the name of a choice, or `null`; `fast_kernels`: names of those to start from, where this build has
 // them.
 val start_loading(val js_source, val lora, val vocabulary, val quantization, val kernels, val fast_kernels,
-                  val on_progress) {
+                  val on_progress, int most_layers) {
   auto js = std::make_unique<JsLoading>();
   if (!kernels.isNull()) {
     js->kernels = find_choice(kernels.as<std::string>());
@@ -38,6 +38,7 @@ val start_loading(val js_source, val lora, val vocabulary, val quantization, val
   auto file = open_model(js_source, lora, vocabulary);
   if (!file) return fail(file.error());
   js->file = std::move(*file);
+  js->file->checkpoint.most_layers = most_layers;
   auto loading = Loading::start(
       js->file->checkpoint, chosen(quantization, js->file->checkpoint),
       [on_progress](uint64_t loaded, uint64_t total) { on_progress(double(loaded), double(total)); });

@@ -40,6 +40,7 @@ struct Checkpoint {
   std::map<std::string, Tensor, std::less<>> foreign = {};
   const char* format = "";        // "pth", "safetensors", "GGUF", "rwkv.cpp", "rwkv-wasm"
   float group_norm_eps = 64e-5f;  // of versions 5 to 7; a property of the dialect
+  int most_layers = 1 << 20;      // those above are not read
   EmbeddedVocabulary vocabulary = {};
   Checksums checksums = {};    // of our own packed files
   std::string packed_as = {};  // of our own packed files: the quantization that they were made for, "q8"

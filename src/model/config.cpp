@@ -30,11 +30,11 @@ LayerName layer_name(std::string_view name) {
   return result;
 }
 
-// Layers are numbered from 0 without a gap: one more than the largest number in blocks.N.*.
+// Layers are numbered from 0 without a gap: one more than the largest number in blocks.N.*, or as many as are to be read.
 int count_layers(const Checkpoint& checkpoint) {
   int layers = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) layers = std::max(layers, layer_name(name).layer + 1);
-  return layers;
+  return std::min(layers, checkpoint.most_layers);
 }
 
 bool in_any_layer(const Checkpoint& checkpoint, std::string_view start) {

@@ -8,7 +8,7 @@ void forward(const Model& model, std::span<const Slice> slices, Arena& arena) {
   const ArenaScope scope(arena);
   const Batch batch(slices);
   Calls calls(arena);
-  deliver(run_model(calls, model, batch), batch, slices);
+  deliver(run_model(calls, model, batch, model.config.layers), batch, slices);
 }
 
 }  // namespace rwkv

@@ -12,15 +12,15 @@ void embed(Calls& calls, const Model& model, std::span<const Sequence> sequences
   calls.layer_norm(x, model.ln0, kNormEps, x);
 }
 
-// Reads all rows of the batch and moves its states on.
+// Reads all rows of the batch and moves its states on. With fewer `layers` than there are, the head gets what the last of them gave.
 template <class Calls>
-Outputs run_model(Calls& calls, const Model& model, const Batch& batch) {
+Outputs run_model(Calls& calls, const Model& model, const Batch& batch, int layers) {
   const Config& config = model.config;
   const int R = batch.rows(), C = config.channels, wanted = int(batch.wanted.size());
   const Rows x = calls.rows(R, C), v_first = calls.rows(R, C), embedding = calls.rows(R, C);
   embed(calls, model, batch.sequences, embedding);
   calls.copy(embedding, x);
-  for (int i = 0; i < config.layers; ++i)
+  for (int i = 0; i < layers; ++i)
     run_layer(calls, model.layers[size_t(i)], {{}, {}, batch.sequences, config, i, v_first, embedding}, x);
 
   Outputs out;

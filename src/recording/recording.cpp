@@ -21,11 +21,14 @@ void Recorder::append(std::initializer_list<uint32_t> words) {
 Recording::Recording(const Model& model) : model_(model) { (void)list({1, 1, 1, true}); }
 
 Result<std::vector<uint32_t>> Recording::list(const PassShape& shape) {
-  const auto [rows, sequences, wanted, wants_hidden] = shape;
-  if (rows < 1 || sequences < 1 || sequences > rows || wanted < 0 || wanted > rows)
+  const auto [rows, sequences, wanted, wants_hidden, layers] = shape;
+  const int all = model_.config.layers;
+  if (rows < 1 || sequences < 1 || sequences > rows || wanted < 0 || wanted > rows || layers < 0 ||
+      layers > all)
     return Error{ErrorKind::kInvalidArgument, "a pass of " + std::to_string(rows) + " rows, " +
                                                   std::to_string(sequences) + " sequences, " +
-                                                  std::to_string(wanted) + " wanted"};
+                                                  std::to_string(wanted) + " wanted, through " +
+                                                  std::to_string(layers) + " layers"};
   Batch batch;
   batch.sequences.assign(size_t(sequences), {nullptr, 0, 1, nullptr});
   batch.sequences.back() = {nullptr, sequences - 1, rows - sequences + 1, nullptr};
@@ -33,7 +36,7 @@ Result<std::vector<uint32_t>> Recording::list(const PassShape& shape) {
   batch.wants_hidden = wants_hidden;
 
   Recorder recorder(weights_, model_.config.vocabulary);
-  const Outputs out = run_model(recorder, model_, batch);
+  const Outputs out = run_model(recorder, model_, batch, layers > 0 ? layers : all);
   constexpr uint64_t kMostBytes = uint64_t{4} << 30;
   if (const uint64_t bytes = recorder.floats() * sizeof(float); bytes > kMostBytes)
     return no_room(bytes, "scratch memory of a pass");

@@ -10,6 +10,7 @@ struct PassShape {
   int rows, sequences;  // R tokens of so many texts
   int wanted;           // rows of logits
   bool wants_hidden;
+  int layers = 0;  // so many alone; 0: all
 };
 
 // A list is words: a header of kOperationWords, {R, sequences, wanted, floats of scratch memory, address of the logits
