@@ -13,6 +13,13 @@ export const builds = {
   },
 } as const;
 
+/** Of what writes down the work of a graphics processor. */
+export const gpuBuild = {
+  file: 'rwkv-gpu.wasm',
+  wasm: () => new URL('./wasm/rwkv-gpu.wasm', import.meta.url),
+  glue: () => import('./wasm/rwkv-gpu.mjs'),
+} as const;
+
 export const threadedBuilds = {
   baseline: {
     file: 'rwkv-baseline-threads.wasm',

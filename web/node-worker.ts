@@ -1,6 +1,7 @@
 // Workers of Node, as the caller's half asks for them.
 import { pathToFileURL } from 'node:url';
 import type { Worker, WorkerOptions } from 'node:worker_threads';
+import { endingOf, isDeviceMessage } from './node-device.js';
 import { startWorker, type WorkerEvents, type WorkerLike } from './page/client.js';
 
 /** It is plain JavaScript: flags of the caller, such as --input-type, are not for it. */
@@ -26,13 +27,17 @@ export function spawnNode(
 ): WorkerLike {
   const worker = startWorker(() => start(options), help);
   worker.unref(); // a script that forgets to dispose still ends
-  worker.on('message', events.message);
+  let end: () => Promise<unknown> = () => worker.terminate();
+  worker.on('message', (message) => {
+    if (isDeviceMessage(message)) end = endingOf(worker, message);
+    else events.message(message);
+  });
   worker.on('messageerror', (error) => events.crash(error.message));
   worker.on('error', (error) => events.crash(isMissing(error) ? `${error.message}; ${help}` : error.message));
   worker.on('exit', (code) => events.crash(`it ended with code ${code}`));
   return {
     postMessage: (message, transfer) => worker.postMessage(message, transfer),
-    terminate: () => worker.terminate(),
+    terminate: () => end(),
     hold: (busy) => (busy ? worker.ref() : worker.unref()),
   };
 }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { parentPort, Worker } from 'node:worker_threads';
+import { endingLast } from './node-device.js';
 import { RwkvError, sentence } from './shared/errors.js';
 import type { ModelOp } from './shared/protocol.js';
 import { serve } from './shared/serve.js';
@@ -27,6 +28,29 @@ const threads: ThreadHost = {
     }),
 };
 
+type Gpu = Awaited<ReturnType<WorkerHost['gpu']>>;
+let dawn: Gpu | undefined; // held, or the process ends with what it made
+
+async function gpu(): Promise<Gpu> {
+  const name: string = 'webgpu'; // optional: bundlers do not look for it
+  try {
+    if (!dawn) {
+      const { create, globals }: Dawn = await import(name);
+      Object.assign(globalThis, globals);
+      dawn = create([]);
+    }
+    return dawn;
+  } catch (cause) {
+    const why = 'Node has WebGPU by the package webgpu, which could not be loaded (npm install webgpu)';
+    throw new RwkvError('unsupported', `${why}: ${sentence(cause)}`, { cause });
+  }
+}
+
+interface Dawn {
+  readonly create: (flags: readonly string[]) => Gpu;
+  readonly globals: object;
+}
+
 /** Serves models by these modules, all from disk. */
 export function serveModels(modules: Modules, teaching?: Teaching): void {
   if (!parentPort) throw new Error('this script runs as a worker only');
@@ -42,6 +66,8 @@ export function serveModels(modules: Modules, teaching?: Teaching): void {
         throw new RwkvError('read-failed', `${url.href}: ${sentence(cause)}`, { cause });
       }
     },
+    gpu,
+    atEnd: endingLast(port),
     openShelf: async (place) => (place.kind === 'folder' ? openFolder(place.path) : undefined),
     sha256() {
       const sum = createHash('sha256');

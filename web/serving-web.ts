@@ -1,4 +1,5 @@
 // Serves models in workers of browsers.
+import { RwkvError } from './shared/errors.js';
 import { startFromElsewhere } from './shared/module-worker.js';
 import type { ModelOp } from './shared/protocol.js';
 import { serve } from './shared/serve.js';
@@ -46,12 +47,23 @@ const threads: ThreadHost = {
   },
 };
 
+const serves = Symbol.for('rwkv-wasm serves');
+
 /** Serves models by these modules, all by fetch and from the storage of the origin. */
 export function serveModels(modules: Modules, teaching?: Teaching): void {
+  if (Reflect.has(self, serves)) return; // WebKit begins this script once more where a chunk of a bundler imports from it
+  Reflect.set(self, serves, true);
   const host: WorkerHost = {
     modules,
     ...(teaching && { teaching }),
     fetchWasm: (url) => getFile(url.href),
+    async gpu() {
+      if (navigator.gpu) return navigator.gpu;
+      const why = isSecureContext
+        ? 'this browser has no WebGPU'
+        : 'WebGPU needs a secure context: https or localhost';
+      throw new RwkvError('unsupported', why);
+    },
     async openShelf(place, discard) {
       if (place.kind === 'opfs') return canWriteOpfs() ? openOpfs(discard) : undefined;
       return place.kind === 'cache' ? openCache(discard) : undefined;

@@ -12,7 +12,7 @@ const { DAWN = fileURLToPath(new URL('../../build/webgpu/node_modules/webgpu/ind
 const { create, globals } = await import(pathToFileURL(DAWN).href);
 Object.assign(globalThis, globals);
 const gpu = create([]); // which must live as long as its devices
-const [{ openDevice }, { DevicePasses }, { unwrap }] = await Promise.all(
+const [{ openDevice }, { DevicePasses }, { allLayers, unwrap }] = await Promise.all(
   ['worker/gpu/device.js', 'worker/gpu/passes.js', 'worker/module.js'].map(part),
 );
 const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
@@ -53,7 +53,7 @@ async function median(runs, work) {
 for (const format of formats.length > 0 ? formats : ['q4']) {
   const module = await startModule();
   const device = await openDevice(gpu);
-  const loading = unwrap(module.startLoading(source, null, null, format, null, [], () => {}));
+  const loading = unwrap(module.startLoading(source, null, null, format, null, [], () => {}, allLayers));
   const begun = performance.now();
   const passes = await DevicePasses.load(device, module, loading);
   const { version, layers, bytes: size } = passes.model.info();

@@ -12,7 +12,13 @@ import {
 } from '../../dist/node.js';
 import { checkGenerateOptions } from '../../dist/page/options.js';
 import { Lookup } from '../../dist/worker/lookup.js';
-import { type Factory, unwrap, type WasmModule, type WasmSession } from '../../dist/worker/module.js';
+import {
+  allLayers,
+  type Factory,
+  unwrap,
+  type WasmModule,
+  type WasmSession,
+} from '../../dist/worker/module.js';
 import { PrefixCache } from '../../dist/worker/prefix-cache.js';
 import { Text } from '../../dist/worker/text.js';
 import { Turns } from '../../dist/worker/turns.js';
@@ -213,7 +219,7 @@ async function textOfFakeCore() {
       return '';
     },
   };
-  const loading = unwrap(core.startLoading(source, null, 'bytes', 'q8', null, [], () => {}));
+  const loading = unwrap(core.startLoading(source, null, 'bytes', 'q8', null, [], () => {}, allLayers));
   const loaded = unwrap(loading.next()) ?? unwrap(loading.next());
   if (!loaded) throw new Error('the fake core loads nothing');
   let count = 0;

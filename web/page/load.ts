@@ -121,7 +121,7 @@ export function createRWKV(host: Host): RWKV {
     },
     async load(source, options = {}) {
       const checked = checkLoadOptions(options);
-      const { tokenizer, lora, build, kernels, prefixCache, assets, ...rest } = checked;
+      const { tokenizer, lora, build, device, kernels, prefixCache, assets, ...rest } = checked;
       const { sha256, keepPacked, quantization, grammar, learning, ...wishes } = rest;
       const { signal, onProgress } = wishes;
       const isEmbedded = source === undefined;
@@ -163,7 +163,7 @@ export function createRWKV(host: Host): RWKV {
             const fastKernels = [...fast]
               .filter(([key]) => key.startsWith(`${build} `))
               .map(([, name]) => name);
-            const how = { quantization, build, threads, kernels, fastKernels, prefixCache, wasmUrl };
+            const how = { quantization, build, threads, device, kernels, fastKernels, prefixCache, wasmUrl };
             const request = { ...of, ...how };
             const transfer = [of.model, of.lora?.place ?? null, of.vocabulary].flatMap(buffers);
             return client.call('load', request, { signal, transfer, onProgress });

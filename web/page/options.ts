@@ -6,6 +6,7 @@ import { quantizations } from '../shared/number-formats.js';
 import type { Drawing } from '../shared/protocol.js';
 import type {
   Build,
+  ComputeDevice,
   LoadProgress,
   Quantization,
   ReadProgress,
@@ -112,6 +113,12 @@ export interface LoadOptions extends StoreOptions, AssetOptions, GrammarAssetOpt
    * `'auto'`: as many as there are cores, at most 4; one for a small model, and where there is no more.
    */
   threads?: 'auto' | number | undefined;
+  /**
+   * What computes: `'gpu'`, the graphics processor through WebGPU, in Node through the package `webgpu` where that is installed; `'auto'`,
+   * the faster one for this model. Where the graphics processor cannot, this processor does, and `model.info.warnings` says why if it was
+   * asked for; `model.info.device` tells which it is. Sessions that were saved go on on either. Default `'cpu'`.
+   */
+  device?: 'auto' | ComputeDevice | undefined;
   /**
    * Which kernels multiply, as `model.info.kernels` names them, for measurements: they give the same results. Default: the
    * fastest, which is found out while the first tokens are computed.
@@ -267,6 +274,7 @@ export function checkLoadOptions(options: LoadOptions) {
     signal: get('signal', abortSignal),
     onProgress: get('onProgress', hearsLoad),
     threads: get('threads', either(oneOf('auto'), integer(1, 16))) ?? 'auto',
+    device: get('device', oneOf('auto', 'cpu', 'gpu')) ?? 'cpu',
     kernels: get('kernels', text) ?? null,
     prefixCache: (get('prefixCache', either(integer(0, 2 ** 32), never)) ?? usualPrefixCache) || 0,
     build: get('build', build) ?? 'auto',

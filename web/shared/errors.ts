@@ -53,6 +53,12 @@ export class RwkvError extends Error {
     super(message, options);
     this.code = code;
   }
+
+  /** Also one of another copy of this class: bundlers make several, as do windows. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    const isCopy = () => isError(value) && value.name === 'RwkvError' && 'code' in value;
+    return super[Symbol.hasInstance](value) || (this === RwkvError && isCopy());
+  }
 }
 
 /** The code that `text` spells. The core and this list name the same codes; another text is our mistake. */

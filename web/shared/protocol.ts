@@ -3,6 +3,7 @@
 import type { RwkvErrorCode } from './errors.js';
 import type {
   Build,
+  ComputeDevice,
   LoadProgress,
   ModelFile,
   ModelInfo,
@@ -166,6 +167,7 @@ export interface ModelOperations {
       readonly quantization: Quantization | null;
       readonly build: Build | 'auto';
       readonly threads: number | 'auto';
+      readonly device: ComputeDevice | 'auto';
       /** Which are used whatever their speed; `null`: the fastest, which is found out as it goes. */
       readonly kernels: string | null;
       /** What was the fastest in models of this build before. */

@@ -85,6 +85,9 @@ export interface RecommendedSampling {
 }
 
 /** What a loaded model is. */
+/** What can compute a model. */
+export type ComputeDevice = 'cpu' | 'gpu';
+
 export interface ModelInfo extends ModelShape {
   /** How the weights are kept. */
   readonly quantization: Quantization;
@@ -96,6 +99,8 @@ export interface ModelInfo extends ModelShape {
   readonly build: Build;
   /** Threads in use. */
   readonly threads: number;
+  /** What computes: this processor, or the graphics processor. */
+  readonly device: ComputeDevice;
   /**
    * The kernels in use for the largest matrix, such as `'q8 split x2, rows fused'`: the fastest of equals, which is found out
    * while the first tokens are computed, so that it may change then. Later models of the process start with them.

@@ -48,12 +48,8 @@ export async function startEngine(
       warnings.push(`threads: one computes, for ${count} could not be started: ${error.message}`);
     }
   }
-  try {
-    const { made: module } = await instantiate(host.modules.builds[build], host, wasmUrl);
-    return { build, module, threads: 1, useThreads() {}, warnings };
-  } catch (cause) {
-    throw startError(cause);
-  }
+  const module = await startModule(host.modules.builds[build], host, wasmUrl);
+  return { build, module, threads: 1, useThreads() {}, warnings };
 }
 
 async function startThreaded(
@@ -74,6 +70,19 @@ async function startThreaded(
   await Promise.all(starts);
   made.expectThreads(count);
   return made;
+}
+
+/** Starts a module by itself. @throws RwkvError `unsupported`, `read-failed`, `out-of-memory` */
+export async function startModule<Made>(
+  files: BuildFiles<Made>,
+  host: WorkerHost,
+  wasmUrl: WasmUrl,
+): Promise<Made> {
+  try {
+    return (await instantiate(files, host, wasmUrl)).made;
+  } catch (cause) {
+    throw startError(cause);
+  }
 }
 
 // What the glue made, of what, and the memory that it lent to it, where that comes from outside.

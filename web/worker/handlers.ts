@@ -3,10 +3,11 @@ import { RwkvError } from '../shared/errors.js';
 import type { Handlers, ModelOp, Place, Progress } from '../shared/protocol.js';
 import type { ByteSource } from '../store/shelf.js';
 import { keepDownload, verifyStored } from '../store/storing.js';
+import type { Reading } from './computer.js';
 import { startEngine } from './engine.js';
 import { openSource, type WorkerHost } from './host.js';
 import { lacksWorld, load, type Opened, open } from './loading.js';
-import { joined, reader, seedWords, unwrap, type WasmPieces, type WasmReading } from './module.js';
+import { joined, reader, seedWords, unwrap, type WasmPieces } from './module.js';
 import { pack } from './packing.js';
 import { readModelIndex } from './parts/model-index.js';
 import type { Teaching } from './teaching.js';
@@ -72,13 +73,13 @@ export function createHandlers(
   }
   // Between two chunks others have their turn.
   async function finish(
-    reading: WasmReading,
+    reading: Reading,
     total: number,
     report: (progress: Progress) => void,
   ): Promise<Float32Array<ArrayBuffer>> {
     try {
       for (let tokens = wholeChunk; ; tokens += wholeChunk) {
-        const numbers = there().prefixes.makeRoom(() => reading.next());
+        const numbers = await reading.next();
         report({ tokens: numbers ? total : tokens, total });
         if (numbers) return numbers;
         await breathe();
@@ -98,7 +99,7 @@ export function createHandlers(
           opened = now;
           return null;
         }
-        const { info, ...rest } = await load(request, now, breathe, crash, tellKernels, report);
+        const { info, ...rest } = await load(request, now, host, { breathe, crash, tellKernels, report });
         loaded = rest;
         if (!rest.startTuning || info.quantization !== 'f32' || info.lora !== null) file = null; // bytes are held by it
         return info;
@@ -160,12 +161,7 @@ export function createHandlers(
     async embed({ prompt }, report) {
       const tokens = tokensOf(prompt, there(), false);
       if (tokens.length === 0) throw new RwkvError('invalid-argument', 'text: expected at least one token');
-      const { model, prefixes } = there();
-      return finish(
-        prefixes.makeRoom(() => model.pool(tokens)),
-        tokens.length,
-        report,
-      );
+      return finish(there().computer.pool(tokens), tokens.length, report);
     },
 
     async createSession({ seed, isSeeded, state }) {

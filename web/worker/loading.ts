@@ -1,31 +1,23 @@
 // From a request to a model that is ready.
-import { RwkvError } from '../shared/errors.js';
-import { quantizations } from '../shared/number-formats.js';
 import type { LoraChoice, Place, Request, Told } from '../shared/protocol.js';
-import type { LoadProgress, ModelInfo, Quantization } from '../shared/types.js';
+import type { LoadProgress, ModelInfo } from '../shared/types.js';
 import { world } from '../shared/world.js';
 import type { ByteSource } from '../store/shelf.js';
+import type { Computed } from './computer.js';
 import { type Engine, startEngine } from './engine.js';
 import { openSource, type WorkerHost } from './host.js';
-import {
-  reader,
-  unwrap,
-  type WasmLoading,
-  type WasmLora,
-  type WasmModel,
-  type WasmModule,
-  type WasmSession,
-} from './module.js';
+import { reader, unwrap, type WasmLora, type WasmSession } from './module.js';
 import { PrefixCache } from './prefix-cache.js';
+import { loadHere, type ReadingHost } from './processor.js';
 import type { Loaded } from './text.js';
 import { Turns } from './turns.js';
 import type { Vocabulary } from './vocabulary/types.js';
 import { openVocabulary } from './vocabulary/vocabulary.js';
 
-/** With what a few sessions, a pass over the weights and reading the file take: some 2 % in models of 100 MB and more. */
-const withSpare = (bytes: number) => 1.03 * bytes + 8 * 2 ** 20;
-
-/** Weights that lie in caches: with 5 MB two threads decode no faster than one, and read a prompt at 0.7 to 1.5 times its speed. */
+/**
+ * Weights that lie in caches: with 5 MB two threads decode no faster than one, and read a prompt at 0.7 to 1.5 times its speed. A
+ * graphics processor answers later than they are read.
+ */
 const smallBytes = 16 * 2 ** 20;
 
 /** What a model is made of. */
@@ -100,49 +92,38 @@ export function lacksWorld({ engine, vocabulary, source }: Opened): boolean {
   return tokenizer === null && tokens === world.tokens;
 }
 
+/** What the operation `load` is lent. */
+export interface LoadHost extends ReadingHost {
+  /** Hears what ends the reading of tokens. */
+  crash(error: unknown): void;
+}
+
 /**
- * What the operation `load` does. `breathe` lets the event loop run; `crash` hears what ends the reading of tokens,
- * `tellKernels` which kernels turn out to be faster.
+ * What the operation `load` does.
  *
  * @throws RwkvError as `RWKV.load`
  */
 export async function load(
   request: Request<'load'>,
-  { engine, vocabulary, source, lora }: Opened,
-  breathe: () => Promise<void>,
-  crash: (error: unknown) => void,
-  tellKernels: (kernels: string) => void,
-  report: (progress: LoadProgress) => void,
+  opened: Opened,
+  host: WorkerHost,
+  lent: LoadHost,
 ): Promise<Loaded & { readonly info: Told<ModelInfo> }> {
+  const { engine, vocabulary, source, lora } = opened;
   try {
-    const loading = unwrap(
-      engine.module.startLoading(
-        reader(source),
-        lora,
-        vocabulary.core,
-        request.quantization,
-        request.kernels,
-        request.fastKernels,
-        (loaded, total) => report({ stage: 'load', loaded, total }),
-      ),
-    );
-    requireRoom(source.name, loading, engine.module, request.quantization);
-    const model = await finish(loading, breathe);
-    loading.delete();
+    const { model, device, warnings, makeComputer, startTuning } = await compute(request, opened, host, lent);
     const info = model.info();
-    const threads = request.threads === 'auto' && info.bytes < smallBytes ? 1 : engine.threads;
+    const usesOne = device === 'gpu' || (request.threads === 'auto' && info.bytes < smallBytes);
+    const threads = usesOne ? 1 : engine.threads;
     engine.useThreads(threads);
     const sessionBytes = info.stateBytes + 4 * info.vocabulary; // with the logits
     const prefixes = new PrefixCache<WasmSession>(request.prefixCache, sessionBytes);
-    const advance = (batch: WasmSession[], most: Int32Array) => {
-      const kernels = prefixes.makeRoom(() => engine.module.advance(batch, most));
-      if (kernels !== null) tellKernels(kernels);
-    };
-    const { startTuning } = engine.module;
+    const computer = makeComputer(prefixes);
     return {
       model,
-      ...(startTuning && { startTuning: (learning, file) => startTuning(model, learning, file) }),
-      turns: new Turns(advance, breathe, crash),
+      computer,
+      ...(startTuning && { startTuning }),
+      turns: new Turns((batch, most) => computer.advance(batch, most), lent.breathe, lent.crash),
       prefixes,
       vocabulary: info.vocabulary,
       encode: vocabulary.encode ?? ((text) => unwrap(model.tokenize(text))),
@@ -156,7 +137,8 @@ export async function load(
         lora: lora?.name ?? null,
         build: engine.build,
         threads,
-        warnings: [...engine.warnings, ...info.warnings],
+        device,
+        warnings: [...engine.warnings, ...warnings, ...info.warnings],
       },
     };
   } finally {
@@ -164,36 +146,23 @@ export async function load(
   }
 }
 
-// Takes the memory at once, so that what cannot fit is refused before a weight is read.
-function requireRoom(
-  name: string,
-  loading: WasmLoading,
-  module: WasmModule,
-  asked: Quantization | null,
-): void {
-  const bytes = unwrap(loading.bytes(asked));
-  const fits = (needed: number) => module.hasRoom(withSpare(needed));
-  if (fits(bytes)) return;
-  const fitting = quantizations
-    .map((quantization) => ({ quantization, needed: unwrap(loading.bytes(quantization)) }))
-    .filter(({ needed }) => fits(needed))
-    .map(({ quantization, needed }) => `'${quantization}' takes ${gigabytes(needed)}`);
-  const advice = fitting.length > 0 ? `quantization ${fitting.join(', ')}` : 'no quantization fits';
-  throw new RwkvError(
-    'out-of-memory',
-    `${name}: ${asked ?? 'the model'} takes ${gigabytes(bytes)}, more than WebAssembly has room for here (4 GB at most); ${advice}`,
-  );
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
-}
-
-// Between two parts browsers collect what reading the last one has left: in one go they would let it pile up.
-async function finish(loading: WasmLoading, breathe: () => Promise<void>): Promise<WasmModel> {
-  for (;;) {
-    const model = unwrap(loading.next());
-    if (model) return model;
-    await breathe();
+// On the device that was asked for, as far as it can be had and, where that was left open, is faster.
+async function compute(
+  request: Request<'load'>,
+  { engine, source, lora, vocabulary }: Opened,
+  host: WorkerHost,
+  lent: LoadHost,
+): Promise<Computed & Pick<ModelInfo, 'device' | 'warnings'>> {
+  const files = { source: reader(source), lora, vocabulary: vocabulary.core };
+  const warnings: string[] = [];
+  const isWorthTrying = request.device === 'gpu' || (request.device === 'auto' && source.size >= smallBytes);
+  if (isWorthTrying) {
+    const { loadOnDevice } = await import('./gpu/loading.js'); // for those alone who ask
+    const firstLayers = (count: number) =>
+      loadHere(engine.module, request, files, { ...lent, report() {} }, count);
+    const there = await loadOnDevice(request, files, host, lent.report, firstLayers);
+    if (typeof there !== 'string') return { ...there, device: 'gpu', warnings };
+    if (request.device === 'gpu') warnings.push(`device: this processor computes: ${there}`);
   }
+  return { ...(await loadHere(engine.module, request, files, lent)), device: 'cpu', warnings };
 }

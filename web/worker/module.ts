@@ -3,6 +3,7 @@ import { errorCode, RwkvError, sentence } from '../shared/errors.js';
 import type { Learning, NewModel, Sampling, Told, TuneStep, TuningPlan } from '../shared/protocol.js';
 import type { Build, ModelFile, ModelInfo, Quantization, Step, TokenizerKind } from '../shared/types.js';
 import type { ByteSource } from '../store/shelf.js';
+import type { GpuModule } from './gpu/module.js';
 
 /** What the core answers where something can go wrong. */
 export type Result<T> =
@@ -83,7 +84,7 @@ export interface WasmSession {
 
 /** The weights. */
 export interface WasmModel {
-  info(): Omit<Told<ModelInfo>, 'name' | 'lora' | 'build' | 'threads'>;
+  info(): Omit<Told<ModelInfo>, 'name' | 'lora' | 'build' | 'threads' | 'device'>;
   tokenize(text: string): Result<Int32Array>;
   detokenize(tokens: Int32Array): Result<string>;
   /** The bytes of all tokens, one after the other, and where each ends. REQUIRES: a tokenizer. */
@@ -148,6 +149,9 @@ export function joined(file: WasmPieces): Uint8Array<ArrayBuffer> {
   }
 }
 
+/** More layers than any model has. */
+export const allLayers = 2 ** 20;
+
 /** What a build's module exports (wasm/bindings.cpp). */
 export interface WasmModule {
   /** Keeps hold of `source` until it is deleted. */
@@ -160,6 +164,8 @@ export interface WasmModule {
     kernels: string | null,
     fastKernels: readonly string[],
     onProgress: (loaded: number, total: number) => void,
+    /** Those above are not read. */
+    mostLayers: number,
   ): Result<WasmLoading>;
   /** Whether there is memory for so many bytes more. It grows by them at once. */
   hasRoom(bytes: number): boolean;
@@ -228,6 +234,8 @@ export interface BuildFiles<Module> {
 export interface Modules {
   readonly builds: Readonly<Record<Build, BuildFiles<WasmModule>>>;
   readonly threadedBuilds: Readonly<Record<Build, BuildFiles<ThreadedModule>>>;
+  /** For graphics processors; workers that teach have none. */
+  readonly gpuBuild?: BuildFiles<GpuModule>;
 }
 
 /** `source` as the core reads it. */

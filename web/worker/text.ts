@@ -2,13 +2,13 @@
 import { RwkvError } from '../shared/errors.js';
 import type { Allowed, Drawing, Forced, Learning, Prompt, ReadCounts } from '../shared/protocol.js';
 import type { ReadProgress, Step } from '../shared/types.js';
+import type { Computer, Reading } from './computer.js';
 import { Lookup } from './lookup.js';
 import {
   type Result,
   seedWords,
   unwrap,
   type WasmModel,
-  type WasmReading,
   type WasmSession,
   type WasmSource,
   type WasmTuning,
@@ -19,7 +19,8 @@ import { type Turns, wholeChunk } from './turns.js';
 
 /** A model that is ready. */
 export interface Loaded {
-  readonly model: WasmModel;
+  readonly model: Omit<WasmModel, 'score' | 'pool'>;
+  readonly computer: Computer;
   readonly turns: Turns<WasmSession>;
   readonly prefixes: PrefixCache<WasmSession>;
   /** V. */
@@ -172,14 +173,19 @@ export class Text {
     return copy;
   }
 
-  save(asHalves: boolean): Uint8Array<ArrayBuffer> {
-    return this.#loaded.prefixes.makeRoom(() => this.#session.save(asHalves));
+  async save(asHalves: boolean): Promise<Uint8Array<ArrayBuffer>> {
+    const { computer, prefixes, turns } = this.#loaded;
+    // While it comes home, a pass may take it on.
+    for (let coming = computer.bringHome(this.#session); coming; coming = computer.bringHome(this.#session)) {
+      await coming;
+      while (turns.underWay) await turns.underWay;
+    }
+    return prefixes.makeRoom(() => this.#session.save(asHalves));
   }
 
   /** A text by itself, read from where this one began. */
-  score(tokens: Int32Array, top: number): WasmReading {
-    const { model, prefixes } = this.#loaded;
-    return prefixes.makeRoom(() => model.score(this.#session, tokens, top));
+  score(tokens: Int32Array, top: number): Reading {
+    return this.#loaded.computer.score(this.#session, tokens, top);
   }
 
   async logits(): Promise<Float32Array> {

@@ -7,7 +7,7 @@ import type { PrefixCache } from './prefix-cache.js';
 const pace = 32;
 
 export class Trail {
-  readonly #model: WasmModel;
+  readonly #model: Pick<WasmModel, 'detokenize'>;
   readonly #prefixes: PrefixCache<WasmSession>;
   /** The session as it was at some time when all its text was delivered; the text's length then. */
   #copy: WasmSession;
@@ -16,7 +16,7 @@ export class Trail {
   #tokens: number[] = [];
   #text = '';
 
-  constructor(model: WasmModel, prefixes: PrefixCache<WasmSession>, start: WasmSession) {
+  constructor(model: Pick<WasmModel, 'detokenize'>, prefixes: PrefixCache<WasmSession>, start: WasmSession) {
     this.#model = model;
     this.#prefixes = prefixes;
     this.#copy = prefixes.makeRoom(() => start.fork());

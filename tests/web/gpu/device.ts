@@ -9,6 +9,7 @@ import type {
   GpuReading,
 } from '../../../dist/worker/gpu/module.js';
 import {
+  allLayers,
   type Factory,
   unwrap,
   type WasmModel,
@@ -54,7 +55,7 @@ export function startLoading(
   source: WasmSource,
   quantization: Quantization | null = 'f32',
 ) {
-  return unwrap(module.startLoading(source, null, null, quantization, null, [], () => {}));
+  return unwrap(module.startLoading(source, null, null, quantization, null, [], () => {}, allLayers));
 }
 
 export function loadHere(
@@ -62,7 +63,9 @@ export function loadHere(
   source: WasmSource,
   quantization: Quantization = 'f32',
 ): WasmModel {
-  const loading = unwrap(module.startLoading(source, null, null, quantization, null, [], () => {}));
+  const loading = unwrap(
+    module.startLoading(source, null, null, quantization, null, [], () => {}, allLayers),
+  );
   for (let model = unwrap(loading.next()); ; model = unwrap(loading.next())) if (model) return model;
 }
 
@@ -110,7 +113,8 @@ export class Device {
     const { rows, sequences, wanted, wantsHidden } = pass.shape();
     const shape = [rows, sequences, wanted, wantsHidden].join();
     const list =
-      this.#lists.get(shape) ?? unwrap(this.module.record(this.model, rows, sequences, wanted, wantsHidden));
+      this.#lists.get(shape) ??
+      unwrap(this.module.record(this.model, rows, sequences, wanted, wantsHidden, 0));
     this.#lists.set(shape, list);
     this.interpreter.run(pass, list);
   }

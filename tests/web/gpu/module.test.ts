@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { WasmModule, WasmReading, WasmSession } from '../../../dist/worker/module.js';
-import { unwrap } from '../../../dist/worker/module.js';
+import { allLayers, unwrap } from '../../../dist/worker/module.js';
 import { maxDifference, modelFolder, oracleOf } from '../oracles.js';
 import { Device, loadHere, logitsOf, sourceOf, startGpu, startLoading, startProcessor } from './device.js';
 
@@ -172,7 +172,7 @@ test('answers of another size are refused', () => {
   pass?.delete();
   device.read([session]);
   expect(gpu.arrive(session, new Float32Array(3))).toMatchObject({ error: { code: 'invalid-argument' } });
-  expect(gpu.record(device.model, 1, 2, 1, false)).toMatchObject({ error: { code: 'invalid-argument' } });
+  expect(gpu.record(device.model, 1, 2, 1, false, 0)).toMatchObject({ error: { code: 'invalid-argument' } });
 });
 
 test('logits that are not finite are told', () => {
@@ -201,7 +201,16 @@ test('a file that cannot be read to its end is told, and the module goes on', ()
   const bytes = readFileSync(`${modelFolder}v7-bf16.pth`);
   let failures = 0;
   for (let reads = 1; ; reads += 40) {
-    const opened = gpu.startLoading(sourceOf('broken', bytes, reads), null, null, 'q4', null, [], () => {});
+    const opened = gpu.startLoading(
+      sourceOf('broken', bytes, reads),
+      null,
+      null,
+      'q4',
+      null,
+      [],
+      () => {},
+      allLayers,
+    );
     if ('error' in opened) {
       expect(opened.error).toMatchObject({ code: 'read-failed', message: 'broken: the cable is out' });
       continue;
@@ -214,7 +223,16 @@ test('a file that cannot be read to its end is told, and the module goes on', ()
     expect(next.error).toMatchObject({ code: 'read-failed', message: 'broken: the cable is out' });
   }
   expect(failures).toBeGreaterThan(0);
-  const kernels = gpu.startLoading(fileOf('v7-bf16.pth'), null, null, null, 'q8 dot x2', [], () => {});
+  const kernels = gpu.startLoading(
+    fileOf('v7-bf16.pth'),
+    null,
+    null,
+    null,
+    'q8 dot x2',
+    [],
+    () => {},
+    allLayers,
+  );
   expect(kernels).toMatchObject({ error: { code: 'unsupported' } });
 });
 

@@ -7,12 +7,16 @@ const storageBuffers = 5;
 
 export class Device {
   readonly gpu: GPUDevice;
+  /** Whether it is but a program of this processor. */
+  readonly isSoftware: boolean;
   /** Rejects when the device is lost or has failed, and never resolves. */
   readonly #failed: Promise<never>;
   #failure: RwkvError | undefined;
+  readonly #underWay = new Set<Promise<unknown>>();
 
-  constructor(gpu: GPUDevice) {
+  constructor(gpu: GPUDevice, isSoftware: boolean) {
     this.gpu = gpu;
+    this.isSoftware = isSoftware;
     this.#failed = new Promise((_, reject) => {
       const fail = (error: RwkvError) => {
         this.#failure ??= error;
@@ -38,6 +42,9 @@ export class Device {
 
   /** What `promise` gives, unless the device fails first. */
   async settled<T>(promise: Promise<T>): Promise<T> {
+    this.#underWay.add(promise);
+    const done = () => this.#underWay.delete(promise);
+    promise.then(done, done);
     try {
       return await Promise.race([promise, this.#failed]);
     } catch (thrown) {
@@ -81,9 +88,11 @@ export class Device {
     }
   }
 
-  destroy(): void {
+  /** Gives all back; resolves when nothing is under way on it. */
+  readonly destroy = async (): Promise<void> => {
     this.gpu.destroy();
-  }
+    await Promise.allSettled(this.#underWay);
+  };
 }
 
 export interface Range {
@@ -101,7 +110,10 @@ function failureOf(error: GPUError, what: string): RwkvError {
 
 /** A device with all that its adapter binds. @throws RwkvError `unsupported`, with the reason */
 export async function openDevice(gpu: GPU): Promise<Device> {
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const asked = gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const adapter = await asked.catch((cause: unknown) => {
+    throw new RwkvError('unsupported', `WebGPU: no adapter: ${sentence(cause)}`, { cause });
+  });
   if (!adapter) throw new RwkvError('unsupported', 'WebGPU: the browser or system has no adapter');
   const {
     maxBufferSize,
@@ -115,7 +127,7 @@ export async function openDevice(gpu: GPU): Promise<Device> {
     );
   const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
   try {
-    return new Device(await adapter.requestDevice({ requiredLimits }));
+    return new Device(await adapter.requestDevice({ requiredLimits }), adapter.info.isFallbackAdapter);
   } catch (thrown) {
     throw new RwkvError('unsupported', `WebGPU: no device: ${sentence(thrown)}`, { cause: thrown });
   }

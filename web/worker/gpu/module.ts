@@ -89,6 +89,8 @@ export interface GpuModule
     sequences: number,
     wanted: number,
     wantsHidden: boolean,
+    /** So many alone, behind which the head comes; 0: all. */
+    layers: number,
   ): Result<Uint32Array<ArrayBuffer>>;
   /** A pass in which each session reads so many of the tokens that it has pending, at most a chunk; `null`: nothing is pending. */
   startPass(sessions: readonly WasmSession[], most: Int32Array): Result<GpuPass | null>;

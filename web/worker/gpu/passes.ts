@@ -10,6 +10,8 @@ export class DevicePasses {
   readonly #module: GpuModule;
   readonly #replay: Replay;
   readonly #lists = new Map<string, Uint32Array>();
+  /** The pass before the next: the core has one at a time. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /** Reads the model, whose weights go to the device piece by piece. @throws RwkvError as the core, and as `Device.make` */
   static async load(
@@ -43,50 +45,57 @@ export class DevicePasses {
     this.#replay = replay;
   }
 
-  /** A pass in which each session reads so many of its pending tokens; whether there were any. */
-  async advance(sessions: readonly WasmSession[], most: Int32Array): Promise<boolean> {
-    return this.#make(this.#module.startPass(sessions, most));
+  /** A pass in which each session reads so many of its pending tokens, through all layers or so many. */
+  async advance(sessions: readonly WasmSession[], most: Int32Array, layers = 0): Promise<void> {
+    await this.#alone(() => this.#make(this.#module.startPass(sessions, most), layers));
   }
 
-  /** What a text tells that is read for it. */
-  async read(reading: GpuReading): Promise<Float32Array<ArrayBuffer>> {
-    while (await this.#make(reading.start()));
-    const numbers = unwrap(reading.numbers());
-    if (!numbers) throw new Error('a text that is read tells nothing');
-    return numbers;
+  /** Reads the next chunk of a text for what it tells: that behind the last, `null` before. */
+  next(reading: GpuReading): Promise<Float32Array<ArrayBuffer> | null> {
+    return this.#alone(async () => {
+      await this.#make(reading.start());
+      return unwrap(reading.numbers());
+    });
   }
 
-  /** Brings the session's state here, for `save`. */
-  async download(session: WasmSession): Promise<void> {
-    await this.#copySlots();
-    const slot = this.#module.slotOf(session);
-    if (slot !== null) unwrap(this.#module.arrive(session, await this.#replay.states.download(slot)));
+  /** Brings the session's state here, for `save`; undefined where it is here. */
+  bringHome(session: WasmSession): Promise<void> | undefined {
+    if (this.#module.slotOf(session) === null) return undefined;
+    return this.#alone(async () => {
+      await this.#copySlots();
+      const slot = this.#module.slotOf(session);
+      if (slot !== null) unwrap(this.#module.arrive(session, await this.#replay.states.download(slot)));
+    });
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const made = this.#last.then(work, work);
+    this.#last = made;
+    return made;
   }
 
   /** What a pass of so many sessions with a row each takes. */
   dispatches(sessions: number): Promise<number> {
-    return this.#replay.dispatches(this.#listOf(sessions, sessions, sessions, false));
+    return this.#replay.dispatches(this.#listOf(sessions, sessions, sessions, false, 0));
   }
 
-  async #make(started: Result<GpuPass | null>): Promise<boolean> {
+  async #make(started: Result<GpuPass | null>, layers = 0): Promise<void> {
     const pass = unwrap(started);
-    if (!pass) return false;
+    if (!pass) return;
     try {
       await this.#copySlots();
       const { rows, sequences, wanted, wantsHidden } = pass.shape();
-      const list = this.#listOf(rows, sequences, wanted, wantsHidden);
+      const list = this.#listOf(rows, sequences, wanted, wantsHidden, layers);
       unwrap(pass.finish(await this.#replay.run(list, unwrap(pass.tables()))));
     } finally {
       pass.delete();
     }
-    return true;
   }
 
-  #listOf(rows: number, sequences: number, wanted: number, wantsHidden: boolean): Uint32Array {
-    const shape = [rows, sequences, wanted, wantsHidden].join();
-    const list =
-      this.#lists.get(shape) ?? unwrap(this.#module.record(this.model, rows, sequences, wanted, wantsHidden));
-    this.#lists.set(shape, list);
+  #listOf(...shape: [rows: number, sequences: number, wanted: number, hidden: boolean, layers: number]) {
+    const key = shape.join();
+    const list = this.#lists.get(key) ?? unwrap(this.#module.record(this.model, ...shape));
+    this.#lists.set(key, list);
     return list;
   }
 

@@ -65,7 +65,10 @@ function valuesOf(step: Step, names: readonly string[]): Value[] {
   return names.flatMap((name) => step.values.get(name) ?? []);
 }
 
-/** All products that may run, and behind each what takes its elements one by one. */
+/**
+ * All products that may run, and behind each what takes its elements one by one. Of several rows one product alone: it has enough to do,
+ * and compilers take long for tiles, of which there is one program then.
+ */
 function joinProducts(
   near: readonly Step[],
   products: readonly Step[],
@@ -74,6 +77,7 @@ function joinProducts(
   isSingle: boolean,
 ): Dispatch {
   const [first] = products;
+  if (first && first.rows > 1) return { span: 'matmul', steps: [first] };
   const chains = products
     .filter(({ rows, piece }) => rows === first?.rows && piece?.buffer === first.piece?.buffer)
     .slice(0, mostSteps / 4)

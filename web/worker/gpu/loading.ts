@@ -1,0 +1,106 @@
+// A model on a graphics processor: whether there is one that pays, and all that computes there.
+import { RwkvError } from '../../shared/errors.js';
+import type { Request } from '../../shared/protocol.js';
+import type { LoadProgress } from '../../shared/types.js';
+import type { Computed, Computer, Reading } from '../computer.js';
+import { startModule } from '../engine.js';
+import type { WorkerHost } from '../host.js';
+import { allLayers, type Result, unwrap, type WasmSession } from '../module.js';
+import type { PrefixCache } from '../prefix-cache.js';
+import type { ModelFiles } from '../processor.js';
+import { checkedLayers, isSlower, requireAgreement } from './check.js';
+import { type Device, openDevice } from './device.js';
+import type { GpuLoading, GpuModule, GpuReading, GpuWeight } from './module.js';
+import { DevicePasses } from './passes.js';
+
+type Wishes = Pick<Request<'load'>, 'device' | 'quantization' | 'kernels' | 'wasmUrl'>;
+
+/** What has come of it: the model, or why it is not there. */
+export type OnDevice = Computed | string;
+
+/**
+ * The model on a device. `firstLayers` gives as many of its layers on this processor.
+ *
+ * @throws RwkvError where the file or its vocabulary are no good
+ */
+export async function loadOnDevice(
+  wishes: Wishes,
+  files: ModelFiles,
+  host: WorkerHost,
+  report: (progress: LoadProgress) => void,
+  firstLayers: (count: number) => Promise<Computed>,
+): Promise<OnDevice> {
+  const build = host.modules.gpuBuild;
+  if (!build) return 'modules that learn have no part for it';
+  let device: Device | undefined;
+  try {
+    device = await openDevice(await host.gpu());
+    host.atEnd?.(device.destroy);
+    if (wishes.device === 'auto' && device.isSoftware)
+      throw new RwkvError('unsupported', 'the only adapter is a program of this processor');
+    const module = await startModule(build, host, wishes.wasmUrl && new URL('.', wishes.wasmUrl).href);
+    const loading = startLoading(module, wishes, files, report);
+    try {
+      return await load(wishes.device, device, module, loading, firstLayers);
+    } finally {
+      loading.delete();
+    }
+  } catch (thrown) {
+    await device?.destroy();
+    if (!(thrown instanceof RwkvError) || isOfFile(thrown)) throw thrown;
+    return thrown.message;
+  }
+}
+
+const isOfFile = ({ code }: RwkvError) => !['unsupported', 'out-of-memory', 'device-failed'].includes(code);
+
+function startLoading(
+  module: GpuModule,
+  { quantization, kernels }: Wishes,
+  { source, lora, vocabulary }: ModelFiles,
+  report: (progress: LoadProgress) => void,
+): GpuLoading {
+  const onProgress = (loaded: number, total: number) => report({ stage: 'load', loaded, total });
+  return unwrap(
+    module.startLoading(source, lora, vocabulary, quantization, kernels, [], onProgress, allLayers),
+  );
+}
+
+async function load(
+  wanted: Wishes['device'],
+  device: Device,
+  module: GpuModule,
+  loading: GpuLoading,
+  firstLayers: (count: number) => Promise<Computed>,
+): Promise<OnDevice> {
+  const passes = await DevicePasses.load(device, module, loading);
+  const here = await firstLayers(checkedLayers);
+  try {
+    await requireAgreement(passes, here);
+    if (wanted === 'auto' && (await isSlower(passes, here, shareOf(passes, here, loading.weights()))))
+      throw new RwkvError('unsupported', 'this processor is faster');
+  } finally {
+    here.model.delete();
+  }
+  return { model: passes.model, makeComputer: (prefixes) => computer(passes, prefixes) };
+}
+
+function shareOf(passes: DevicePasses, here: Computed, weights: readonly GpuWeight[]) {
+  const tables = weights
+    .filter(({ kind }) => kind === 'embedding')
+    .reduce((sum, { bytes }) => sum + bytes, 0);
+  return { all: passes.model.info().bytes - tables, checked: here.model.info().bytes - tables };
+}
+
+function computer(passes: DevicePasses, prefixes: PrefixCache<WasmSession>): Computer {
+  const reading = (begin: () => Result<GpuReading>): Reading => {
+    const begun = prefixes.makeRoom(begin);
+    return { next: () => passes.next(begun), delete: () => begun.delete() };
+  };
+  return {
+    advance: (sessions, most) => passes.advance(sessions, most),
+    score: (session, tokens, top) => reading(() => passes.model.score(session, tokens, top)),
+    pool: (tokens) => reading(() => passes.model.pool(tokens)),
+    bringHome: (session) => passes.bringHome(session),
+  };
+}
