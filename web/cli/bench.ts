@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Model } from '../api.js';
 import { RwkvError } from '../shared/errors.js';
-import { addModelFlags, loadModel, type ModelFlags, toNumber } from './flags.js';
+import { addModelFlags, loadModel, type ModelFlags, placeOf, toNumber } from './flags.js';
 import { interruptSignal, paint, statusLine } from './terminal.js';
 
 interface Flags extends ModelFlags {
@@ -48,7 +48,7 @@ async function bench(flags: Flags): Promise<void> {
   // Token ids are enough: no vocabulary is fetched for them.
   const tokenizer = flags.tokenizer ?? (flags.model === undefined ? undefined : false);
   const model = await loadModel({ ...flags, tokenizer }, signal);
-  const { name, version, quantization, build, threads } = model.info;
+  const { name, version, quantization } = model.info;
   const status = statusLine();
   const rows: Row[] = [];
   const measure = async (row: string, run: () => Promise<number>) => {
@@ -74,7 +74,7 @@ async function bench(flags: Flags): Promise<void> {
     process.stdout.write(`${JSON.stringify({ model: model.info, rows })}\n`);
     return;
   }
-  const title = `${name}, RWKV-${version} ${quantization}, ${build} build, ${threads} thread${threads > 1 ? 's' : ''}`;
+  const title = `${name}, RWKV-${version} ${quantization}, ${placeOf(model.info)}`;
   const table = rows.map(
     (row) => `${row.name.padEnd(12)}${row.tokensPerSecond.toFixed(1).padStart(9)} tok/s\n`,
   );

@@ -4,6 +4,7 @@ import {
   type GenerateOptions,
   type LoadOptions,
   type Model,
+  type ModelInfo,
   presets,
   type RecommendedSampling,
   RWKV,
@@ -23,6 +24,7 @@ export interface ModelFlags {
   readonly hubEndpoint?: string;
   readonly build: NonNullable<LoadOptions['build']>;
   readonly threads: NonNullable<LoadOptions['threads']>;
+  readonly device: NonNullable<LoadOptions['device']>;
 }
 
 /** What `addSamplingFlags` adds. */
@@ -57,7 +59,11 @@ export function addModelFlags(command: Command): Command {
     .option('--lora <file>', 'path or URL of adapters that are merged into it')
     .option('--lora-alpha <x>', 'their alpha (default: as the file says)', toNumber)
     .option('--hub-endpoint <url>', hubEndpointHelp);
-  return addComputeFlags(named);
+  return addComputeFlags(named).option(
+    '--device <device>',
+    'what computes: cpu, gpu (WebGPU, where the package webgpu is installed) or auto, the faster one',
+    'cpu',
+  );
 }
 
 /** --build and --threads. */
@@ -155,7 +161,7 @@ export async function loadModel(
   signal: AbortSignal,
   learning?: LoadOptions['learning'],
 ): Promise<Model> {
-  const { model, tokenizer, quantization, build, threads, hubEndpoint } = flags;
+  const { model, tokenizer, quantization, build, threads, device, hubEndpoint } = flags;
   const lora = loraOf(flags);
   const progress = progressLine();
   const hub = { endpoint: hubEndpoint };
@@ -165,12 +171,26 @@ export async function loadModel(
     lora,
     build,
     threads,
+    device,
     hub,
     learning,
     signal,
     onProgress: progress.show,
   };
-  return RWKV.load(model, options).finally(progress.clear);
+  const loaded = await RWKV.load(model, options).finally(progress.clear);
+  tellWarnings(loaded.info);
+  return loaded;
+}
+
+/** What its load had to say, on stderr. */
+export function tellWarnings({ name, warnings }: ModelInfo): void {
+  for (const warning of warnings) process.stderr.write(`rwkv-wasm: ${name}: ${warning}\n`);
+}
+
+/** What computes a model. */
+export function placeOf({ device, threads, build }: ModelInfo): string {
+  if (device === 'gpu') return 'graphics processor';
+  return `${threads === 1 ? '1 thread' : `${threads} threads`} of the CPU, ${build} build`;
 }
 
 /** A number, as a flag says it. */

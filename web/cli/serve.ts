@@ -13,8 +13,10 @@ import {
   addSamplingFlags,
   loraOf,
   type ModelFlags,
+  placeOf,
   type SamplingFlags,
   samplingOptions,
+  tellWarnings,
   thinking,
   toNumber,
 } from './flags.js';
@@ -112,10 +114,11 @@ async function serve(flags: Flags): Promise<void> {
     import('../grammar-node.js'),
   ]);
   const progress = progressLine();
-  const { tokenizer, quantization, build, threads, hubEndpoint, name, parallel, think } = flags;
+  const { tokenizer, quantization, build, threads, device, hubEndpoint, name, parallel, think } = flags;
   const template = flags.chatTemplate ?? (think === undefined ? undefined : 'g1');
   const endpoints = createEndpoints((source, options) => RWKV.load(source, options), flags.model, {
-    ...{ tokenizer, quantization, build, threads, grammar, name, parallel, hub: { endpoint: hubEndpoint } },
+    ...{ tokenizer, quantization, build, threads, device, grammar, name, parallel },
+    hub: { endpoint: hubEndpoint },
     lora: loraOf(flags),
     onProgress: progress.show,
     chat: { ...(template && { template }), ...(think && { think: thinking[think] }) },
@@ -142,7 +145,7 @@ async function serve(flags: Flags): Promise<void> {
     await server.close();
     throw error;
   }
-  for (const warning of info.warnings) process.stderr.write(`rwkv-wasm: ${info.name}: ${warning}\n`);
+  tellWarnings(info);
   if (!isLoopback(host) && apiKey === undefined)
     process.stderr.write(`rwkv-wasm: whoever reaches ${host} can use it: --api-key asks for a key\n`);
   const heard = new AbortController();
@@ -154,8 +157,8 @@ async function serve(flags: Flags): Promise<void> {
   await endpoints.dispose();
 }
 
-function summary({ name, quantization, threads, build }: ModelInfo): string {
-  return `${name}, ${quantization}, ${threads === 1 ? '1 thread' : `${threads} threads`} of the CPU, ${build} build`;
+function summary(info: ModelInfo): string {
+  return `${info.name}, ${info.quantization}, ${placeOf(info)}`;
 }
 
 // Replies have some seconds to end; then they are ended, told so, and at last cut off. A second signal ends the process.
