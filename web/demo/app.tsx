@@ -121,10 +121,10 @@ function Standing() {
   const info = model.value?.info;
   if (!info) return <p class="standing">{loading.value ? 'One moment' : ''}</p>;
   const threads = info.threads === 1 ? '1 thread' : `${info.threads} threads`;
+  const computes = info.device === 'gpu' ? 'graphics processor' : `${info.build}, ${threads}`;
   return (
     <p class="standing">
-      {modelName.value} · RWKV-{info.version} · {count(info.parameters)} · {bytes(info.bytes)} · {info.build},{' '}
-      {threads}
+      {modelName.value} · RWKV-{info.version} · {count(info.parameters)} · {bytes(info.bytes)} · {computes}
     </p>
   );
 }

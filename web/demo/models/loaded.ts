@@ -1,8 +1,15 @@
 // The model that writes, and how loading one is getting on.
 import { signal } from '@preact/signals';
-import { type LoadOptions, type LoadProgress, type Model, type ModelSource, RWKV } from 'rwkv-wasm';
+import {
+  type LoadOptions,
+  type LoadProgress,
+  type Model,
+  type ModelSource,
+  RWKV,
+  RwkvError,
+} from 'rwkv-wasm';
 import { sentence } from '../format.js';
-import { build, recommend, threads } from '../settings/settings.js';
+import { build, device, recommend, threads } from '../settings/settings.js';
 
 interface Origin {
   readonly source: ModelSource | undefined;
@@ -41,6 +48,9 @@ export function tell(text: string, undo?: () => void): void {
 }
 export function fail(error: unknown): void {
   notice.value = { text: sentence(error), isError: true };
+  if (!(error instanceof RwkvError) || error.code !== 'device-failed') return;
+  const { source, options } = origin.value; // a processor is not lost
+  void load(modelName.value, source, { ...options, device: 'cpu' });
 }
 
 /** What a task that can be paused hears and tells. */
@@ -91,7 +101,7 @@ export async function load(
   options: LoadOptions = {},
 ): Promise<boolean> {
   try {
-    const choices = { threads: threads.value, build: build.value, ...options };
+    const choices = { threads: threads.value, build: build.value, device: device.value, ...options };
     const next = await underWay('load', name, (hooks) => RWKV.load(source, { ...choices, ...hooks }));
     if (!next) return false;
     const before = model.value;

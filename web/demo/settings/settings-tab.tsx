@@ -6,6 +6,8 @@ import {
   apply,
   type BuildChoice,
   build,
+  type DeviceChoice,
+  device,
   isApplied,
   numbers,
   type SliderName,
@@ -85,6 +87,7 @@ function Slider({ name }: { name: SliderName }) {
   );
 }
 
+const deviceNames = { cpu: 'Processor', gpu: 'Graphics processor (WebGPU)' };
 const threadChoices: readonly Threads[] = ['auto', 1, 2, 3, 4, 6, 8];
 
 function Machine() {
@@ -117,8 +120,18 @@ function Machine() {
           build.value = choice;
         }}
       />
+      <Choice<DeviceChoice>
+        label="Device"
+        value={device.value}
+        choices={{ ...deviceNames, auto: 'The faster one' }}
+        onChoose={(choice) => {
+          device.value = choice;
+        }}
+      />
       {info && (
         <dl class="facts">
+          <dt>Device in use</dt>
+          <dd>{deviceNames[info.device]}</dd>
           <dt>Build in use</dt>
           <dd>{info.build}</dd>
           <dt>Threads in use</dt>

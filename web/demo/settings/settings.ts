@@ -66,6 +66,7 @@ export type SliderName = keyof typeof sliders;
 export type Theme = 'system' | 'light' | 'dark';
 export type Threads = NonNullable<LoadOptions['threads']>;
 export type BuildChoice = NonNullable<LoadOptions['build']>;
+export type DeviceChoice = NonNullable<LoadOptions['device']>;
 
 const key = 'settings';
 const kept = read();
@@ -91,6 +92,7 @@ export const numbers = {
 export const candidateCount = signal(oneOf<number>('candidateCount', 1, 2, 3, 4));
 export const threads = signal(oneOf<Threads>('threads', 'auto', 1, 2, 3, 4, 6, 8));
 export const build = signal(oneOf<BuildChoice>('build', 'auto', 'baseline', 'relaxed'));
+export const device = signal(oneOf<DeviceChoice>('device', 'cpu', 'gpu', 'auto'));
 export const theme = signal(oneOf<Theme>('theme', 'system', 'light', 'dark'));
 
 /** What the model recommends. The sliders follow it until they are moved. */
@@ -163,7 +165,7 @@ effect(() => {
 
 effect(() => {
   const values = Object.fromEntries(sliderNames.map((name) => [name, numbers[name].value]));
-  const choices = { candidateCount, threads, build, theme, penaltyDecay };
+  const choices = { candidateCount, threads, build, device, theme, penaltyDecay };
   for (const [name, choice] of Object.entries(choices)) Object.assign(values, { [name]: choice.value });
   try {
     localStorage.setItem(key, JSON.stringify(values));
