@@ -28,7 +28,7 @@ const threads: ThreadHost = {
     }),
 };
 
-type Gpu = Awaited<ReturnType<WorkerHost['gpu']>>;
+type Gpu = Awaited<ReturnType<NonNullable<WorkerHost['gpu']>>>;
 let dawn: Gpu | undefined; // held, or the process ends with what it made
 
 async function gpu(): Promise<Gpu> {

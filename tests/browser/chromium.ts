@@ -9,9 +9,13 @@ export function chromiumPath(): string {
   throw new Error(`${path} is missing: apt-get install chromium, or name a browser by CHROMIUM_PATH`);
 }
 
-export async function launchChromium(): Promise<Browser> {
+/** `hasDevice`: with WebGPU, on the software adapter. */
+export async function launchChromium({ hasDevice = false } = {}): Promise<Browser> {
   const executablePath = chromiumPath();
+  const device = hasDevice
+    ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+    : ['--disable-gpu'];
   const quiet = ['networking', 'timer-throttling'].map((name) => `--disable-background-${name}`);
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'];
+  const args = ['--no-sandbox', ...device, '--disable-quic', '--no-first-run', '--disable-sync'];
   return chromium.launch({ executablePath, args: [...args, ...quiet, '--disable-component-update'] });
 }

@@ -45,7 +45,7 @@ async function load(prefixCache: number) {
     {
       model: { kind: 'path', path, name: 'storyteller' },
       ...{ lora: null, vocabulary: 'bytes', quantization: null, build: 'baseline', threads: 2 },
-      ...{ kernels: null, fastKernels: [], prefixCache, wasmUrl: null },
+      ...{ device: 'cpu', kernels: null, fastKernels: [], prefixCache, wasmUrl: null },
     },
     report,
   );

@@ -228,9 +228,10 @@ async function textOfFakeCore() {
     unwrap(core.advance(sessions, most));
   };
   const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
+  const computer = { advance, score: fail, pool: fail, bringHome: () => undefined };
   const text = new Text(
     {
-      ...{ model: loaded, turns: new Turns(advance, breathe, fail), vocabulary: 256 },
+      ...{ model: loaded, computer, turns: new Turns(advance, breathe, fail), vocabulary: 256 },
       prefixes: new PrefixCache<WasmSession>(0, 1),
       encode: (text) => Int32Array.from(new TextEncoder().encode(text)),
       decode: (tokens) => new TextDecoder().decode(Uint8Array.from(tokens)),

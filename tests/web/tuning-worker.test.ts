@@ -28,7 +28,7 @@ async function start(used: typeof modules | typeof plain = modules, quantization
     {
       model: { kind: 'path', path, name: 'v7.pth' },
       ...{ vocabulary: null, lora: null, quantization, build: 'baseline', threads: 1 },
-      ...{ kernels: null, fastKernels: [], prefixCache: 2 ** 20, wasmUrl: null },
+      ...{ device: 'cpu', kernels: null, fastKernels: [], prefixCache: 2 ** 20, wasmUrl: null },
     },
     report,
   );

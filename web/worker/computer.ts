@@ -30,7 +30,7 @@ export interface Computed {
   readonly startTuning?: Loaded['startTuning'];
 }
 
-type Advance = Computer['advance'];
+type Advance = (sessions: WasmSession[], most: Int32Array) => unknown;
 
 /** The shortest pass with one token of some, in ms: the first ones find out what is fast, or compile. */
 export async function timeToken(model: Pick<WasmModel, 'createSession'>, advance: Advance): Promise<number> {

@@ -26,7 +26,7 @@ export interface WorkerHost extends FileHost {
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
   /** WebGPU. Throws what says why there is none. */
-  gpu(): Promise<GPU>;
+  gpu?(): Promise<GPU>;
   /** Node: what is to be done before the worker ends. */
   atEnd?(end: () => Promise<void>): void;
   /** Starts threads, where a host has them. */

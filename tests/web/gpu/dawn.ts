@@ -8,7 +8,9 @@ import { dawnModule } from './install-dawn.mjs';
 import type { Written } from './list-writer.js';
 import { type Ran, type RunOptions, runWritten } from './run-written.js';
 
-const { CHROMIUM_LIBRARIES: libraries = '/usr/lib/chromium' } = process.env;
+/** Where Chromium has its libraries, the Vulkan loader and the software driver among them. */
+export const { CHROMIUM_LIBRARIES: libraries = '/usr/lib/chromium' } = process.env;
+export const driver = join(libraries, 'vk_swiftshader_icd.json');
 const closesNever = 0x1000; // RTLD_NODELETE
 const bindsNow = 0x2;
 
@@ -21,7 +23,6 @@ interface Dawn {
 
 /** `gpu`, or why there is none here. */
 async function dawn(): Promise<{ gpu: GPU } | { reason: string }> {
-  const driver = join(libraries, 'vk_swiftshader_icd.json');
   if (!existsSync(driver)) return { reason: `${driver} is missing` };
   if (!existsSync(dawnModule)) return { reason: 'node tests/web/gpu/install-dawn.mjs has not run' };
   try {

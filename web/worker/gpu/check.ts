@@ -5,6 +5,8 @@ import type { WasmSession } from '../module.js';
 import { PrefixCache } from '../prefix-cache.js';
 import type { DevicePasses } from './passes.js';
 
+type Passes = Pick<DevicePasses, 'model' | 'advance'>;
+
 /** In version 7 the second layer does what the first does not. */
 export const checkedLayers = 2;
 
@@ -15,7 +17,7 @@ export const checkedLayers = 2;
 const tolerance = 0.1;
 
 /** `here`: the first layers of the model, on this processor. @throws RwkvError `device-failed` */
-export async function requireAgreement(passes: DevicePasses, here: Computed): Promise<void> {
+export async function requireAgreement(passes: Passes, here: Computed): Promise<void> {
   const V = here.model.info().vocabulary;
   const tokens = Int32Array.of(Math.floor(V / 2), V - 1, 0, 1);
   const there = await logitsBehind(tokens, passes.model, (sessions, most) =>
@@ -31,7 +33,7 @@ export async function requireAgreement(passes: DevicePasses, here: Computed): Pr
 }
 
 /** Whether a token takes longer there than here, by what the first layers take here. `matrixBytes`: of the whole model. */
-export async function isSlower(passes: DevicePasses, here: Computed, matrixBytes: Share): Promise<boolean> {
+export async function isSlower(passes: Passes, here: Computed, matrixBytes: Share): Promise<boolean> {
   const there = await timeToken(passes.model, (sessions, most) => passes.advance(sessions, most));
   const layers = await timeToken(here.model, advanceOf(here));
   return there > (layers * matrixBytes.all) / matrixBytes.checked;

@@ -32,6 +32,7 @@ export async function loadOnDevice(
 ): Promise<OnDevice> {
   const build = host.modules.gpuBuild;
   if (!build) return 'modules that learn have no part for it';
+  if (!host.gpu) return 'this host has no WebGPU';
   let device: Device | undefined;
   try {
     device = await openDevice(await host.gpu());
@@ -98,7 +99,7 @@ function computer(passes: DevicePasses, prefixes: PrefixCache<WasmSession>): Com
     return { next: () => passes.next(begun), delete: () => begun.delete() };
   };
   return {
-    advance: (sessions, most) => passes.advance(sessions, most),
+    advance: async (sessions, most) => void (await passes.advance(sessions, most)),
     score: (session, tokens, top) => reading(() => passes.model.score(session, tokens, top)),
     pool: (tokens) => reading(() => passes.model.pool(tokens)),
     bringHome: (session) => passes.bringHome(session),

@@ -45,9 +45,9 @@ export class DevicePasses {
     this.#replay = replay;
   }
 
-  /** A pass in which each session reads so many of its pending tokens, through all layers or so many. */
-  async advance(sessions: readonly WasmSession[], most: Int32Array, layers = 0): Promise<void> {
-    await this.#alone(() => this.#make(this.#module.startPass(sessions, most), layers));
+  /** A pass in which each session reads so many of its pending tokens, through all layers or so many; whether there were any. */
+  advance(sessions: readonly WasmSession[], most: Int32Array, layers = 0): Promise<boolean> {
+    return this.#alone(() => this.#make(this.#module.startPass(sessions, most), layers));
   }
 
   /** Reads the next chunk of a text for what it tells: that behind the last, `null` before. */
@@ -79,14 +79,15 @@ export class DevicePasses {
     return this.#replay.dispatches(this.#listOf(sessions, sessions, sessions, false, 0));
   }
 
-  async #make(started: Result<GpuPass | null>, layers = 0): Promise<void> {
+  async #make(started: Result<GpuPass | null>, layers = 0): Promise<boolean> {
     const pass = unwrap(started);
-    if (!pass) return;
+    if (!pass) return false;
     try {
       await this.#copySlots();
       const { rows, sequences, wanted, wantsHidden } = pass.shape();
       const list = this.#listOf(rows, sequences, wanted, wantsHidden, layers);
       unwrap(pass.finish(await this.#replay.run(list, unwrap(pass.tables()))));
+      return true;
     } finally {
       pass.delete();
     }
