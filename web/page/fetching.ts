@@ -1,8 +1,9 @@
 // The files of a call: where they are, and those of the network brought into the store by its workers.
 import { RwkvError } from '../shared/errors.js';
 import type { Asked, Place } from '../shared/protocol.js';
+import { fetchAhead } from '../store/ahead.js';
 import { type Hub, hubOf } from '../store/hub.js';
-import { type Kept, keep, type Wish } from '../store/keeping.js';
+import { isRemote, type Kept, keep, type Wish } from '../store/keeping.js';
 import { mending } from '../store/mending.js';
 import type { Assets } from './assets.js';
 import { type CallOptions, Client } from './client.js';
@@ -62,6 +63,18 @@ export class Fetching {
         end.addEventListener('abort', () => release(this.#host, place).catch(() => {}));
       else await release(this.#host, place); // else what is left goes with the process
     }
+  }
+
+  /** Has the bytes of a place of the network arrive at the worker of `client`: they are fetched while that starts. */
+  arriving(client: Client, place: Place): Place {
+    const { signal, onProgress } = this.#wishes;
+    if (!isRemote(place)) return place;
+    const send = async () => {
+      const pieces = await fetchAhead(place.url, signal, onProgress);
+      await client.call('arrive', { pieces }, { transfer: pieces?.map(({ buffer }) => buffer) ?? [] });
+    };
+    send().catch(() => {}); // the worker is gone
+    return { ...place, arrives: true };
   }
 
   /** Has a place last until `end`, for whom it is read again. */

@@ -158,7 +158,8 @@ export function createRWKV(host: Host): RWKV {
           const own = { sha256, keepPacked, quantization, ...(isEmbedded && { cache: false as const }) };
           const merged: LoraChoice | null = lora &&
             adapters && { place: await keep(adapters), alpha: lora.alpha, scale: lora.scale };
-          const model = await files.keepModel(client, place, note, own);
+          const from = isEmbedded ? files.arriving(client, place) : place;
+          const model = await files.keepModel(client, from, note, own);
           const call = (of: Pick<Request<'load'>, 'model' | 'lora' | 'vocabulary'>) => {
             const fastKernels = [...fast]
               .filter(([key]) => key.startsWith(`${build} `))

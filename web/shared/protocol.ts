@@ -51,7 +51,7 @@ export interface Remote {
 
 /** Where the bytes of a file are. `name` is for messages; `sha256` is what they must have, in hexadecimal. */
 export type Place = { readonly name: string; readonly sha256?: string } & (
-  | ({ readonly kind: 'url' } & Remote)
+  | ({ readonly kind: 'url'; readonly arrives?: true } & Remote) // arrives: the caller's half fetches it meanwhile
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'blob'; readonly blob: Blob }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -178,6 +178,8 @@ export interface ModelOperations {
     };
     reply: Told<ModelInfo> | null;
   };
+  /** Brings the model that a load was told arrives; `null`: it has to be fetched after all. */
+  arrive: { request: { readonly pieces: readonly Uint8Array<ArrayBuffer>[] | null }; reply: undefined };
   inspect: {
     request: { readonly model: Place; readonly build: Build | 'auto'; readonly wasmUrl: WasmUrl };
     reply: Told<ModelFile>;

@@ -1,6 +1,6 @@
 // What the worker does for each operation of the protocol.
 import { RwkvError } from '../shared/errors.js';
-import type { Handlers, ModelOp, Place, Progress } from '../shared/protocol.js';
+import type { Handlers, ModelOp, Place, Progress, Request } from '../shared/protocol.js';
 import type { ByteSource } from '../store/shelf.js';
 import { keepDownload, verifyStored } from '../store/storing.js';
 import type { Reading } from './computer.js';
@@ -17,11 +17,16 @@ import { wholeChunk } from './turns.js';
 
 /** `breathe` lets the event loop run; `crash` hears what no call can be told, `tellKernels` which are fast here. */
 export function createHandlers(
-  host: WorkerHost,
+  lent: WorkerHost,
   breathe: () => Promise<void>,
   crash: (error: unknown) => void,
   tellKernels: (kernels: string) => void,
 ): Handlers<ModelOp> {
+  let arrive = (_: Request<'arrive'>['pieces']) => {};
+  const arrival = new Promise<Request<'arrive'>['pieces']>((resolve) => {
+    arrive = resolve;
+  });
+  const host = { ...lent, arrival };
   let conversion: { readonly pieces: WasmPieces; readonly source: ByteSource } | undefined;
   let opened: Opened | undefined; // a model that waits for its vocabulary
   let loaded: Loaded | undefined;
@@ -108,6 +113,7 @@ export function createHandlers(
         throw error;
       }
     },
+    arrive: ({ pieces }) => void arrive(pieces),
     async inspect({ model, build, wasmUrl }, report) {
       const engine = await startEngine(build, host, 1, wasmUrl);
       const source = await openSource(model, host, report);

@@ -16,6 +16,8 @@ import type { ThreadHost } from './thread.js';
 export interface FileHost extends ShelfHost {
   /** Opens a file of the file system; browsers have none. Throws RwkvError `read-failed`. */
   openPath?(path: string, name: string): ByteSource;
+  /** The pieces of the file that arrives; `null`: they do not come. */
+  readonly arrival?: Promise<readonly Uint8Array[] | null>;
 }
 
 /** What a host (a browser, Node) lends to the worker. */
@@ -43,7 +45,10 @@ export async function openSource(
   host: FileHost,
   report: Report = () => {},
 ): Promise<ByteSource> {
-  if (place.kind === 'url') return download(place, host, report);
+  if (place.kind === 'url') {
+    const pieces = place.arrives && (await host.arrival);
+    return pieces ? memorySource(place.name, pieces) : download(place, host, report);
+  }
   const source = await openThere(place, host, report);
   if (place.sha256 === undefined) return source;
   try {
