@@ -15,6 +15,7 @@ const scripts = {
   'thread-web.js': 'thread-web.min.js',
   'learning.js': 'learning.min.js',
   'learning-worker-web.js': 'learning-worker-web.min.js',
+  '@huggingface/tokenizers': 'tokenizers.min.js', // which few models want: workers start without it
 };
 
 const part = {
@@ -34,16 +35,20 @@ const part = {
   settings: librariesOfModules(),
 };
 
-/** They start each other. */
+/** They start each other, and import a library. */
 const renamed = {
   name: 'renamed',
-  transform: (code) => code.replaceAll(/\b(learning-worker|worker|thread)-web\.js/g, (name) => scripts[name]),
+  transform: (code) =>
+    code
+      .replaceAll(/\b(learning-worker|worker|thread)-web\.js/g, (name) => scripts[name])
+      .replaceAll(/(?<=import\(')@huggingface\/tokenizers/g, (name) => `../../${scripts[name]}`),
 };
 
 async function bundle(name, files) {
   const bundling = await rolldown({
-    input: join(home, 'dist', name),
-    external: /\/wasm\/rwkv-[\w-]+\.mjs$/, // one of them is loaded
+    input: name.startsWith('@') ? name : join(home, 'dist', name),
+    cwd: home,
+    external: /\/wasm\/rwkv-[\w-]+\.mjs$|\.min\.js$/, // one of the modules is loaded
     plugins: [renamed, takenFiles(files)],
   });
   const { output } = await bundling.generate({ format: 'esm', minify: true, codeSplitting: false });
