@@ -6,4 +6,4 @@ const model = await RWKV.load();
 const loaded = performance.now();
 const session = await model.createSession({ seed: 7 });
 for await (const _ of session.generate('Once upon a time', { maxTokens: 1 }));
-globalThis.marks = { imported, loaded, firstToken: performance.now() };
+console.log(JSON.stringify({ imported, loaded, firstToken: performance.now() }));
