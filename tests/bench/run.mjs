@@ -10,12 +10,13 @@ import { openNode } from './lib/node-host.mjs';
 import { measurePositions, positionLines } from './lib/position-runs.mjs';
 import { limitLine, rowsOf, tableLines } from './lib/report.mjs';
 import { limitsFor, measureAll } from './lib/rounds.mjs';
+import { measureSessions, measureSizes } from './lib/scale-runs.mjs';
 import { measureStartUp, startUpLines } from './lib/start-up-runs.mjs';
 
 const program = new Command('npm run bench --')
   .description('Tokens a second, bytes and operations a second, and their share of what the machine can do.')
   .option('--quick', 'fewer models, types and samples: a few minutes')
-  .option('--models <list>', modelNames.join(','), listOf(modelNames))
+  .option('--models <list>', `${modelNames.join(',')} (default: all but 1.5B)`, listOf(modelNames))
   .option(
     '--quantizations <list>',
     'q8,q4,f16,f32 (default: the first three)',
@@ -34,13 +35,23 @@ const program = new Command('npm run bench --')
     '--plot <file>',
     'writes an SVG of time and memory against the position in the text, and nothing else',
   )
+  .addOption(
+    new Option('--plot-against <what>', 'of time against the size of models, or of rates against sessions')
+      .choices(['position', 'size', 'sessions'])
+      .default('position'),
+  )
   .addOption(new Option('--plot-model <name>').choices(modelNames).default('storyteller'))
   .option('--plot-positions <n>', 'the last position', count, 100_000)
   .parse();
 const given = program.opts();
 const defaults = given.quick
   ? { models: ['0.1B', 'storyteller'], quantizations: ['q8', 'q4'], rounds: 2, samples: 3 }
-  : { models: modelNames, quantizations: ['q8', 'q4', 'f16'], rounds: 3, samples: 6 };
+  : {
+      models: modelNames.filter((name) => name !== '1.5B'),
+      quantizations: ['q8', 'q4', 'f16'],
+      rounds: 3,
+      samples: 6,
+    };
 const options = {
   ...defaults,
   ...{ builds: ['relaxed', 'baseline'], threads: [1, 2], hosts: ['Node', 'Chromium'], batches: [1, 4, 8] },
@@ -52,8 +63,15 @@ await buildAll();
 const report = { machine: describeMachine(), package: describePackage(), options, load: [loadOfMachine()] };
 if (options.plot) {
   const node = await openNode(options.node);
-  report.positions = await measurePositions(node, options, progress);
-  for (const line of positionLines(report.positions)) console.log(line);
+  if (options.plotAgainst === 'position') {
+    report.positions = await measurePositions(node, options, progress);
+    for (const line of positionLines(report.positions)) console.log(line);
+  } else {
+    const measured = options.plotAgainst === 'size' ? measureSizes : measureSessions;
+    report.lines = await measured(node, options, progress);
+    for (const [name, points] of Object.entries(report.lines))
+      console.log(`${name}: ${points.map(([x, y]) => `${x.toFixed(0)} ${y.toFixed(1)}`).join(', ')}`);
+  }
 } else {
   const open = { Node: () => openNode(options.node), Chromium: openChromium };
   const hosts = [];

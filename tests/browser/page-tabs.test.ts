@@ -66,7 +66,7 @@ test('the state is painted and the pace is charted', async () => {
   await expect.poll(async () => (await coloured())[2]).toBeGreaterThan(7 * 4 * 64 * 64 * 0.9); // layers and heads of the storyteller
   expect((await coloured()).slice(0, 2)).toEqual([7 * 68 - 4, 4 * 68 - 4]);
   expect(await page.locator('.plot').getAttribute('aria-label')).toMatch(
-    /^Milliseconds per token: [\d.]+ at token \d+/,
+    /^Milliseconds per token: [\d.]+ at token \d+.*attention/,
   );
   expect(complaints).toEqual([]);
 });

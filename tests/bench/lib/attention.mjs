@@ -32,3 +32,18 @@ export function crossing(points, ms) {
   const part = (ms - low.median_ms) / (high.median_ms - low.median_ms);
   return Math.round(low.position + part * (high.position - low.position));
 }
+
+/** Milliseconds as `start_ms + growth_ms * position`: the line from which the points are off by least, as shares of themselves. */
+export function fitLine(points) {
+  let [ones, x, xx, y, xy] = [0, 0, 0, 0, 0];
+  for (const { position, median_ms } of points) {
+    const weight = 1 / median_ms ** 2;
+    ones += weight;
+    x += weight * position;
+    xx += weight * position ** 2;
+    y += weight * median_ms;
+    xy += weight * position * median_ms;
+  }
+  const growth_ms = (ones * xy - x * y) / (ones * xx - x * x);
+  return { start_ms: (y - growth_ms * x) / ones, growth_ms };
+}

@@ -10,7 +10,11 @@ import { ensureToolchain } from '../../../wasm/toolchain.mjs';
 export const home = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 
 /** Layers, channels (C) and vocabulary (V) of the random models of version 7. */
-export const shapes = { '0.1B': [12, 768, 65536], '0.4B': [24, 1024, 65536] };
+export const shapes = {
+  '0.1B': [12, 768, 65536],
+  '0.4B': [24, 1024, 65536],
+  '1.5B': [24, 2048, 65536],
+};
 
 /** The embedded model comes with the package: it has a name and no file. */
 export const modelNames = [...Object.keys(shapes), 'storyteller'];

@@ -1,7 +1,7 @@
 // Time per token against the position in the text: measured, told and drawn.
 import { writeFileSync } from 'node:fs';
-import { crossing, measureAttention } from './attention.mjs';
-import { ensureModel, stateBytes } from './models.mjs';
+import { crossing, fitLine, measureAttention } from './attention.mjs';
+import { costOf, ensureModel, stateBytes } from './models.mjs';
 import { drawPositions, loadCharts } from './plot.mjs';
 import { alignedLines } from './report.mjs';
 import { median, quietTime } from './statistics.mjs';
@@ -59,15 +59,18 @@ export function positionLines({ model, info, points, attention }) {
     `${model} ${info.quantization} ${info.build}, the state takes ${state} at every position`,
     ...alignedLines([titles, ...cells], 0),
     `per token at ${end.position} over ${start.position}: ${percent(end.ratio)}, quiet ${percent(end.quiet_ms / start.quiet_ms)}`,
-    ...attentionLines(attention, median(points.map(({ median_ms }) => median_ms))),
+    ...attentionLines(info, attention, median(points.map(({ median_ms }) => median_ms))),
   ];
 }
 
-function attentionLines(attention, ms) {
+function attentionLines(info, attention, ms) {
   const times = attention.map(({ position, median_ms }) => `${position} ${median_ms.toFixed(1)}`);
   const from = crossing(attention, ms);
+  const { start_ms, growth_ms } = fitLine(attention);
+  const weight = (growth_ms / ms / (4 * info.layers * info.channels)) * costOf(info).bytes; // keys and values are halves
   return [
     `attention of the same shape, ms/token: ${times.join(', ')}`,
+    `fitted: ${start_ms.toFixed(2)} + ${growth_ms.toPrecision(3)} * position; over RWKV ${(start_ms / ms).toFixed(2)} at the start, and a byte of keys and values as ${weight.toFixed(2)} of weights`,
     from === undefined
       ? `attention stays below ${ms.toFixed(1)} ms`
       : `attention takes longer than ${ms.toFixed(1)} ms a token from position ${from} on`,

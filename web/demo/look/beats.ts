@@ -32,3 +32,8 @@ export function beat(position: number): void {
   since = { position, at };
   beats.value += 1;
 }
+
+/** The middle of all points; 0 of none. */
+export function median(): number {
+  return [...milliseconds].sort((a, b) => a - b)[milliseconds.length >> 1] ?? 0;
+}

@@ -37,7 +37,10 @@ export function Look() {
       </section>
       <section aria-labelledby="pace-heading">
         <h2 id="pace-heading">The pace</h2>
-        <p class="lead">Milliseconds per token against the place in the text. It stays flat.</p>
+        <p class="lead">
+          Milliseconds per token against the place in the text. It stays flat. Dashed, by a formula (a + b ×
+          place) that was fitted to measurements elsewhere: attention of the same shape.
+        </p>
         <Pace />
       </section>
     </div>

@@ -4,7 +4,8 @@ import { Chart, type Colour } from '../chart.js';
 import { bytes } from '../format.js';
 import { model } from '../models/loaded.js';
 import { kept, stateBytes } from '../write/places.js';
-import { beats, milliseconds, positions } from './beats.js';
+import { attention } from './attention.js';
+import { beats, median, milliseconds, positions } from './beats.js';
 
 const scale: uPlot.Scale = { range: (_, __, most) => [0, Math.max(2, most * 1.4 || 2)] };
 // A text that branches goes through a place more than once: points, no line.
@@ -14,10 +15,12 @@ const series = (colour: Colour): uPlot.Series[] => [
     paths: () => null,
     points: { show: true, size: 5, width: 0, fill: colour('--accent') },
   },
+  { stroke: colour('--quiet'), width: 1.5, dash: [6, 4], points: { show: false } },
 ];
 const data = (): uPlot.AlignedData => {
   beats.value;
-  return [positions, milliseconds];
+  const writer = model.value;
+  return [positions, milliseconds, writer ? attention(writer.info, median(), positions) : []];
 };
 
 export function Pace() {
@@ -46,7 +49,7 @@ export function Pace() {
 function summary(): string {
   const [first, latest] = [milliseconds[0], milliseconds.at(-1)];
   if (first === undefined || latest === undefined) return 'Milliseconds per token: nothing was written yet';
-  return `Milliseconds per token: ${first.toFixed(1)} at token ${positions[0]}, ${latest.toFixed(1)} at token ${positions.at(-1)}`;
+  return `Milliseconds per token: ${first.toFixed(1)} at token ${positions[0]}, ${latest.toFixed(1)} at token ${positions.at(-1)}; dashed, by a formula: attention`;
 }
 
 // Chromium tells it; others do not.
