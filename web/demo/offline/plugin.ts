@@ -33,7 +33,16 @@ export function offline(files: Set<string>): Plugin {
     configResolved(resolved) {
       config = resolved;
     },
-    transformIndexHtml: { order: 'post', handler: () => tags },
+    // With what the first story is told by, before a script asks for it.
+    transformIndexHtml: {
+      order: 'post',
+      handler: (_, { bundle = {} }) => [
+        ...tags,
+        ...Object.keys(bundle)
+          .filter((file) => file.endsWith('.safetensors'))
+          .map((file) => link({ rel: 'preload', as: 'fetch', crossorigin: '', href: `./${file}` })),
+      ],
+    },
     async generateBundle() {
       for (const icon of await drawIcons())
         this.emitFile({ type: 'asset', fileName: icon.name, source: icon.source });
