@@ -295,6 +295,11 @@ describe('what is guessed', () => {
     const wrong = Array.from({ length: 60 }, (_, i) => [5, 6, 7, 20 + i]).flat();
     expect(heard([...wrong, 5, 6, 7]).guesses({ most: 8, share: 0.2 })).toEqual([]);
   });
+  test('goes round where a text repeats what has just come', () => {
+    const pair = [5, 6];
+    expect(heard(Array(40).fill(7)).guesses(cheap)).toEqual(Array(8).fill(7));
+    expect(heard(Array(20).fill(pair).flat()).guesses(cheap)).toEqual(Array(4).fill(pair).flat());
+  });
   test('is forgotten where a text becomes too long to remember', () => {
     const long = heard(Array.from({ length: 16384 }, (_, i) => words[i % 8] ?? 0));
     expect(long.guesses(cheap)).toHaveLength(8);

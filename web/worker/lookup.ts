@@ -61,18 +61,19 @@ export class Lookup {
 
   /**
    * What may come next, as much as it pays to read: with n guesses, each right with probability p, a pass gives 1 + p + ... + p^n tokens, and
-   * costs 1 + n share, and what was right before a wrong one is read once more.
+   * costs 1 + n share, and what was right before a wrong one is read once more. What repeats what has just come goes round and round.
    */
   guesses({ most, share }: GuessCost): number[] {
-    const start = this.#place ?? this.#tokens.length;
+    if (this.#place === undefined) return [];
+    const next = this.#tokens.slice(this.#place, this.#place + most);
     const p = this.#rate;
     let [best, bestPace, right, again] = [0, leastGain, 1, 0];
-    for (let n = 1; n <= Math.min(most, this.#tokens.length - start); n++) {
+    for (let n = 1; n <= most; n++) {
       again += p ** (n - 1) * (1 - p) * (n - 1); // tokens, where the n-th is the first that is wrong
       right += p ** n;
       const pace = right / (1 + share * (n + again));
       if (pace > bestPace) [best, bestPace] = [n, pace];
     }
-    return this.#tokens.slice(start, start + best);
+    return Array.from({ length: best }, (_, i) => next[i % next.length] ?? 0);
   }
 }
