@@ -69,11 +69,12 @@ export class Fetching {
   arriving(client: Client, place: Place): Place {
     const { signal, onProgress } = this.#wishes;
     if (!isRemote(place)) return place;
-    const send = async () => {
-      const pieces = await fetchAhead(place.url, signal, onProgress);
-      await client.call('arrive', { pieces }, { transfer: pieces?.map(({ buffer }) => buffer) ?? [] });
-    };
-    send().catch(() => {}); // the worker is gone
+    const send = (pieces: Uint8Array<ArrayBuffer>[] | null) =>
+      client.call('arrive', { pieces }, { transfer: pieces?.map(({ buffer }) => buffer) ?? [] });
+    fetchAhead(place.url, signal, onProgress)
+      .then(send)
+      .catch(() => send(null)) // what cannot be sent
+      .catch(() => {}); // the worker is gone
     return { ...place, arrives: true };
   }
 

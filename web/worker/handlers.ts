@@ -26,7 +26,7 @@ export function createHandlers(
   const arrival = new Promise<Request<'arrive'>['pieces']>((resolve) => {
     arrive = resolve;
   });
-  const host = { ...lent, arrival };
+  const host: { -readonly [K in keyof WorkerHost]: WorkerHost[K] } = { ...lent, arrival };
   let conversion: { readonly pieces: WasmPieces; readonly source: ByteSource } | undefined;
   let opened: Opened | undefined; // a model that waits for its vocabulary
   let loaded: Loaded | undefined;
@@ -100,6 +100,7 @@ export function createHandlers(
       file = request.model ?? file;
       try {
         now = await open(request, host, report, now);
+        delete host.arrival; // and the bytes with it
         if (lacksWorld(now)) {
           opened = now;
           return null;
