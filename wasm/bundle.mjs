@@ -15,7 +15,9 @@ const scripts = {
   'thread-web.js': 'thread-web.min.js',
   'learning.js': 'learning.min.js',
   'learning-worker-web.js': 'learning-worker-web.min.js',
-  '@huggingface/tokenizers': 'tokenizers.min.js', // which few models want: workers start without it
+  // Workers start without what few models want.
+  '@huggingface/tokenizers': 'tokenizers.min.js',
+  'worker/gpu/loading.js': 'gpu.min.js',
 };
 
 const part = {
@@ -35,13 +37,14 @@ const part = {
   settings: librariesOfModules(),
 };
 
-/** They start each other, and import a library. */
+/** They start each other, and import a library and a part. */
 const renamed = {
   name: 'renamed',
   transform: (code) =>
     code
       .replaceAll(/\b(learning-worker|worker|thread)-web\.js/g, (name) => scripts[name])
-      .replaceAll(/(?<=import\(')@huggingface\/tokenizers/g, (name) => `../../${scripts[name]}`),
+      .replaceAll(/(?<=import\(')@huggingface\/tokenizers/g, (name) => `../../${scripts[name]}`)
+      .replace(/(?<=import\('\.\/)gpu\/loading\.js/, '../gpu.min.js'),
 };
 
 async function bundle(name, files) {
