@@ -17,7 +17,7 @@ const scripts = {
   'learning-worker-web.js': 'learning-worker-web.min.js',
   // Workers start without what few models want.
   '@huggingface/tokenizers': 'tokenizers.min.js',
-  'worker/gpu/loading.js': 'gpu.min.js',
+  'worker/gpu/device-model.js': 'gpu.min.js',
 };
 
 const part = {
@@ -44,7 +44,7 @@ const renamed = {
     code
       .replaceAll(/\b(learning-worker|worker|thread)-web\.js/g, (name) => scripts[name])
       .replaceAll(/(?<=import\(')@huggingface\/tokenizers/g, (name) => `../../${scripts[name]}`)
-      .replace(/(?<=import\('\.\/)gpu\/loading\.js/, '../gpu.min.js'),
+      .replace(/(?<=import\('\.\/)worker\/gpu\/device-model\.js/, 'gpu.min.js'),
 };
 
 async function bundle(name, files) {

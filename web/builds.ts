@@ -13,13 +13,6 @@ export const builds = {
   },
 } as const;
 
-/** Of what writes down the work of a graphics processor. */
-export const gpuBuild = {
-  file: 'rwkv-gpu.wasm',
-  wasm: () => new URL('./wasm/rwkv-gpu.wasm', import.meta.url),
-  glue: () => import('./wasm/rwkv-gpu.mjs'),
-} as const;
-
 export const threadedBuilds = {
   baseline: {
     file: 'rwkv-baseline-threads.wasm',
@@ -31,4 +24,12 @@ export const threadedBuilds = {
     wasm: () => new URL('./wasm/rwkv-relaxed-threads.wasm', import.meta.url),
     glue: () => import('./wasm/rwkv-relaxed-threads.mjs'),
   },
+} as const;
+
+/** Of what writes down the work of a graphics processor, and what has that done. */
+export const device = {
+  file: 'rwkv-gpu.wasm',
+  wasm: () => new URL('./wasm/rwkv-gpu.wasm', import.meta.url),
+  glue: () => import('./wasm/rwkv-gpu.mjs'),
+  code: () => import('./worker/gpu/device-model.js'),
 } as const;

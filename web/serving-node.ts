@@ -11,8 +11,7 @@ import { serve } from './shared/serve.js';
 import { openPath } from './store/node/files.js';
 import { openFolder } from './store/node/shelf.js';
 import { createHandlers } from './worker/handlers.js';
-import type { WorkerHost } from './worker/host.js';
-import type { Modules } from './worker/module.js';
+import type { Modules, WorkerHost } from './worker/host.js';
 import type { Teaching } from './worker/teaching.js';
 import type { ThreadHost } from './worker/thread.js';
 

@@ -8,8 +8,7 @@ import { openCache } from './store/cache-shelf.js';
 import { getFile } from './store/http.js';
 import { canWriteOpfs, openOpfs } from './store/opfs.js';
 import { createHandlers } from './worker/handlers.js';
-import type { WorkerHost } from './worker/host.js';
-import type { Modules } from './worker/module.js';
+import type { Modules, WorkerHost } from './worker/host.js';
 import type { Teaching } from './worker/teaching.js';
 import type { ThreadHost } from './worker/thread.js';
 

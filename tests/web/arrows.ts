@@ -160,7 +160,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'shared',
     ],
   },
-  nodeWorker: { files: /^web\/node-worker\.ts$/, sees: ['client', 'shared'] },
+  nodeWorker: { files: /^web\/node-(worker|device)\.ts$/, sees: ['client', 'shared'] },
   grammarDoors: {
     files: /^web\/grammar(-node)?\.ts$/,
     sees: ['grammar', 'nodeWorker', 'webWorker', 'options', 'shared'],

@@ -56,8 +56,9 @@ export class RwkvError extends Error {
 
   /** Also one of another copy of this class: bundlers make several, as do windows. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    const isCopy = () => isError(value) && value.name === 'RwkvError' && 'code' in value;
-    return super[Symbol.hasInstance](value) || (this === RwkvError && isCopy());
+    // biome-ignore lint/complexity/noThisInStatic: of classes that extend this one the usual answer is right
+    const [isUsual, isThis] = [super[Symbol.hasInstance](value), this === RwkvError];
+    return isUsual || (isThis && Object(value).name === 'RwkvError');
   }
 }
 

@@ -1,7 +1,14 @@
 // What computes the passes of a model: the core itself, or a device in its place.
-import { unwrap, type WasmModel, type WasmSession } from './module.js';
+import type { Learning } from '../shared/protocol.js';
+import {
+  type Result,
+  unwrap,
+  type WasmModel,
+  type WasmSession,
+  type WasmSource,
+  type WasmTuning,
+} from './module.js';
 import type { PrefixCache } from './prefix-cache.js';
-import type { Loaded } from './text.js';
 
 /** Computes, at once or later. Throws, or rejects with, RwkvErrors as the core says them. */
 export interface Computer {
@@ -25,9 +32,10 @@ type Numbers = Float32Array<ArrayBuffer>;
 
 /** A model, and what computes it. */
 export interface Computed {
-  readonly model: Loaded['model'] & Pick<WasmModel, 'info'>;
+  readonly model: Omit<WasmModel, 'score' | 'pool'>;
   makeComputer(prefixes: PrefixCache<WasmSession>): Computer;
-  readonly startTuning?: Loaded['startTuning'];
+  /** Of builds that learn. */
+  readonly startTuning?: (learning: Learning, file: WasmSource | null) => Result<WasmTuning>;
 }
 
 type Advance = (sessions: WasmSession[], most: Int32Array) => unknown;

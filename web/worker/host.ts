@@ -2,12 +2,15 @@
 
 import { RwkvError } from '../shared/errors.js';
 import type { Place } from '../shared/protocol.js';
+import type { Build } from '../shared/types.js';
 import { fill } from '../store/download.js';
 import { createMeter } from '../store/meter.js';
 import type { ByteSource } from '../store/shelf.js';
 import { noteUse, type Report, type ShelfHost, shelfOf, startSum, sumOf } from '../store/shelf-host.js';
 import { blobSource, memorySink, memorySource } from '../store/sources.js';
-import type { Modules } from './module.js';
+import type { DeviceHost, loadOnDevice } from './gpu/device-model.js';
+import type { GpuModule } from './gpu/module.js';
+import type { BuildFiles, ThreadedModule, WasmModule } from './module.js';
 import { joinParts } from './parts/join.js';
 import type { Teaching } from './teaching.js';
 import type { ThreadHost } from './thread.js';
@@ -20,6 +23,16 @@ export interface FileHost extends ShelfHost {
   readonly arrival?: Promise<readonly Uint8Array[] | null>;
 }
 
+/** The modules of the core, by build, and what a graphics processor takes. */
+export interface Modules {
+  readonly builds: Readonly<Record<Build, BuildFiles<WasmModule>>>;
+  readonly threadedBuilds: Readonly<Record<Build, BuildFiles<ThreadedModule>>>;
+  /** Workers that teach have none. */
+  readonly device?: BuildFiles<GpuModule> & {
+    readonly code: () => Promise<{ readonly loadOnDevice: typeof loadOnDevice }>;
+  };
+}
+
 /** What a host (a browser, Node) lends to the worker. */
 export interface WorkerHost extends FileHost {
   readonly modules: Modules;
@@ -27,10 +40,8 @@ export interface WorkerHost extends FileHost {
   readonly teaching?: Teaching;
   /** Gets a file of the package. */
   fetchWasm(url: URL): Promise<Response>;
-  /** WebGPU. Throws what says why there is none. */
-  gpu?(): Promise<GPU>;
-  /** Node: what is to be done before the worker ends. */
-  atEnd?(end: () => Promise<void>): void;
+  readonly gpu?: DeviceHost['gpu'];
+  readonly atEnd?: DeviceHost['atEnd'];
   /** Starts threads, where a host has them. */
   readonly threads?: ThreadHost;
 }

@@ -4,11 +4,12 @@ import type { LoadProgress, ModelInfo } from '../shared/types.js';
 import { world } from '../shared/world.js';
 import type { ByteSource } from '../store/shelf.js';
 import type { Computed } from './computer.js';
-import { type Engine, startEngine } from './engine.js';
+import { type Engine, startEngine, startModule } from './engine.js';
+import type { DeviceHost, OnDevice } from './gpu/device-model.js';
 import { openSource, type WorkerHost } from './host.js';
 import { reader, unwrap, type WasmLora, type WasmSession } from './module.js';
 import { PrefixCache } from './prefix-cache.js';
-import { loadHere, type ReadingHost } from './processor.js';
+import { loadHere, type ModelFiles, type ReadingHost } from './processor.js';
 import type { Loaded } from './text.js';
 import { Turns } from './turns.js';
 import type { Vocabulary } from './vocabulary/types.js';
@@ -154,15 +155,28 @@ async function compute(
   lent: LoadHost,
 ): Promise<Computed & Pick<ModelInfo, 'device' | 'warnings'>> {
   const files = { source: reader(source), lora, vocabulary: vocabulary.core };
+  const here = (layers?: number) =>
+    loadHere(engine.module, request, files, layers ? { ...lent, report() {} } : lent, layers);
+  const { device: wanted } = request;
   const warnings: string[] = [];
-  const isWorthTrying = request.device === 'gpu' || (request.device === 'auto' && source.size >= smallBytes);
-  if (isWorthTrying) {
-    const { loadOnDevice } = await import('./gpu/loading.js'); // for those alone who ask
-    const firstLayers = (count: number) =>
-      loadHere(engine.module, request, files, { ...lent, report() {} }, count);
-    const there = await loadOnDevice(request, files, host, lent.report, firstLayers);
+  if (wanted === 'gpu' || (wanted === 'auto' && source.size >= smallBytes)) {
+    const there = await onDevice(request, files, host, { ...lent, firstLayers: here });
     if (typeof there !== 'string') return { ...there, device: 'gpu', warnings };
-    if (request.device === 'gpu') warnings.push(`device: this processor computes: ${there}`);
+    if (wanted === 'gpu') warnings.push(`device: this processor computes: ${there}`);
   }
-  return { ...(await loadHere(engine.module, request, files, lent)), device: 'cpu', warnings };
+  return { ...(await here()), device: 'cpu', warnings };
+}
+
+async function onDevice(
+  request: Request<'load'>,
+  files: ModelFiles,
+  { modules, gpu, atEnd, ...host }: WorkerHost,
+  lent: Pick<DeviceHost, 'report' | 'firstLayers'>,
+): Promise<OnDevice> {
+  const { device } = modules;
+  if (!device || !gpu) return 'modules that learn have no part for devices';
+  const folder = request.wasmUrl && new URL('.', request.wasmUrl).href; // a URL may name another module
+  const startDevice = () => startModule(device, { modules, ...host }, folder);
+  const { loadOnDevice } = await device.code();
+  return loadOnDevice(request, files, { ...lent, gpu, ...(atEnd && { atEnd }), startModule: startDevice });
 }

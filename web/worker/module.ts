@@ -1,9 +1,8 @@
 // What a build's WebAssembly module exports (wasm/bindings.cpp, files.cpp, threads.cpp), and the few words to speak with it.
 import { errorCode, RwkvError, sentence } from '../shared/errors.js';
 import type { Learning, NewModel, Sampling, Told, TuneStep, TuningPlan } from '../shared/protocol.js';
-import type { Build, ModelFile, ModelInfo, Quantization, Step, TokenizerKind } from '../shared/types.js';
+import type { ModelFile, ModelInfo, Quantization, Step, TokenizerKind } from '../shared/types.js';
 import type { ByteSource } from '../store/shelf.js';
-import type { GpuModule } from './gpu/module.js';
 
 /** What the core answers where something can go wrong. */
 export type Result<T> =
@@ -228,14 +227,6 @@ export interface BuildFiles<Module> {
   readonly file: string;
   wasm(): URL;
   glue(): Promise<{ readonly default: Factory<Module> }>;
-}
-
-/** The modules that a worker can start. */
-export interface Modules {
-  readonly builds: Readonly<Record<Build, BuildFiles<WasmModule>>>;
-  readonly threadedBuilds: Readonly<Record<Build, BuildFiles<ThreadedModule>>>;
-  /** For graphics processors; workers that teach have none. */
-  readonly gpuBuild?: BuildFiles<GpuModule>;
 }
 
 /** `source` as the core reads it. */

@@ -1,25 +1,16 @@
 // One text in the worker: what a Session of the caller's half stands for.
 import { RwkvError } from '../shared/errors.js';
-import type { Allowed, Drawing, Forced, Learning, Prompt, ReadCounts } from '../shared/protocol.js';
+import type { Allowed, Drawing, Forced, Prompt, ReadCounts } from '../shared/protocol.js';
 import type { ReadProgress, Step } from '../shared/types.js';
-import type { Computer, Reading } from './computer.js';
+import type { Computed, Computer, Reading } from './computer.js';
 import { Lookup } from './lookup.js';
-import {
-  type Result,
-  seedWords,
-  unwrap,
-  type WasmModel,
-  type WasmSession,
-  type WasmSource,
-  type WasmTuning,
-} from './module.js';
+import { type Result, seedWords, unwrap, type WasmSession } from './module.js';
 import { leastKept, mostKept, type PrefixCache } from './prefix-cache.js';
 import { Trail } from './trail.js';
 import { type Turns, wholeChunk } from './turns.js';
 
 /** A model that is ready. */
-export interface Loaded {
-  readonly model: Omit<WasmModel, 'score' | 'pool'>;
+export interface Loaded extends Omit<Computed, 'makeComputer'> {
   readonly computer: Computer;
   readonly turns: Turns<WasmSession>;
   readonly prefixes: PrefixCache<WasmSession>;
@@ -29,8 +20,6 @@ export interface Loaded {
   encode(text: string, isContinued: boolean): Int32Array;
   /** A whole text. */
   decode(tokens: Int32Array): string;
-  /** Of builds that learn. */
-  readonly startTuning?: (learning: Learning, file: WasmSource | null) => Result<WasmTuning>;
 }
 
 /** The text as it was before a call: then it had read the first `length` of `tokens`. */

@@ -1,10 +1,8 @@
-// A model on a graphics processor: whether there is one that pays, and all that computes there.
+// A model on a graphics processor: whether there is one that computes it well, and what does so. It comes when it is asked for.
 import { RwkvError } from '../../shared/errors.js';
 import type { Request } from '../../shared/protocol.js';
 import type { LoadProgress } from '../../shared/types.js';
 import type { Computed, Computer, Reading } from '../computer.js';
-import { startModule } from '../engine.js';
-import type { WorkerHost } from '../host.js';
 import { allLayers, type Result, unwrap, type WasmSession } from '../module.js';
 import type { PrefixCache } from '../prefix-cache.js';
 import type { ModelFiles } from '../processor.js';
@@ -13,36 +11,36 @@ import { type Device, openDevice } from './device.js';
 import type { GpuLoading, GpuModule, GpuReading, GpuWeight } from './module.js';
 import { DevicePasses } from './passes.js';
 
-type Wishes = Pick<Request<'load'>, 'device' | 'quantization' | 'kernels' | 'wasmUrl'>;
+/** What it is lent. */
+export interface DeviceHost {
+  /** WebGPU. Throws RwkvError `unsupported`, which says why there is none. */
+  gpu(): Promise<GPU>;
+  /** Node: what is to be done before the worker ends. */
+  atEnd?(end: () => Promise<void>): void;
+  /** The core for devices. Throws RwkvError as `startModule`. */
+  startModule(): Promise<GpuModule>;
+  /** As many layers of the model on this processor. */
+  firstLayers(count: number): Promise<Computed>;
+  report(progress: LoadProgress): void;
+}
+
+type Wishes = Pick<Request<'load'>, 'device' | 'quantization' | 'kernels'>;
 
 /** What has come of it: the model, or why it is not there. */
 export type OnDevice = Computed | string;
 
-/**
- * The model on a device. `firstLayers` gives as many of its layers on this processor.
- *
- * @throws RwkvError where the file or its vocabulary are no good
- */
-export async function loadOnDevice(
-  wishes: Wishes,
-  files: ModelFiles,
-  host: WorkerHost,
-  report: (progress: LoadProgress) => void,
-  firstLayers: (count: number) => Promise<Computed>,
-): Promise<OnDevice> {
-  const build = host.modules.gpuBuild;
-  if (!build) return 'modules that learn have no part for it';
-  if (!host.gpu) return 'this host has no WebGPU';
+/** The model on a device. @throws RwkvError where the file or its vocabulary are no good */
+export async function loadOnDevice(wishes: Wishes, files: ModelFiles, host: DeviceHost): Promise<OnDevice> {
   let device: Device | undefined;
   try {
     device = await openDevice(await host.gpu());
     host.atEnd?.(device.destroy);
     if (wishes.device === 'auto' && device.isSoftware)
       throw new RwkvError('unsupported', 'the only adapter is a program of this processor');
-    const module = await startModule(build, host, wishes.wasmUrl && new URL('.', wishes.wasmUrl).href);
-    const loading = startLoading(module, wishes, files, report);
+    const module = await host.startModule();
+    const loading = startLoading(module, wishes, files, host);
     try {
-      return await load(wishes.device, device, module, loading, firstLayers);
+      return await load(wishes, device, module, loading, host);
     } finally {
       loading.delete();
     }
@@ -59,7 +57,7 @@ function startLoading(
   module: GpuModule,
   { quantization, kernels }: Wishes,
   { source, lora, vocabulary }: ModelFiles,
-  report: (progress: LoadProgress) => void,
+  { report }: DeviceHost,
 ): GpuLoading {
   const onProgress = (loaded: number, total: number) => report({ stage: 'load', loaded, total });
   return unwrap(
@@ -68,17 +66,18 @@ function startLoading(
 }
 
 async function load(
-  wanted: Wishes['device'],
+  wishes: Wishes,
   device: Device,
   module: GpuModule,
   loading: GpuLoading,
-  firstLayers: (count: number) => Promise<Computed>,
+  host: DeviceHost,
 ): Promise<OnDevice> {
   const passes = await DevicePasses.load(device, module, loading);
-  const here = await firstLayers(checkedLayers);
+  const here = await host.firstLayers(checkedLayers);
   try {
     await requireAgreement(passes, here);
-    if (wanted === 'auto' && (await isSlower(passes, here, shareOf(passes, here, loading.weights()))))
+    const isOpen = wishes.device === 'auto';
+    if (isOpen && (await isSlower(passes, here, shareOf(passes, here, loading.weights()))))
       throw new RwkvError('unsupported', 'this processor is faster');
   } finally {
     here.model.delete();
