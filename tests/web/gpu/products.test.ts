@@ -34,9 +34,25 @@ onDevice.each(products)(
     const [x, w] = [numbers(R * K, 11), numbers(M * K, 12)];
     const [x0, y] = [list.input(K, x), list.rows(R * M)];
     list.call('matmul', { matrix: list.matrix(format, M, K, w), x: x0, y, R, K, M });
-    expectNear((await run(list.end(y))).result, matmul(unpack(format, M, K, pack(format, K, w)), x, K), 4e-6);
+    const expected = matmul(unpack(format, M, K, pack(format, K, w)), x, K);
+    const written = list.end(y);
+    expectNear((await run(written)).result, expected, 4e-6);
+    // What sums are made of is the same for all formats.
+    if (format === 'f32') expectNear((await run(written, { isPlain: true })).result, expected, 4e-6);
   },
 );
+
+// One row of many columns has more lanes.
+onDevice.each([2080, 4128])('long rows are multiplied: K = %i', async (K) => {
+  const list = new ListWriter([1]);
+  const [x, w] = [numbers(K, 11), numbers(9 * K, 12)];
+  const [x0, y] = [list.input(K, x), list.rows(9)];
+  list.call('matmul', { matrix: list.matrix('f32', 9, K, w), x: x0, y, R: 1, K, M: 9 });
+  const expected = matmul(w, x, K);
+  const written = list.end(y);
+  expectNear((await run(written)).result, expected, 1e-5);
+  expectNear((await run(written, { isPlain: true })).result, expected, 1e-5);
+});
 
 onDevice('rows with matrices of their own are multiplied', async () => {
   const [R, K, M] = [5, 6, 7];

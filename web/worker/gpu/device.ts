@@ -4,6 +4,8 @@ import { mapRead, usage } from './usage.js';
 
 /** Storage buffers that a program sees: scratch, states, tables, vectors, matrices or a table. */
 const storageBuffers = 5;
+/** What programs are quicker with, where the adapter has it. */
+const quick = ['subgroups'] as const;
 
 export class Device {
   readonly gpu: GPUDevice;
@@ -126,8 +128,10 @@ export async function openDevice(gpu: GPU): Promise<Device> {
       `WebGPU: the adapter binds ${most} buffers; expected ${storageBuffers}`,
     );
   const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
+  const requiredFeatures = quick.filter((feature) => adapter.features.has(feature));
   try {
-    return new Device(await adapter.requestDevice({ requiredLimits }), adapter.info.isFallbackAdapter);
+    const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+    return new Device(device, adapter.info.isFallbackAdapter);
   } catch (thrown) {
     throw new RwkvError('unsupported', `WebGPU: no device: ${sentence(thrown)}`, { cause: thrown });
   }

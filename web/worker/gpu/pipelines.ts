@@ -1,7 +1,7 @@
 // Compiled programs, each once however many dispatches use it. All see the same bindings (kernels/bindings.wgsl).
 import type { Device } from './device.js';
 import type { Dispatch } from './schedule.js';
-import { type FormatOf, keyOf, shaderOf } from './shader.js';
+import { type Features, type FormatOf, keyOf, shaderOf } from './shader.js';
 import { compute } from './usage.js';
 
 const bindings: readonly GPUBufferBindingLayout[] = [
@@ -40,13 +40,13 @@ export class Pipelines {
   }
 
   /** @throws RwkvError `device-failed` where the device does not take the program */
-  get(dispatch: Dispatch, formatOf: FormatOf): Promise<GPUComputePipeline> {
-    const key = keyOf(dispatch, formatOf);
+  get(dispatch: Dispatch, formatOf: FormatOf, features: Features): Promise<GPUComputePipeline> {
+    const key = keyOf(dispatch, formatOf, features);
     let pipeline = this.#compiled.get(key);
     if (!pipeline) {
       pipeline = this.#device.make(`the program of ${key}`, () => {
         const module = this.#device.gpu.createShaderModule({
-          code: shaderOf(dispatch, formatOf),
+          code: shaderOf(dispatch, formatOf, features),
           label: key,
         });
         return this.#device.gpu.createComputePipelineAsync({

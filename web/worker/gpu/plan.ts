@@ -5,7 +5,7 @@ import { none } from './operations.js';
 import { Pipelines } from './pipelines.js';
 import { type Places, placesOf } from './places.js';
 import { type Dispatch, schedule } from './schedule.js';
-import { stepWords, wordsOf, workgroupsOf } from './shader.js';
+import { type Features, stepWords, wordsOf, workgroupsOf } from './shader.js';
 import { argument, type Step, type Steps, stepsOf, type Value } from './steps.js';
 import { usage } from './usage.js';
 import type { Weights } from './weights.js';
@@ -16,7 +16,7 @@ const argumentAlignment = 256;
 
 export interface Planned {
   readonly pipeline: GPUComputePipeline;
-  readonly workgroups: readonly [number, number];
+  readonly workgroups: readonly [number, number, number];
   /** Which buffer of matrices it sees, and where its arguments begin, in bytes. */
   readonly matrices: number;
   readonly offset: number;
@@ -42,7 +42,7 @@ export async function makePlan(
   list: Uint32Array,
   device: Device,
   weights: Weights,
-  fuses: boolean,
+  { fuses, ...features }: Features & { readonly fuses: boolean },
 ): Promise<Plan> {
   const all = stepsOf(list, (id) => weights.piecesOf(id));
   const dispatches = schedule(all.steps, all.rows === all.sequences, fuses);
@@ -50,7 +50,9 @@ export async function makePlan(
   const formatOf = (step: Step) =>
     weights.formatOf(step.arguments.get('matrix') ?? argument(step.arguments, 'table'));
   const pipelines = Pipelines.of(device);
-  const compiled = await Promise.all(dispatches.map((dispatch) => pipelines.get(dispatch, formatOf)));
+  const compiled = await Promise.all(
+    dispatches.map((dispatch) => pipelines.get(dispatch, formatOf, features)),
+  );
 
   let offset = 0;
   const planned = dispatches.map((dispatch, i): Planned => {

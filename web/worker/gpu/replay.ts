@@ -10,13 +10,15 @@ import type { Weights } from './weights.js';
 export interface ReplayOptions {
   /** Whether operations share dispatches: true by default. Alone they compute the same. */
   readonly fuses?: boolean;
+  /** Whether programs do with what every device has: false by default. They compute the same within rounding. */
+  readonly isPlain?: boolean;
 }
 
 export class Replay {
   readonly weights: Weights;
   readonly states: States;
   readonly #device: Device;
-  readonly #fuses: boolean;
+  readonly #options: Parameters<typeof makePlan>[3];
   readonly #plans = new Map<string, Promise<Plan>>();
   #scratch: GPUBuffer;
   #tables: GPUBuffer;
@@ -26,14 +28,19 @@ export class Replay {
     device: Device,
     weights: Weights,
     stateFloats: number,
-    { fuses = true }: ReplayOptions = {},
+    options: ReplayOptions = {},
   ): Promise<Replay> {
-    return device.make('a state', () => new Replay(device, weights, stateFloats, fuses));
+    return device.make('a state', () => new Replay(device, weights, stateFloats, options));
   }
 
-  private constructor(device: Device, weights: Weights, stateFloats: number, fuses: boolean) {
+  private constructor(
+    device: Device,
+    weights: Weights,
+    stateFloats: number,
+    { fuses = true, isPlain = false }: ReplayOptions,
+  ) {
     this.#device = device;
-    this.#fuses = fuses;
+    this.#options = { fuses, subgroups: !isPlain && device.gpu.features.has('subgroups') };
     this.weights = weights;
     this.states = new States(device, stateFloats);
     this.#scratch = this.#buffer(256, usage.storage | usage.copyFrom);
@@ -78,7 +85,7 @@ export class Replay {
     const key = list.slice(0, operationWords).join();
     let plan = this.#plans.get(key);
     if (!plan) {
-      plan = makePlan(list, this.#device, this.weights, this.#fuses);
+      plan = makePlan(list, this.#device, this.weights, this.#options);
       this.#plans.set(key, plan);
       plan.catch(() => this.#plans.delete(key));
     }

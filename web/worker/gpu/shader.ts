@@ -3,7 +3,7 @@ import { behaviours } from './behaviour.js';
 import { kernels } from './kernels.mjs';
 import { type OperationName, operations } from './operations.js';
 import type { Dispatch } from './schedule.js';
-import type { Step } from './steps.js';
+import { argument, type Step } from './steps.js';
 
 /** u32 words of a step's arguments in a program. */
 export const stepWords = 16;
@@ -14,39 +14,72 @@ const pieceNames: Partial<Record<OperationName, readonly string[]>> = {
   add_rows: ['first', 'count'],
 };
 
-const lanes = { element: 256, row: 256, head: 64, matmul: 64 };
+/** What of WebGPU programs may use that not every device has. */
+export interface Features {
+  readonly subgroups: boolean;
+}
+
+const lanes = { element: 256, row: 256, head: 64 };
 const rowsOfTile = 32;
 const groupsOfTile = 8;
+const mostRows = 8; // for which weights are read again and again rather than in tiles
 const mostWorkgroups = 65535; // in a dimension: what every device has
 
 /** How a tensor's numbers are written, as kernels say it: `q4`, `bf16`. */
 export type FormatOf = (step: Step) => string;
 
 /** Programs with the same key have the same text. */
-export function keyOf(dispatch: Dispatch, formatOf: FormatOf): string {
+export function keyOf(dispatch: Dispatch, formatOf: FormatOf, { subgroups }: Features): string {
   const steps = dispatch.steps.map((step) => step.name + (step.piece ? ` ${formatOf(step)}` : ''));
-  return [isRow(dispatch) ? 'one row' : dispatch.span, ...steps].join(', ');
+  const form = isRow(dispatch) ? 'rows' : dispatch.span;
+  const sums = subgroups && hasSums(dispatch) ? 'subgroups' : 'barriers';
+  return [form, ...Object.values(sizesOf(dispatch)), sums, ...steps].join(', ');
 }
 
-const isRow = ({ span, steps: [first] }: Dispatch) => span === 'matmul' && first?.rows === 1;
+const isRow = ({ span, steps: [first] }: Dispatch) =>
+  span === 'matmul' && first !== undefined && first.rows <= mostRows;
+
+/** Whether its lanes add anything up. */
+const hasSums = (dispatch: Dispatch) =>
+  isRow(dispatch) || dispatch.steps.some(({ name }) => behaviours[name].isCollective);
+
+/** The sizes that a program is made for: lanes of a workgroup, rows of x that it multiplies at once, and the size of heads. */
+function sizesOf(dispatch: Dispatch): Readonly<Record<'LANES' | 'ROWS' | 'HEAD', number>> {
+  const { span, steps } = dispatch;
+  const ROWS = isRow(dispatch) && steps[0]?.rows !== 1 ? 4 : 1;
+  const heads = steps.find((step) => step.arguments.has('heads'));
+  const HEAD = heads ? heads.width / argument(heads.arguments, 'heads') : 4;
+  return { LANES: span === 'matmul' ? lanesOfProducts(dispatch, ROWS) : lanes[span], ROWS, HEAD };
+}
+
+/** Of one row so many that each has some four quads of columns: more of them would wait for memory one after the other. */
+function lanesOfProducts(dispatch: Dispatch, rows: number): number {
+  if (!isRow(dispatch) || rows > 1) return 64;
+  const columns = Math.max(...dispatch.steps.map((step) => step.arguments.get('K') ?? 0));
+  return columns >= 4096 ? 256 : columns >= 2048 ? 128 : 64;
+}
+
 const typeOf = (name: string) => name.replace(/(^|_)(.)/g, (_, __, letter: string) => letter.toUpperCase());
 
-export function shaderOf(dispatch: Dispatch, formatOf: FormatOf): string {
+export function shaderOf(dispatch: Dispatch, formatOf: FormatOf, features: Features): string {
+  const subgroups = features.subgroups && hasSums(dispatch);
   const formats = new Set(dispatch.steps.filter(({ piece }) => piece).map(formatOf));
   const templates = dispatch.span === 'matmul' ? [isRow(dispatch) ? 'matmul_row' : 'matmul_tile'] : ['embed'];
   const own = dispatch.span === 'matmul' ? [...formats, 'matmul'] : ['embeddings'];
-  const common = ['bindings', 'rows', 'pointwise', 'norms', 'wkv', ...own].map((name) => textOf(name));
+  const sums = subgroups ? 'sums_subgroups' : 'sums';
+  const common = ['bindings', sums, 'rows', 'pointwise', 'norms', 'wkv', ...own].map((name) => textOf(name));
   const inFormats = [...formats].flatMap((format) =>
     templates.map((template) => textOf(template).replaceAll('FORMAT', format)),
   );
   return [
-    `const LANES = ${lanes[dispatch.span]}u;`,
+    ...(subgroups ? ['enable subgroups;'] : []),
+    ...Object.entries(sizesOf(dispatch)).map(([name, size]) => `const ${name} = ${size}u;`),
     ...Object.keys(operations).map(structOf),
     `struct Program { ${dispatch.steps.map(({ name }, i) => `s${i}: ${typeOf(name)}`).join(', ')} }`,
     ...common,
     ...inFormats,
     `@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32${subgroups ? ', @builtin(subgroup_size) size: u32) {\nSUBGROUP = size;' : ') {'}
 ${(dispatch.span === 'matmul' ? products(dispatch, formatOf) : rows(dispatch, formatOf)).join('\n')}
 }`,
   ].join('\n');
@@ -132,7 +165,9 @@ function products(dispatch: Dispatch, formatOf: FormatOf): string[] {
   lines.push(`if (part >= ${parts}) { return; }`);
   for (const format of new Set(chains.map(({ product }) => formatOf(product)))) {
     const own = chains.flatMap(({ product }, i) => (formatOf(product) === format ? [`chosen == ${i}u`] : []));
-    const call = isRow(dispatch) ? `row_${format}(a, part, lane);` : `tile_${format}(a, part, id.y, lane);`;
+    const call = isRow(dispatch)
+      ? `row_${format}(a, part, id.z, lane);`
+      : `tile_${format}(a, part, id.y, lane);`;
     lines.push(own.length === chains.length ? call : `if (${own.join(' || ')}) { ${call} }`);
   }
   const cases = chains.flatMap(({ first, following }, i) => {
@@ -142,7 +177,7 @@ function products(dispatch: Dispatch, formatOf: FormatOf): string[] {
   if (cases.length === 0) return lines;
   const follow = `if (i != NONE) { switch chosen { ${cases.join(' ')} default: {} } }`;
   return isRow(dispatch)
-    ? [...lines, 'let i = element_of_row(a, part, lane);', follow]
+    ? [...lines, 'let i = element_of_row(a, part, id.z, lane);', follow]
     : [
         ...lines,
         `for (var e = 0u; e < rows_of_tile(a, id.y); e++) {`,
@@ -162,25 +197,30 @@ function chainsOf({ steps }: Dispatch): { product: Step; first: number; followin
   return chains;
 }
 
-/** How many workgroups: x, y. */
-export function workgroupsOf(dispatch: Dispatch): [number, number] {
+/** How many workgroups: x, y, z. */
+export function workgroupsOf(dispatch: Dispatch): [number, number, number] {
   const { span, steps } = dispatch;
   const [first] = steps;
-  if (!first) return [0, 0];
-  const spread = (count: number): [number, number] => {
+  if (!first) return [0, 0, 0];
+  const spread = (count: number, z = 1): [number, number, number] => {
     const x = Math.min(count, mostWorkgroups);
-    return [x, Math.ceil(count / x)];
+    return [x, Math.ceil(count / x), z];
   };
   if (span === 'row') return spread(first.rows);
   if (span === 'element') return spread(Math.ceil((first.rows * first.width) / lanes.element));
   if (span === 'head') {
     const heads = steps.flatMap((step) => step.arguments.get('heads') ?? []);
-    return [heads[0] ?? 1, first.rows];
+    return [heads[0] ?? 1, first.rows, 1];
   }
   const groups = steps.flatMap(({ piece }) => piece?.count ?? []);
-  if (isRow(dispatch)) return spread(groups.reduce((sum, count) => sum + count, 0));
+  if (isRow(dispatch))
+    return spread(
+      groups.reduce((sum, count) => sum + count, 0),
+      Math.ceil(first.rows / sizesOf(dispatch).ROWS),
+    );
   return [
     groups.reduce((sum, count) => sum + Math.ceil(count / groupsOfTile), 0),
     Math.ceil(first.rows / rowsOfTile),
+    1,
   ];
 }

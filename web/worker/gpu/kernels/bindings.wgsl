@@ -20,16 +20,3 @@ fn sequence(s: u32) -> Sequence {
 fn token(r: u32) -> u32 { return tables[4 + 3 * tables[0] + r]; }
 fn wanted(i: u32) -> u32 { return tables[4 + 3 * tables[0] + tables[1] + i]; }
 fn sequence_of(r: u32) -> u32 { return tables[4 + 3 * tables[0] + tables[1] + tables[2] + r]; }
-
-// The sum of what the lanes of a workgroup bring, in each of them.
-var<workgroup> parts: array<f32, LANES>;
-fn sum(value: f32, lane: u32) -> f32 {
-  workgroupBarrier(); // until all have what a former sum gave
-  parts[lane] = value;
-  for (var half = LANES / 2; half > 0; half /= 2) {
-    workgroupBarrier();
-    if (lane < half) { parts[lane] += parts[lane + half]; }
-  }
-  workgroupBarrier();
-  return parts[0];
-}

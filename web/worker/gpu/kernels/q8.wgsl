@@ -3,15 +3,24 @@
 const Q8_BLOCK = 18u; // vectors of 16 bytes
 fn columns_q8(quad: u32) -> vec4u { return paired_columns(quad); }
 
-fn weights_q8(W: u32, K: u32, group: u32, quad: u32) -> Quad {
+// Lane i: of row i and, high, of row 4 + i.
+struct Words_q8 { low_scales: vec4u, high_scales: vec4u, low: vec4u, high: vec4u }
+fn words_q8(W: u32, K: u32, group: u32, quad: u32) -> Words_q8 {
   let block = W + (group * (K / 32) + quad / 8) * Q8_BLOCK;
   let levels = block + 2 + quad % 8 * 2;
-  return Quad(rows_q8(matrices[block], matrices[levels]), rows_q8(matrices[block + 1], matrices[levels + 1]));
+  return Words_q8(matrices[block], matrices[block + 1], matrices[levels], matrices[levels + 1]);
 }
 
-fn rows_q8(scales: vec4u, q: vec4u) -> mat4x4f {
+fn weights_q8(w: Words_q8) -> Quad { return Quad(columns_of_q8(w.low_scales, w.low), columns_of_q8(w.high_scales, w.high)); }
+fn columns_of_q8(scales: vec4u, q: vec4u) -> mat4x4f {
   let scale = bitcast<vec4f>(scales);
-  return transpose(mat4x4f(
-    scale.x * (bytes_of(q.x) - 64), scale.y * (bytes_of(q.y) - 64),
-    scale.z * (bytes_of(q.z) - 64), scale.w * (bytes_of(q.w) - 64)));
+  return mat4x4f(scale * (byte_of(q, 0) - 64), scale * (byte_of(q, 8) - 64),
+                 scale * (byte_of(q, 16) - 64), scale * (byte_of(q, 24) - 64));
+}
+
+// scale (q x - 64 (the sum of x))
+fn dots_q8(w: Words_q8, x: vec4f) -> Dots { return Dots(dot_q8(w.low_scales, w.low, x), dot_q8(w.high_scales, w.high, x)); }
+fn dot_q8(scales: vec4u, q: vec4u, x: vec4f) -> vec4f {
+  let qx = byte_of(q, 0) * x.x + byte_of(q, 8) * x.y + byte_of(q, 16) * x.z + byte_of(q, 24) * x.w;
+  return bitcast<vec4f>(scales) * (qx - 64 * (x.x + x.y + x.z + x.w));
 }
