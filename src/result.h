@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cassert>
+#include <new>
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace rwkv {
 
@@ -42,31 +42,62 @@ constexpr const char* error_code(ErrorKind kind) {
 struct Error {
   ErrorKind kind;
   std::string message;
+
+  // In one place (room.cpp), for every early return has one.
+  Error(ErrorKind kind, std::string message);
+  Error(const Error&);
+  Error(Error&&) noexcept;
+  Error& operator=(const Error&);
+  Error& operator=(Error&&) noexcept;
+  ~Error();
 };
 
-// A T or the Error that says why there is none.
+// A T or the Error that says why there is none. By hand, since a std::variant goes through tables wherever one ends: 17 KB of a module.
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : held_(std::in_place_index<0>, std::move(value)) {}
-  Result(Error error) : held_(std::in_place_index<1>, std::move(error)) {}
+  Result(T value) : ok_(true), value_(std::move(value)) {}
+  Result(Error error) : ok_(false), error_(std::move(error)) {}
+  Result(const Result& other) : ok_(other.ok_) { set(other); }
+  Result(Result&& other) noexcept : ok_(other.ok_) { set(std::move(other)); }
+  Result& operator=(Result other) noexcept {
+    clear();
+    ok_ = other.ok_;
+    set(std::move(other));
+    return *this;
+  }
+  ~Result() { clear(); }
 
-  bool ok() const { return held_.index() == 0; }
-  explicit operator bool() const { return ok(); }
+  bool ok() const { return ok_; }
+  explicit operator bool() const { return ok_; }
 
   // REQUIRES: ok().
-  T& value() { return assert(ok()), *std::get_if<0>(&held_); }
-  const T& value() const { return assert(ok()), *std::get_if<0>(&held_); }
+  T& value() { return assert(ok_), value_; }
+  const T& value() const { return assert(ok_), value_; }
   T& operator*() { return value(); }
   const T& operator*() const { return value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
   // REQUIRES: !ok().
-  const Error& error() const { return assert(!ok()), *std::get_if<1>(&held_); }
+  const Error& error() const { return assert(!ok_), error_; }
 
  private:
-  std::variant<T, Error> held_;
+  template <class Other>
+  void set(Other&& other) {
+    if (ok_) new (&value_) T(std::forward<Other>(other).value_);
+    else new (&error_) Error(std::forward<Other>(other).error_);
+  }
+  void clear() {
+    if (ok_) value_.~T();
+    else error_.~Error();
+  }
+
+  bool ok_;
+  union {
+    T value_;
+    Error error_;
+  };
 };
 
 struct Done {};

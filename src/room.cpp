@@ -4,6 +4,13 @@
 
 namespace rwkv {
 
+Error::Error(ErrorKind kind, std::string message) : kind(kind), message(std::move(message)) {}
+Error::Error(const Error&) = default;
+Error::Error(Error&&) noexcept = default;
+Error& Error::operator=(const Error&) = default;
+Error& Error::operator=(Error&&) noexcept = default;
+Error::~Error() = default;
+
 bool has_room(uint64_t bytes) {
   if (bytes >= SIZE_MAX) return false;  // half of it is had in WebAssembly, and more
   void* room = ::operator new(size_t(bytes), std::nothrow);
