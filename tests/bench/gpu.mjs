@@ -17,7 +17,7 @@ const { DAWN = fileURLToPath(new URL('../../build/webgpu/node_modules/webgpu/ind
 const dawn = DAWN.endsWith('.node') ? createRequire(import.meta.url)(DAWN) : await import(DAWN);
 Object.assign(globalThis, dawn.globals);
 const gpu = dawn.create([]); // which must live as long as its devices
-const [{ openDevice }, { DevicePasses }, { unwrap }] = await Promise.all(
+const [{ openDevice }, { DevicePasses }, { allLayers, unwrap }] = await Promise.all(
   ['worker/gpu/device.js', 'worker/gpu/passes.js', 'worker/module.js'].map(part),
 );
 
@@ -128,7 +128,7 @@ for (const format of formats.length > 0 ? formats : ['q4']) {
   const source = sourceOf(file);
   const begun = performance.now();
   const module = await startModule('rwkv-gpu');
-  const loading = unwrap(module.startLoading(source, null, null, format, null, [], () => {}, 2 ** 20));
+  const loading = unwrap(module.startLoading(source, null, null, format, null, [], () => {}, allLayers));
   const passes = await DevicePasses.load(device, module, loading);
   loading.delete();
   const info = passes.model.info();
@@ -151,7 +151,7 @@ for (const format of formats.length > 0 ? formats : ['q4']) {
   if (!isAsked) continue;
 
   const processor = await startModule('groupBy' in Object ? 'rwkv-relaxed' : 'rwkv-baseline');
-  const here = unwrap(processor.startLoading(source, null, null, format, null, [], () => {}, 2 ** 20));
+  const here = unwrap(processor.startLoading(source, null, null, format, null, [], () => {}, allLayers));
   let model = null;
   while (model === null) model = unwrap(here.next());
   const advance = (...pass) => unwrap(processor.advance(...pass));
