@@ -28,6 +28,7 @@ using u32x4 = xsimd::batch<uint32_t, f32x4::arch_type>;
 using i16x8 = xsimd::batch<int16_t, f32x4::arch_type>;
 using u64x2 = xsimd::batch<uint64_t, f32x4::arch_type>;
 using u16x8 = xsimd::batch<uint16_t, f32x4::arch_type>;
+using u8x16 = xsimd::batch<uint8_t, f32x4::arch_type>;
 
 inline f32x4 load(const float* p) { return f32x4::load_unaligned(p); }
 inline void store(float* p, f32x4 v) { v.store_unaligned(p); }
@@ -114,6 +115,31 @@ inline i16x8 narrow(i32x4 a, i32x4 b) {
   for (int i = 0; i < 8; ++i) to[i] = int16_t(from[i]);
   return i16x8::load_unaligned(to);
 #endif
+}
+
+// Lanes that fit 8 bits, those of a below those of b.
+inline i32x4 narrow_to_bytes(i16x8 a, i16x8 b) {
+#if defined(__wasm_simd128__)
+  return wasm_i8x16_narrow_i16x8(a, b);
+#else
+  int16_t from[16];
+  int8_t to[16];
+  a.store_unaligned(from), b.store_unaligned(from + 8);
+  for (int i = 0; i < 16; ++i) to[i] = int8_t(from[i]);
+  return load_int(to);
+#endif
+}
+
+// In either vector, of four lanes of four bytes each: byte j of lane i <-> byte i of lane j.
+inline void transpose_bytes(i32x4& a, i32x4& b) {
+  const auto halves = [](i32x4 v) { return xsimd::bitwise_cast<uint64_t>(v); };
+  const auto bytes = [](u64x2 v) { return xsimd::bitwise_cast<uint8_t>(v); };
+  for (int i = 0; i < 2; ++i) {
+    const u8x16 low = bytes(xsimd::zip_lo(halves(a), halves(b))),
+                high = bytes(xsimd::zip_hi(halves(a), halves(b)));
+    a = xsimd::bitwise_cast<int32_t>(xsimd::zip_lo(low, high));
+    b = xsimd::bitwise_cast<int32_t>(xsimd::zip_hi(low, high));
+  }
 }
 
 // The products of eight pairs, summed two by two: lane i = a[2i] b[2i] + a[2i+1] b[2i+1].

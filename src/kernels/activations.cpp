@@ -9,8 +9,6 @@
 namespace rwkv {
 namespace {
 
-// Of forms that this build has, so that it holds no code for others.
-constexpr bool takes_words(Form form) { return !kHasByteDots || (kHasWordDots && form == Form::kDot); }
 constexpr int quad_bytes(Form form) { return takes_words(form) ? 8 : 4; }
 
 // x ~ scale q

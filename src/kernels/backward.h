@@ -4,7 +4,10 @@
 // be nullptr: nobody learns it. Sums over rows are taken in the order of the rows, on any number of threads.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/kernels.h"
+#include "kernels/matmul_transposed.h"
 
 namespace rwkv {
 
@@ -21,12 +24,13 @@ struct Strided {
 void add_product(Strided A, Rows B, Rows C, Arena& arena);
 constexpr uint64_t kProductFloats = 516 * 128;
 
-// y = W x: dx += W^T dy. dy (R, M), dx (R, K). Of q8 and q4 weights those that they stand for.
+// y = W x: dx += W^T dy. dy (R, M), dx (R, K). Of q8 and q4 weights those that they stand for, dy rounded to 8 bits
+// (matmul_transposed.h).
 void matmul_backward(const Matrix& W, Rows dy, Rows dx, Arena& arena);
 constexpr int kPanelGroups = 16;  // of 8 rows of W, unpacked at a time
 // What it takes of the arena.
 constexpr uint64_t matmul_backward_floats(int K) {
-  return uint64_t(kPanelGroups * kGroup) * uint64_t(K) + kProductFloats;
+  return std::max(uint64_t(kPanelGroups * kGroup) * uint64_t(K) + kProductFloats, kTransposedFloats);
 }
 // y = W x: dW += dy^T x, (M, K) row by row; transposed: (K, M).
 void matmul_weight_backward(Rows dy, Rows x, bool transposed, float* dW, Arena& arena);

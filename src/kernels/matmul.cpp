@@ -24,21 +24,22 @@ constexpr double kNsOfProduct = 0.03, kNsOfActivation = 1;
 void matmul_groups(const Matrix& W, const Activations& x, Rows y, int first, int last) {
   assert(x.format == W.format && x.width == W.cols && y.width == W.rows && x.count == y.count);
   assert(0 <= first && last <= group_count(W));
+  const Groups groups{W.data.as<std::byte>(), W.group_bytes(), W.rows, W.cols};
   const TileKernels& kernels = kernels_of(x.format).of(x.form());
   const auto run = [&](int tile, int streams, int from, int count) {
     const int rows = x.rows_of(tile);
     if (count > 0)
-      kernels.of(streams, rows)({W, x.tile(tile), y.row(tile * kTileRows), y.width, from, count, rows});
+      kernels.of(streams, rows)({groups, x.tile(tile), y.row(tile * kTileRows), y.width, from, count, rows});
   };
   const int streams = x.count == 1 ? x.choice.streams : 1, tiles = x.tiles();
   const int fitting = int(std::max(kPanelBytes / (kTileRows * x.row_bytes()), size_t{1}));
   const int panel = kernels.panel ? std::min(fitting, kPanelRows / kTileRows) : fitting;
-  const int chunk = tiles == 1 ? last - first : int(std::max(kChunkBytes / W.group_bytes(), size_t{1}));
+  const int chunk = tiles == 1 ? last - first : int(std::max(kChunkBytes / groups.bytes, size_t{1}));
   for (int first_tile = 0; first_tile < tiles; first_tile += panel)
     for (int group = first; group < last; group += chunk) {
       const int count = std::min(chunk, last - group), odd = count % streams;
       if (kernels.panel) {
-        kernels.panel({W, x.tile(first_tile), y.row(first_tile * kTileRows), y.width, group, count,
+        kernels.panel({groups, x.tile(first_tile), y.row(first_tile * kTileRows), y.width, group, count,
                        std::min(x.count - first_tile * kTileRows, panel * kTileRows)});
         continue;
       }

@@ -2,6 +2,7 @@
 
 #include "kernels/backward.h"
 #include "kernels/matmul_tile.h"
+#include "kernels/matmul_transposed.h"
 #include "pool.h"
 
 namespace rwkv {
@@ -98,6 +99,7 @@ void add_product(Strided A, Rows B, Rows C, Arena& arena) {
 }
 
 void matmul_backward(const Matrix& W, Rows dy, Rows dx, Arena& arena) {
+  if (has_transposed_products(W.format)) return add_transposed_product(W, dy, dx, arena);
   const ArenaScope scope(arena);
   const int groups = group_count(W), K = W.cols;
   const Rows panel = arena.rows(kPanelGroups * kGroup, K);

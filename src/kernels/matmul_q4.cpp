@@ -128,8 +128,7 @@ void q4_panel(const TileArguments& in) {
   const i32x4 bytes = splat_from_memory(0x00FF00FF), nibbles = splat_from_memory(0x0F0F0F0F);
   const int blocks = in.W.cols / kBlock, tiles = (in.rows + T - 1) / T;
   for (int g = in.first; g < in.first + in.count; ++g) {
-    const std::byte *group = in.W.data.as<std::byte>() + size_t(g) * in.W.group_bytes(),
-                    *block = group + q4::kUnitsBytes;
+    const std::byte *group = in.W.data + size_t(g) * in.W.bytes, *block = group + q4::kUnitsBytes;
     f32x4 ys[kPanelRows][2];  // rows 0-3, rows 4-7, as all below
     for (int r = 0; r < tiles * T; ++r) ys[r][0] = ys[r][1] = splat(0);
     for (int b = 0; b < blocks; ++b, block += q4::kBlockBytes) {

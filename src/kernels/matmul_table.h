@@ -4,11 +4,19 @@
 
 #include "kernels/choice.h"
 #include "quant/table.h"
+#include "simd.h"
 
 namespace rwkv {
 
+// A matrix as kernels see it: groups of 8 rows, so many bytes each.
+struct Groups {
+  const std::byte* data;
+  size_t bytes;
+  int rows, cols;
+};
+
 struct TileArguments {
-  const Matrix& W;
+  const Groups& W;
   const std::byte* x;  // a tile of Activations
   float* y;            // (T, M), its rows y_width apart
   int y_width;
@@ -75,6 +83,9 @@ static_assert([] {
     if (kFormatKernels[int(q)].format != q) return false;
   return true;
 }());
+
+// Whether integers are words, of forms that this build has, so that it holds no code for others.
+constexpr bool takes_words(Form form) { return !kHasByteDots || (kHasWordDots && form == Form::kDot); }
 
 constexpr const FormatKernels& kernels_of(Quantization format) { return kFormatKernels[int(format)]; }
 

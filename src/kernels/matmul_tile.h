@@ -23,12 +23,10 @@ inline void store_rows(const F32x8& values, float* y, int n) {
 // are the sums that it leaves.
 template <int S, int T, class Tile>
 inline void walk(const TileArguments& in, Tile tile) {
-  const size_t bytes = in.W.group_bytes();
   const int part = in.count / S;
   for (int i = 0; i < part; ++i) {
     const std::byte* groups[S];
-    for (int s = 0; s < S; ++s)
-      groups[s] = in.W.data.as<std::byte>() + size_t(in.first + s * part + i) * bytes;
+    for (int s = 0; s < S; ++s) groups[s] = in.W.data + size_t(in.first + s * part + i) * in.W.bytes;
     F32x8 ys[S][T];
     for (int s = 0; s < S; ++s)
       for (int t = 0; t < T; ++t) ys[s][t] = {splat(0), splat(0)};

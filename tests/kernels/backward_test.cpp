@@ -4,6 +4,7 @@
 #include <catch_amalgamated.hpp>
 #include <functional>
 
+#include "kernels/matmul.h"
 #include "reference.h"
 
 using namespace rwkv;
@@ -69,6 +70,7 @@ std::vector<float> turned(const std::vector<float>& heads, int N, bool back) {
 }  // namespace
 
 TEST_CASE("backward of matmul: gradients to x in each format, and to W, its transpose too, at odd sizes") {
+  // Weights are eighths and gradients 127ths, the largest in each block, so that those of 8 bits are rounded to themselves.
   Arena arena;
   for (const Quantization format : kQuantizations)
     for (const auto& [R, M, K] : {std::array{1, 1, 32}, {5, 75, 64}, {9, 130, 160}}) {
@@ -76,14 +78,18 @@ TEST_CASE("backward of matmul: gradients to x in each format, and to W, its tran
       Matrix W = make_matrix(format, M, K);
       std::vector<float> weights;
       for (int group = 0; group * kGroup < M; ++group) {
-        auto values = random_floats(size_t(kGroup) * K, -1, 1, unsigned(group) + 1);
+        auto values = random_floats(size_t(kGroup) * K, -8, 7, unsigned(group) + 1);
+        for (size_t i = 0; i < values.size(); ++i)
+          values[i] = (i % 16 == 0 ? -8 : i % 16 == 1 ? 7 : std::round(values[i])) / 8;
         std::fill(values.begin() + ptrdiff_t(std::min(kGroup, M - group * kGroup)) * K, values.end(), 0.0f);
         pack_group(W, group, values.data());
         unpack_group(W, group, values.data());
         weights.insert(weights.end(), values.begin(), values.end());
       }
       weights.resize(size_t(M) * K);
-      auto x = random_floats(size_t(R) * K, -1, 1, 2), dy = random_floats(size_t(R) * M, -1, 1, 3);
+      auto x = random_floats(size_t(R) * K, -1, 1, 2), dy = random_floats(size_t(R) * M, -127, 127, 3);
+      for (size_t i = 0; i < dy.size(); ++i)
+        dy[i] = (i % size_t(M) % kBlock == 0 ? -127 : std::round(dy[i])) / 127;
       std::vector<float> dx(x.size()), dW(weights.size()), turned_dW(weights.size());
       matmul_backward(W, rows(dy, M), rows(dx, K), arena);
       matmul_weight_backward(rows(dy, M), rows(x, K), false, dW.data(), arena);
@@ -100,6 +106,44 @@ TEST_CASE("backward of matmul: gradients to x in each format, and to W, its tran
       CHECK(reference::max_difference(dW, expected_dW) < 1e-5);
       CHECK(reference::max_difference(turned_dW, expected_turned) < 1e-5);
     }
+}
+
+TEST_CASE(
+    "gradients through weights of 8 bits and less are rounded to 1.5 hundredths, however scales differ") {
+  Arena arena;
+  const int R = 6, M = 331, K = 96;
+  for (const Quantization format : kQuantizations) {
+    INFO(quantization_name(format));
+    Matrix W = make_matrix(format, M, K);
+    auto weights = random_floats(size_t(group_count(W)) * kGroup * K, -1, 1, 1);
+    for (size_t i = 0; i < weights.size(); ++i)
+      weights[i] *= i < size_t(M) * K ? std::exp2(-float(i / K % 7)) : 0;
+    for (int group = 0; group < group_count(W); ++group) {
+      float* values = weights.data() + size_t(group) * kGroup * K;
+      pack_group(W, group, values);
+      unpack_group(W, group, values);
+    }
+    auto dy = random_floats(size_t(R) * M, -1, 1, 2);
+    for (size_t m = 0; m < size_t(M); ++m) dy[m] *= 1e-9f, dy[M + m] = 0;
+    std::vector<float> dx(size_t(R) * K);
+    matmul_backward(W, rows(dy, M), rows(dx, K), arena);
+    for (size_t r = 0; r < size_t(R); ++r) {
+      double difference = 0, size = 0;
+      for (size_t k = 0; k < size_t(K); ++k) {
+        double expected = 0;
+        for (size_t m = 0; m < size_t(M); ++m) expected += double(dy[r * M + m]) * weights[m * K + k];
+        difference += (dx[r * K + k] - expected) * (dx[r * K + k] - expected), size += expected * expected;
+      }
+      CHECK(std::sqrt(difference) <= 0.015 * std::sqrt(size));
+    }
+    // No rounding hides what is not finite.
+    for (const float bad : {NAN, INFINITY}) {
+      dy[size_t(M) + 40] = bad;
+      matmul_backward(W, rows(dy, M), rows(dx, K), arena);
+      CHECK(!std::isfinite(dx[size_t(K)]));
+      CHECK(std::isfinite(dx[0]));
+    }
+  }
 }
 
 TEST_CASE("backward of pointwise kernels at every width") {

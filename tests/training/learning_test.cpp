@@ -219,8 +219,8 @@ TEST_CASE("states and adapters of version 7a learn along differences of the refe
 
 TEST_CASE("through quantised weights go the gradients of those that they stand for") {
   for (const char* name : kOracles)
-    // f16 products are those of the same floats. q8 and q4 round activations to 127 steps of a block: the gradients
-    // differ by 0.009 to 0.036.
+    // f16 products are those of the same floats. q8 and q4 round activations and gradients to 127 steps of a
+    // block: the gradients differ by 0.019 to 0.043, by 0.009 to 0.036 where activations alone are rounded.
     for (const auto& [quantization, bound] :
          {std::pair{Quantization::kF16, 1e-6}, {Quantization::kQ8, 0.05}, {Quantization::kQ4, 0.05}}) {
       INFO(name << " " << quantization_name(quantization));
