@@ -200,7 +200,12 @@ void round(const ScaledBlock* from, int blocks, const Turning& turning, const fl
     }
     shifts += kBlock;
   }
-  for (int t = 0; t < kTileRows; ++t) more[t] = turning.parts == 1 ? 0 : -sum(away[t]);
+  for (int t = 0; t < kTileRows; ++t) {
+    float lane[kLanes];
+    store(lane, away[t]);
+    if (words) std::swap(lane[1], lane[2]);  // so that every form adds in one order
+    more[t] = -sum(load(lane));
+  }
 }
 
 template <bool words>

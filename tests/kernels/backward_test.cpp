@@ -127,6 +127,17 @@ TEST_CASE(
     for (size_t m = 0; m < size_t(M); ++m) dy[m] *= 1e-9f, dy[M + m] = 0;
     std::vector<float> dx(size_t(R) * K);
     matmul_backward(W, rows(dy, M), rows(dx, K), arena);
+    const Choice usual = current_choice(Quantization::kQ8);
+    for (const Form form : kForms) {
+      const Choice choice{form, 1, form};
+      if (!is_available(Quantization::kQ8, choice)) continue;
+      start_from(Quantization::kQ8, choice);
+      std::vector<float> same(dx.size());
+      matmul_backward(W, rows(dy, M), rows(same, K), arena);
+      INFO(to_string(Quantization::kQ8, choice));
+      CHECK(same == dx);
+    }
+    start_from(Quantization::kQ8, usual);
     for (size_t r = 0; r < size_t(R); ++r) {
       double difference = 0, size = 0;
       for (size_t k = 0; k < size_t(K); ++k) {
