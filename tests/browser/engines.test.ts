@@ -17,6 +17,7 @@ import { choose, goOn, ready, standing, text, visit } from './engines/page.js';
 
 declare global {
   interface Window {
+    RWKV: typeof RWKV;
     teach(): ReturnType<typeof lesson>;
   }
 }
@@ -132,6 +133,26 @@ describe.each(engines)('in $name', { timeout: 60_000 }, ({ name, start }) => {
       await tab.open(own.url);
       const found = await tab.evaluate(() => window.teach());
       expect(found).toEqual(await lesson({ RWKV, learning, newModel, trainVocabulary }));
+    } finally {
+      await own.cut();
+    }
+  });
+
+  // What serves devices comes as a chunk that imports from the worker's script, which WebKit begins once more for that.
+  test('where there is no device, the processor computes, once', async () => {
+    const own = await startHost(bare);
+    try {
+      await tab.open(own.url);
+      const { device, warnings, logits } = await tab.evaluate(async () => {
+        const model = await window.RWKV.load('v7-bf16.pth', { tokenizer: 'bytes', device: 'gpu' });
+        const session = await model.createSession();
+        await session.append('once');
+        const { length } = await session.logits();
+        await model.dispose();
+        return { ...model.info, logits: length };
+      });
+      expect([device, logits]).toEqual(['cpu', 256]);
+      expect(warnings).toEqual([expect.stringMatching(/^device: this processor computes: /)]);
     } finally {
       await own.cut();
     }
