@@ -34,7 +34,7 @@ async function gpu(): Promise<Gpu> {
   const name: string = 'webgpu'; // optional: bundlers do not look for it
   try {
     if (!dawn) {
-      const { create, globals }: Dawn = await import(name);
+      const { create, globals }: Dawn = await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
       Object.assign(globalThis, globals);
       dawn = create([]);
     }

@@ -12,6 +12,7 @@ test.each<[object, RegExp]>([
   [{ threads: 0 }, /threads.*1 to 16; found 0/],
   [{ threads: 17 }, /threads.*1 to 16; found 17/],
   [{ build: 'fast' }, /build.*'relaxed'; found 'fast'/],
+  [{ device: 'tpu' }, /device.*'gpu'; found 'tpu'/],
   [{ quantisation: 'q8' }, /only quantization.*found 'quantisation'/],
 ])('a load refuses the options %j, and the next one works', async (options, message) => {
   const error = await failure(load(options));

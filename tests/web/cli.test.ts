@@ -50,6 +50,14 @@ test('--json prints one object, with the text that is told without it', async ()
   expect((await complete(...args)).stdout).toBe(`The wolf${text}\n`);
 });
 
+test('--device gpu tells why the processor computes, where it does', async () => {
+  const args = ['The wolf', '--seed', '1', '--max-tokens', '10'];
+  const { stdout, stderr, code } = await complete(...args, '--device', 'gpu');
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^rwkv-wasm: \S+: device: this processor computes: .*package webgpu/m);
+  expect(stdout).toBe((await complete(...args)).stdout);
+});
+
 test('--max-tokens 0 adds nothing to the prompt', async () => {
   const { stdout, stderr, code } = await complete('The wolf', '--max-tokens', '0');
   expect([code, stdout]).toEqual([0, 'The wolf\n']);

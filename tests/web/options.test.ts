@@ -43,7 +43,12 @@ test('defaults stand for what is absent or undefined', () => {
   };
   expect(checkGenerateOptions({})).toEqual(defaults);
   expect(checkGenerateOptions({ topP: undefined, seed: undefined })).toEqual(defaults);
-  expect(checkLoadOptions({})).toMatchObject({ quantization: null, threads: 'auto', build: 'auto' });
+  expect(checkLoadOptions({})).toMatchObject({
+    quantization: null,
+    threads: 'auto',
+    build: 'auto',
+    device: 'cpu',
+  });
 });
 
 test('the ends of every range are in it', () => {
@@ -89,6 +94,7 @@ describe('what is out of range or of the wrong type is refused by name', () => {
   const wrongLoad: [string, unknown][] = [
     ...['q5', 8, null].map(pair('quantization')),
     ...['fast', true].map(pair('build')),
+    ...['webgpu', true, null].map(pair('device')),
     ...[0, 17, 1.5, 'all', '2', null].map(pair('threads')),
     ...[true, '', 7, null, []].map(pair('tokenizer')),
     ...['x', {}].map(pair('onProgress')),
