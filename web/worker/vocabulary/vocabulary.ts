@@ -4,7 +4,6 @@ import type { Place, VocabularyChoice } from '../../shared/protocol.js';
 import { decodeText } from '../../shared/text-file.js';
 import { world } from '../../shared/world.js';
 import { type FileHost, openSource } from '../host.js';
-import { openTokenizerJson } from './huggingface.js';
 import { parse } from './json.js';
 import type { Vocabulary } from './types.js';
 import { isWorldJson, worldLines } from './world-json.js';
@@ -28,7 +27,9 @@ export async function openVocabulary(choice: VocabularyChoice, host: FileHost): 
 export async function openJson(name: string, text: string): Promise<Vocabulary> {
   try {
     const json = parse(text);
-    return isWorldJson(json) ? await trie(name, worldLines(json)) : await openTokenizerJson(name, json);
+    if (isWorldJson(json)) return await trie(name, worldLines(json));
+    const { openTokenizerJson } = await import('./huggingface.js'); // few have such a file
+    return await openTokenizerJson(name, json);
   } catch (error) {
     const code = error instanceof RwkvError ? error.code : 'bad-vocabulary';
     throw new RwkvError(code, `${name}: ${sentence(error)}`);
