@@ -160,7 +160,8 @@ const rooms: Readonly<Record<string, Room>> = {
       'shared',
     ],
   },
-  nodeWorker: { files: /^web\/node-(worker|device)\.ts$/, sees: ['client', 'shared'] },
+  nodeDevice: { files: /^web\/node-device\.ts$/, sees: [] },
+  nodeWorker: { files: /^web\/node-worker\.ts$/, sees: ['client', 'shared', 'nodeDevice'] },
   grammarDoors: {
     files: /^web\/grammar(-node)?\.ts$/,
     sees: ['grammar', 'nodeWorker', 'webWorker', 'options', 'shared'],
@@ -171,7 +172,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   workerDoors: {
     files: /^web\/(serving|worker|thread|(grammar|learning)-worker)-(web|node)\.ts$/,
-    sees: ['grammarEngine', 'worker', 'thread', 'store', 'nodeStore', 'shared'],
+    sees: ['grammarEngine', 'worker', 'thread', 'store', 'nodeStore', 'nodeDevice', 'shared'],
   },
   adapters: {
     files: /^web\/adapters\//,
@@ -257,7 +258,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /['"]node:/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/((node-host|node-worker|serving-node|thread-node|grammar-node|grammar-worker-node|learning-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
+      /^web\/((node-host|node-worker|node-device|serving-node|thread-node|grammar-node|grammar-worker-node|learning-node|cli)\.ts$|(cli|serve|store\/node)\/|demo\/(vite\.config|offline\/(plugin|icons))\.ts$)/,
   },
   // Of 2023 and later: engines of the README's table lack them, and tsc does not know which those are.
   'functions that older engines lack': {
@@ -278,7 +279,7 @@ const words: Readonly<Record<string, Word>> = {
     pattern: /\bpostMessage\b/,
     among: /^web\/.*\.ts$/,
     allowed:
-      /^web\/(page\/client|shared\/serve|(serving|thread|grammar-worker)-(web|node)|node-worker|demo\/offline\/start)\.ts$/,
+      /^web\/(page\/client|shared\/serve|(serving|thread|grammar-worker)-(web|node)|node-worker|node-device|demo\/offline\/start)\.ts$/,
   },
 };
 

@@ -228,7 +228,7 @@ async function textOfFakeCore() {
     unwrap(core.advance(sessions, most));
   };
   const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
-  const computer = { advance, score: fail, pool: fail, bringHome: () => undefined };
+  const computer = { check() {}, advance, score: fail, pool: fail, bringHome: () => undefined };
   const text = new Text(
     {
       ...{ model: loaded, computer, turns: new Turns(advance, breathe, fail), vocabulary: 256 },

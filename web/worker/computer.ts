@@ -12,6 +12,8 @@ import type { PrefixCache } from './prefix-cache.js';
 
 /** Computes, at once or later. Throws, or rejects with, RwkvErrors as the core says them. */
 export interface Computer {
+  /** Throws where nothing can be computed any more. */
+  check(): void;
   /** A pass: each session reads so many of the tokens that it has pending. */
   advance(sessions: WasmSession[], most: Int32Array): void | Promise<void>;
   /** As `WasmModel.score`. */

@@ -52,6 +52,7 @@ export function createHandlers(
   // Between two passes, where it may be touched.
   function atRest<T>(id: number, work: (text: Text) => T | Promise<T>): T | Promise<T> {
     const pass = there().turns.underWay;
+    if (!pass) there().computer.check(); // what a lost device had is gone, which is what is to be told
     return pass ? pass.then(() => atRest(id, work)) : work(find(id));
   }
   async function taught(): Promise<Tuning> {

@@ -75,6 +75,7 @@ function processor(
     return { next: () => prefixes.makeRoom(() => begun.next()), delete: () => begun.delete() };
   };
   return {
+    check() {},
     advance(sessions, most) {
       const kernels = prefixes.makeRoom(() => module.advance(sessions, most));
       if (kernels !== null) tellKernels(kernels);

@@ -82,7 +82,7 @@ async function load(
   } finally {
     here.model.delete();
   }
-  return { model: passes.model, makeComputer: (prefixes) => computer(passes, prefixes) };
+  return { model: passes.model, makeComputer: (prefixes) => computer(device, passes, prefixes) };
 }
 
 function shareOf(passes: DevicePasses, here: Computed, weights: readonly GpuWeight[]) {
@@ -92,12 +92,13 @@ function shareOf(passes: DevicePasses, here: Computed, weights: readonly GpuWeig
   return { all: passes.model.info().bytes - tables, checked: here.model.info().bytes - tables };
 }
 
-function computer(passes: DevicePasses, prefixes: PrefixCache<WasmSession>): Computer {
+function computer(device: Device, passes: DevicePasses, prefixes: PrefixCache<WasmSession>): Computer {
   const reading = (begin: () => Result<GpuReading>): Reading => {
     const begun = prefixes.makeRoom(begin);
     return { next: () => passes.next(begun), delete: () => begun.delete() };
   };
   return {
+    check: () => device.check(),
     advance: async (sessions, most) => void (await passes.advance(sessions, most)),
     score: (session, tokens, top) => reading(() => passes.model.score(session, tokens, top)),
     pool: (tokens) => reading(() => passes.model.pool(tokens)),
