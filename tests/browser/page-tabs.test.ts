@@ -185,3 +185,16 @@ test('tabs answer to arrow keys, the theme stays, and nothing is wider than a ph
     expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(390);
   }
 });
+
+test('a graphics processor is chosen in the settings; where there is none, the page says why the processor computes', async () => {
+  await openTab('Settings');
+  await page.getByLabel('Device').selectOption('gpu');
+  await button('Load the storyteller again').click();
+  await expect
+    .poll(() => page.locator('#status').textContent())
+    .toMatch(/^device: this processor computes: .*WebGPU/);
+  const facts = await page.locator('.facts').textContent();
+  expect(facts).toContain('Device in useProcessor');
+  await openTab('Write');
+  await goOn(16);
+});
