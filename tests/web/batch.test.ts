@@ -241,7 +241,8 @@ describe('a run that ends early', () => {
     try {
       write({ prompt: 'x' }, { prompt: 'y' }, { prompt: [200] }, { prompt: 'w' });
       const { code, stderr } = await ended(startAt(...fakeArgs(fake, '--parallel', '1')));
-      expect([code, stderr]).toEqual([1, 'rwkv-wasm: the worker crashed: unreachable\n']);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^rwkv-wasm: the worker crashed: unreachable\n$/m); // behind the warnings of the load
       expect(read()).toMatchObject([
         { line: 1, text: 'yz' },
         { line: 2, text: 'z' },
