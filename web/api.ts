@@ -43,6 +43,7 @@ export type { Vocabulary } from './page/vocabulary.js';
 export { RwkvError, type RwkvErrorCode } from './shared/errors.js';
 export type {
   Build,
+  ComputeDevice,
   LoadProgress,
   ModelFile,
   ModelInfo,

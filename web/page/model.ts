@@ -61,7 +61,7 @@ export class Model implements AsyncDisposable {
   /**
    * Starts a text of its own. A session holds a few hundred kilobytes to some megabytes, however long its text grows.
    *
-   * @throws RwkvError `invalid-argument`, `disposed`, `out-of-memory`, `worker-crashed`; of the option `state` also
+   * @throws RwkvError `invalid-argument`, `disposed`, `out-of-memory`, `worker-crashed`, `device-failed`; of the option `state` also
    * `bad-file`, `bad-model` where it is no state or none for this model, `unsupported`,
    * `read-failed`, `not-stored`, `quota-exceeded`, `in-use`. The model stays usable.
    */
@@ -125,7 +125,7 @@ export class Model implements AsyncDisposable {
    * were trained for embeddings are better at it.
    *
    * @param text - text or token ids (0 to V - 1), at least one token
-   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`; the reason of
+   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`, `device-failed`; the reason of
    * `signal`
    */
   async embed(text: string | ArrayLike<number>, options: ReadOptions = {}): Promise<Float32Array> {

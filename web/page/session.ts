@@ -81,7 +81,7 @@ export class Session implements AsyncDisposable {
    * An empty prompt goes on where the session stands; on a fresh session it starts a text.
    *
    * @param prompt - text or token ids (0 to V - 1)
-   * @throws RwkvError out of the loop: `invalid-argument`, `no-tokenizer`, `unsupported`, `grammar-failed`, `disposed`, `worker-crashed`; the reason of
+   * @throws RwkvError out of the loop: `invalid-argument`, `no-tokenizer`, `unsupported`, `grammar-failed`, `disposed`, `worker-crashed`, `device-failed`; the reason of
    * `signal` when it aborts: what was delivered then counts, and of the prompt all of it, unless `keepPartial` is `false`.
    */
   complete(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Completion {
@@ -170,7 +170,7 @@ export class Session implements AsyncDisposable {
    * Reads text or token ids (0 to V - 1) without generating. Reading a text in pieces that end where tokens end is
    * the same as reading it whole. Answers how many tokens that were.
    *
-   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `disposed`, `worker-crashed`; the reason of `signal` when it
+   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `disposed`, `worker-crashed`, `device-failed`; the reason of `signal` when it
    * aborts: what is not read yet is read by the next call.
    */
   async append(textOrTokens: string | ArrayLike<number>, options: ReadOptions = {}): Promise<PromptUsage> {
@@ -184,7 +184,7 @@ export class Session implements AsyncDisposable {
   /**
    * The logits of the next token: V numbers, a copy.
    *
-   * @throws RwkvError `invalid-argument` when the session has not read anything yet; `disposed`, `worker-crashed`.
+   * @throws RwkvError `invalid-argument` when the session has not read anything yet; `disposed`, `worker-crashed`, `device-failed`.
    */
   async logits(options: ReadOptions = {}): Promise<Float32Array> {
     const reading = checkReadOptions(options);
@@ -197,7 +197,7 @@ export class Session implements AsyncDisposable {
    * nobody.
    *
    * @param text - text or token ids (0 to V - 1), which are scored as they are
-   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`; the reason of
+   * @throws RwkvError `invalid-argument`, `no-tokenizer`, `bad-vocabulary`, `disposed`, `worker-crashed`, `device-failed`; the reason of
    * `signal`
    */
   async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
@@ -216,7 +216,7 @@ export class Session implements AsyncDisposable {
   /**
    * A session that goes on from here by itself: the state, chance and all else is copied, in a millisecond or so.
    *
-   * @throws RwkvError `disposed`, `worker-crashed`
+   * @throws RwkvError `disposed`, `worker-crashed`, `device-failed`
    */
   async fork(): Promise<Session> {
     const id = await this.#inTurn(undefined, () => this.#call('fork', { session: this.#id }));
@@ -227,7 +227,7 @@ export class Session implements AsyncDisposable {
    * All that goes on from here, as bytes to keep: `model.createSession({ state: bytes })` goes on letter for letter, in this
    * model and quantization, also in another page or process.
    *
-   * @throws RwkvError `invalid-argument`, `disposed`, `worker-crashed`
+   * @throws RwkvError `invalid-argument`, `disposed`, `worker-crashed`, `device-failed`
    */
   async save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const { asHalves } = checkSaveOptions(options);
@@ -237,7 +237,7 @@ export class Session implements AsyncDisposable {
   /**
    * Forgets all that was read and generated: as a fresh session, but for chance, which goes on.
    *
-   * @throws RwkvError `disposed`, `worker-crashed`
+   * @throws RwkvError `disposed`, `worker-crashed`, `device-failed`
    */
   async reset(): Promise<void> {
     await this.#inTurn(undefined, async () => {
@@ -249,7 +249,7 @@ export class Session implements AsyncDisposable {
   /**
    * Goes back to before the last `append`, `complete`, `generate` or `stream`, once: chance too.
    *
-   * @throws RwkvError `invalid-argument` where there is no such call; `disposed`, `worker-crashed`
+   * @throws RwkvError `invalid-argument` where there is no such call; `disposed`, `worker-crashed`, `device-failed`
    */
   async rewind(): Promise<void> {
     const went = await this.#inTurn(undefined, () => this.#rewind(null));

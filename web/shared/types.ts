@@ -84,10 +84,10 @@ export interface RecommendedSampling {
   readonly penaltyDecay?: number;
 }
 
-/** What a loaded model is. */
-/** What can compute a model. */
+/** What can compute a model: this processor, or the graphics processor. */
 export type ComputeDevice = 'cpu' | 'gpu';
 
+/** What a loaded model is. */
 export interface ModelInfo extends ModelShape {
   /** How the weights are kept. */
   readonly quantization: Quantization;
