@@ -81,8 +81,8 @@ export class Session implements AsyncDisposable {
    * An empty prompt goes on where the session stands; on a fresh session it starts a text.
    *
    * @param prompt - text or token ids (0 to V - 1)
-   * @throws RwkvError out of the loop: `invalid-argument`, `no-tokenizer`, `unsupported`, `grammar-failed`, `disposed`, `worker-crashed`, `device-failed`; the reason of
-   * `signal` when it aborts: what was delivered then counts, and of the prompt all of it, unless `keepPartial` is `false`.
+   * @throws RwkvError out of the loop: `invalid-argument`, `no-tokenizer`, `unsupported`, `grammar-failed`, `disposed`, `worker-crashed`,
+   * `device-failed`; the reason of `signal` when it aborts: what was delivered then counts, and of the prompt all of it, unless `keepPartial` is `false`.
    */
   complete(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Completion {
     const { steps, result } = this.#generating(prompt, options, 'text');
