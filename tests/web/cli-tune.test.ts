@@ -50,7 +50,7 @@ describe('data', () => {
     const one = await tune(write('one.txt', '\ufeffOnce\r\n<|endoftext|> is a token\n'), '--steps', '1');
     expect([one.code, one.stderr]).toEqual([
       0,
-      expect.stringMatching(/^1 steps; .*\n1 of 1 steps, loss 4\.000/),
+      expect.stringMatching(/^1 steps; .*\n1 of 1 steps, loss 4\.000/m),
     ]);
     expect(told().texts).toEqual(['^Once\n<|endoftext|> is a token\n^']);
     await tune(write('two.txt', 'a\n\nb\n<|endoftext|>\nc\n<|endoftext|>\n'), '--steps', '1');
@@ -218,7 +218,7 @@ describe('a run that ends too early', () => {
     expect(JSON.parse(stdout)).toMatchObject({ bytes: null, isComplete: false });
     expect([existsSync(out), existsSync(`${out}.checkpoint`)]).toEqual([false, true]);
     const again = await ended(start(...args(path('long.txt'))));
-    expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^40 steps, \d+ of them done;/)]);
+    expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^40 steps, \d+ of them done;/m)]);
     expect(readFileSync(out)).toEqual(whole);
     expect(existsSync(`${out}.checkpoint`)).toBe(false);
   });
@@ -231,7 +231,7 @@ describe('a run that ends too early', () => {
     await end;
     expect(existsSync(out)).toBe(false);
     const again = await ended(start(...args(path('long.txt'))));
-    expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^40 steps, \d+ of them done;/)]);
+    expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^40 steps, \d+ of them done;/m)]);
     expect(readFileSync(out)).toEqual(whole);
   });
 
