@@ -85,7 +85,7 @@ const atTheTerminal: Readonly<Record<string, Door>> = {
   },
   async 'rwkv-wasm chat'(source, { template, think }) {
     const format = [...flag('--template', template), ...flag('--think', think)];
-    const child = startAt(at('cli.js'), 'chat', ...modelFlags(source), ...format);
+    const child = startAt(at('cli.js'), 'chat', '--threads', '1', ...modelFlags(source), ...format);
     const { stdout, stderr } = await ended(child, 'Hi\n');
     expect(stderr).toBe('');
     return stdout.slice(0, -1);
