@@ -1,10 +1,13 @@
 #include <cmath>
 
 #include "kernels/backward.h"
+#include "pool.h"
 #include "simd.h"
 
 namespace rwkv {
 namespace {
+
+constexpr double kNsOfElement = 2;
 
 // Over one part of n values.
 void backward(int n, const float* x, const float* weight, float eps, const float* dy, float* dx,
@@ -31,22 +34,34 @@ void backward(int n, const float* x, const float* weight, float eps, const float
 void norm_backward(Rows x, int parts, const Norm& norm, float eps, Rows dy, Rows dx, float* dweight,
                    float* dbias) {
   const int N = x.width / parts;
-  for (int r = 0; r < x.count; ++r)
-    for (int at = 0; at < x.width; at += N)
-      backward(N, x.row(r) + at, norm.weight.data() + at, eps, dy.row(r) + at, dx.row(r) + at,
-               dweight ? dweight + at : nullptr, dbias ? dbias + at : nullptr);
+  const auto part = [=, weight = norm.weight.data()](int r, int i) {
+    const int at = i * N;
+    backward(N, x.row(r) + at, weight + at, eps, dy.row(r) + at, dx.row(r) + at,
+             dweight ? dweight + at : nullptr, dbias ? dbias + at : nullptr);
+  };
+  // Sums over rows are one thread's, of each part.
+  const bool sums = dweight || dbias;
+  const int rows = sums ? 1 : x.count, of_each = x.count / rows;
+  pool.run(rows * parts, kNsOfElement * N * of_each, [=](int first, int last) {
+    for (int i = first; i < last; ++i)
+      for (int r = 0; r < of_each; ++r) part(i / parts + r, i % parts);
+  });
 }
 
 void normalize_heads_backward(Rows x, Rows y, int heads, Rows dx) {
   const int N = x.width / heads;
-  for (size_t at = 0; at < x.size(); at += size_t(N)) {
-    const float *head = x.data + at, *unit = y.data + at;
-    float* d = dx.data + at;
-    const float length = std::sqrt(sum_of(N, {head}, [](f32x4 v) { return v * v; }));
-    const f32x4 scale = splat(1.0f / std::fmax(length, 1e-12f));
-    const float along = length > 1e-12f ? sum_of(N, {unit, d}, [](f32x4 y, f32x4 d) { return y * d; }) : 0.0f;
-    map(N, d, {d, unit}, [=, a = splat(along)](f32x4 d, f32x4 y) { return (d - y * a) * scale; });
-  }
+  pool.run(x.count * heads, kNsOfElement * N, [=](int first, int last) {
+    for (int i = first; i < last; ++i) {
+      const size_t at = size_t(i) * size_t(N);
+      const float *head = x.data + at, *unit = y.data + at;
+      float* d = dx.data + at;
+      const float length = std::sqrt(sum_of(N, {head}, [](f32x4 v) { return v * v; }));
+      const f32x4 scale = splat(1.0f / std::fmax(length, 1e-12f));
+      const float along =
+          length > 1e-12f ? sum_of(N, {unit, d}, [](f32x4 y, f32x4 d) { return y * d; }) : 0.0f;
+      map(N, d, {d, unit}, [=, a = splat(along)](f32x4 d, f32x4 y) { return (d - y * a) * scale; });
+    }
+  });
 }
 
 }  // namespace rwkv

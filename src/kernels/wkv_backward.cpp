@@ -8,7 +8,7 @@ namespace rwkv {
 namespace {
 
 constexpr int kEvery = 16;  // tokens between the states that are kept: those between are computed again
-constexpr double kNsOfChannel = 12;
+constexpr double kNsOfChannel = 12, kNsOfBonus = 2;
 
 // Walks through a head's state block by block, forwards and then back. step<W>(t, h, j, S) moves a block on by
 // a token, back<W>(t, h, j, before, after, D) turns the gradient D to the state after a token into that to the
@@ -222,19 +222,22 @@ void wkv7_backward(Rows r, Rows w, Rows k, Rows v, Rows kk, Rows a, int heads, c
 void add_bonus_backward(Rows r, Rows k, Rows v, const Vector& r_k, int heads, Rows dy, Rows dr, Rows dk,
                         Rows dv, float* dr_k) {
   const int C = r.width, N = C / heads;
-  for (int t = 0; t < r.count; ++t)
-    for (int h = 0; h < C; h += N) {
-      const float *rt = r.row(t) + h, *kt = k.row(t) + h, *weights = r_k.data() + h, *d = dy.row(t) + h;
-      float *drt = dr.row(t) + h, *dkt = dk.row(t) + h, *dvt = dv.row(t) + h;
-      const f32x4 b =
-          splat(sum_of(N, {rt, kt, weights}, [](f32x4 r, f32x4 k, f32x4 w) { return r * k * w; }));
-      const f32x4 g = splat(sum_of(N, {v.row(t) + h, d}, [](f32x4 v, f32x4 d) { return v * d; }));
-      map(N, dvt, {dvt, d}, [=](f32x4 dv, f32x4 d) { return madd(b, d, dv); });
-      map(N, drt, {drt, kt, weights}, [=](f32x4 dr, f32x4 k, f32x4 w) { return madd(k * w, g, dr); });
-      map(N, dkt, {dkt, rt, weights}, [=](f32x4 dk, f32x4 r, f32x4 w) { return madd(r * w, g, dk); });
-      if (dr_k)
-        map(N, dr_k + h, {dr_k + h, rt, kt}, [=](f32x4 dw, f32x4 r, f32x4 k) { return madd(r * k, g, dw); });
-    }
+  pool.run(heads, kNsOfBonus * N * r.count, [=, r_k = r_k.data()](int first, int last) {
+    for (int t = 0; t < r.count; ++t)
+      for (int h = first * N; h < last * N; h += N) {
+        const float *rt = r.row(t) + h, *kt = k.row(t) + h, *weights = r_k + h, *d = dy.row(t) + h;
+        float *drt = dr.row(t) + h, *dkt = dk.row(t) + h, *dvt = dv.row(t) + h;
+        const f32x4 b =
+            splat(sum_of(N, {rt, kt, weights}, [](f32x4 r, f32x4 k, f32x4 w) { return r * k * w; }));
+        const f32x4 g = splat(sum_of(N, {v.row(t) + h, d}, [](f32x4 v, f32x4 d) { return v * d; }));
+        map(N, dvt, {dvt, d}, [=](f32x4 dv, f32x4 d) { return madd(b, d, dv); });
+        map(N, drt, {drt, kt, weights}, [=](f32x4 dr, f32x4 k, f32x4 w) { return madd(k * w, g, dr); });
+        map(N, dkt, {dkt, rt, weights}, [=](f32x4 dk, f32x4 r, f32x4 w) { return madd(r * w, g, dk); });
+        if (dr_k)
+          map(N, dr_k + h, {dr_k + h, rt, kt},
+              [=](f32x4 dw, f32x4 r, f32x4 k) { return madd(r * k, g, dw); });
+      }
+  });
 }
 
 }  // namespace rwkv
