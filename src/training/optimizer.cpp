@@ -4,9 +4,15 @@
 #include <cmath>
 #include <numbers>
 
+#include "pool.h"
 #include "room.h"
 
 namespace rwkv {
+namespace {
+
+constexpr double kNsOfValue = 4;
+
+}  // namespace
 
 uint64_t AdamW::bytes(std::span<const Parameter> parameters) {
   uint64_t bytes = 0;
@@ -31,9 +37,9 @@ void AdamW::step(std::span<Parameter> parameters, float rate) {
   const auto [b1, b2, epsilon, decay] = options_;
   const auto of_m = float(rate / (1 - std::pow(double(b1), steps_))),
              of_v = float(1 / (1 - std::pow(double(b2), steps_)));
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    Parameter& p = parameters[i];
-    auto& [m, v] = moments_[i];
+  const auto update = [=, b1 = b1, b2 = b2, epsilon = epsilon, decay = decay](Parameter& p,
+                                                                              Moments& moments) {
+    auto& [m, v] = moments;
     const bool decays =
         std::count_if(p.shape.begin(), p.shape.end(), [](int64_t size) { return size > 1; }) > 1;
     const float kept = decays ? 1 - rate * decay : 1;
@@ -43,7 +49,13 @@ void AdamW::step(std::span<Parameter> parameters, float rate) {
       v[k] = b2 * v[k] + (1 - b2) * g * g;
       p.values[k] = kept * p.values[k] - of_m * m[k] / (std::sqrt(v[k] * of_v) + epsilon);
     }
-  }
+  };
+  size_t values = 0;
+  for (const Parameter& p : parameters) values += p.values.size();
+  const auto count = int(parameters.size());
+  pool.run(count, kNsOfValue * double(values) / count, [=, this](int first, int last) {
+    for (auto i = size_t(first); i < size_t(last); ++i) update(parameters[i], moments_[i]);
+  });
 }
 
 double clip_gradients(std::span<Parameter> parameters, float most) {
