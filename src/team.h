@@ -38,7 +38,7 @@ class Team {
     double ratio() const { return best_ns > 0 ? ns / best_ns : 1; }  // the clock may be too coarse to see any
   };
 
-  static constexpr int kKinds = 32;
+  static constexpr int kKinds = 64;  // a step of learning has some 40
   static constexpr int kSizes[] = {1, 2, 3, 4, 6, 8, 12, kMostThreads};
 
   int size_of(int i) const { return kSizes[i] < threads_ ? kSizes[i] : threads_; }
