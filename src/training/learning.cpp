@@ -7,10 +7,10 @@ namespace {
 
 constexpr uint64_t kLogitBytes = 32 << 20;  // of logits at a time, at most
 constexpr uint64_t kHeadWeights = uint64_t{1}
-                                  << 28;  // times rows of the head at a time: a piece of a pass is short
+                                  << 27;  // times rows of the head at a time: a piece of a pass is short
 constexpr uint64_t kLeastHeadRows = 128;  // unless weights would be unpacked for few rows
 constexpr uint64_t kMostBytes = uint64_t{256} << 20;  // that all takes where products are kept
-constexpr int kPieceCalls = 12;                       // walked back at a time, a third of a layer
+constexpr int kPieceCalls = 6;                        // walked back at a time, a sixth of a layer
 constexpr uint64_t kRounding = 32 << 10;
 
 // Rows of logits at a time, of so many.
@@ -151,18 +151,14 @@ bool Learning::advance() {
       layer_norm(stream_.x, model_->ln_out, kNormEps, stream_.h);
       break;
     }
-    case Stage::kHead: {
-      const Tape tape = this->tape();
-      read_head(tape);
-      if (at_ < stream_.x.count) break;
-      if (!backwards()) return true;
-      norm_backward(stream_.x, 1, model_->ln_out, kNormEps, tape.gradient(stream_.h),
-                    tape.gradient(stream_.x), learned_->gradient(model_->ln_out.weight),
-                    learned_->gradient(model_->ln_out.bias));
-      restart();
-      stage_ = Stage::kBackward, at_ = layers - 1;
+    case Stage::kHead:
+      read_head();
+      if (!backwards() || !head_.logits.data) return leave_head();
+      stage_ = Stage::kHeadBackward;
       break;
-    }
+    case Stage::kHeadBackward:
+      walk_head_back();
+      return leave_head();
     case Stage::kBackward: {
       if (!walked_) {
         walked_.reset(new Tape(this->tape()));
@@ -183,22 +179,39 @@ bool Learning::advance() {
   return false;
 }
 
-// Some rows of the last layer's normed output: their loss, and its gradient to them.
-void Learning::read_head(const Tape& tape) {
-  const ArenaScope scope(arena_);
-  const Rows h = stream_.h;
-  const int count = std::min(logit_rows(model_->config, h.count), h.count - at_);
-  const auto weights = std::span(weights_).subspan(size_t(at_), size_t(count));
-  const auto targets = std::span(targets_).subspan(size_t(at_), size_t(count));
-  const Rows part{h.row(at_), count, h.width}, logits = arena_.rows(count, model_->config.vocabulary);
-  at_ += count;
+// Some rows of the last layer's normed output: their loss, and its gradient to the logits. No logits: nothing of them is learned.
+void Learning::read_head() {
+  const Tape tape = this->tape();
+  const int first = at_,
+            count = std::min(logit_rows(model_->config, stream_.h.count), stream_.h.count - first);
+  const auto weights = std::span(weights_).subspan(size_t(first), size_t(count));
+  const auto targets = std::span(targets_).subspan(size_t(first), size_t(count));
+  at_ += count, head_ = {};
   if (std::count(weights.begin(), weights.end(), 0.0f) == count) return;
-  matmul(model_->head, part, logits, arena_);
-  loss_ += cross_entropy(logits, targets, weights);
-  if (!backwards()) return;
+  const Rows h{stream_.h.row(first), count, stream_.h.width};
+  head_ = {h, tape.gradient(h), arena_.rows(count, model_->config.vocabulary)};
+  matmul(model_->head, h, head_.logits, arena_);
+  loss_ += cross_entropy(head_.logits, targets, weights);
+}
+
+void Learning::walk_head_back() {
+  const auto& [h, gradient, logits] = head_;
   const Learned::Place head = learned_->place(&model_->head);
-  matmul_backward(model_->head, logits, tape.gradient(part), arena_);
-  matmul_weight_backward(logits, part, head.transposed, head.data, arena_);
+  matmul_backward(model_->head, logits, gradient, arena_);
+  matmul_weight_backward(logits, h, head.transposed, head.data, arena_);
+}
+
+// For other rows, or behind the last for the layers' way back; whether the pass is over.
+bool Learning::leave_head() {
+  stage_ = Stage::kHead;
+  if (at_ < stream_.x.count) return false;
+  if (!backwards()) return true;
+  const Tape tape = this->tape();
+  norm_backward(stream_.x, 1, model_->ln_out, kNormEps, tape.gradient(stream_.h), tape.gradient(stream_.x),
+                learned_->gradient(model_->ln_out.weight), learned_->gradient(model_->ln_out.bias));
+  restart();
+  stage_ = Stage::kBackward, at_ = model_->config.layers - 1;
+  return false;
 }
 
 // To the embedding, from the gradient to ln0(emb[token]).

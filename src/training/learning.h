@@ -38,7 +38,7 @@ class Learning {
   // Begins one; of one that was not over nothing is left but what it added to gradients. REQUIRES: no more than start() was
   // told; lessons stay where they are until it is over.
   void begin(std::span<const Lesson> lessons, Goal goal);
-  // A piece of it: a layer, some calls of one walked back, or some rows of the head. Whether it is over.
+  // A piece of it: a layer, some calls of one walked back, some rows of the head or the way back of them. Whether it is over.
   bool advance();
   // Of the pass that is over: the loss.
   double loss() const { return loss_; }
@@ -49,10 +49,14 @@ class Learning {
   double evaluate(std::span<const Lesson> lessons) { return pass(lessons, Goal::kLoss); }
 
  private:
-  enum class Stage : uint8_t { kForward, kHead, kBackward };
+  enum class Stage : uint8_t { kForward, kHead, kHeadBackward, kBackward };
   // The rows that a pass keeps until its end.
   struct Stream {
     Rows x, v_first, embedding, h;  // (R, C); h: what the head gets
+  };
+  // Some rows that the head reads, the gradient to them, and what it gives, which becomes its own gradient.
+  struct Head {
+    Rows h, gradient, logits;
   };
 
   Learning(const Model& model, const Learned& learned) : model_(&model), learned_(&learned) {}
@@ -60,7 +64,9 @@ class Learning {
   Tape tape();
   void run_layer(Tape& tape);
   void restart();
-  void read_head(const Tape& tape);
+  void read_head();
+  void walk_head_back();
+  bool leave_head();
   void embed_backward(Rows gradient);
   bool backwards() const { return goal_ == Goal::kGradients; }
   Rows input(int layer) const {
@@ -84,6 +90,7 @@ class Learning {
   int at_ = 0;  // a layer, or a row of the head
   double loss_ = 0;
   Stream stream_ = {};
+  Head head_ = {};
   float *inputs_ = nullptr, *products_ = nullptr;  // of all layers
   Tape::Mark mark_ = {};                           // behind them
   std::unique_ptr<Tape> walked_ = nullptr;         // of the layer that is walked back

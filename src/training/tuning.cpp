@@ -157,7 +157,7 @@ Status Tuning::require_working_room() const {
 
 void Tuning::begin_step() {
   batch_.clear();
-  tokens_ = 0, loss_ = 0, is_reading_ = false;
+  tokens_ = 0, loss_ = 0, is_reading_ = false, is_clipped_ = false;
   const uint64_t count = documents_.count(), first = uint64_t(step_) * uint64_t(options_.batch);
   for (uint64_t i = first; i < first + uint64_t(options_.batch); ++i) {
     const Excerpt excerpt = documents_.excerpt(options_.seed, i / count, size_t(i % count));
@@ -198,8 +198,12 @@ Result<std::optional<TuningStep>> Tuning::next() {
     return std::optional<TuningStep>();
   }
 
-  std::visit([](auto& subject) { subject.collect(); }, subject_);
-  if (!std::isfinite(clip_gradients(parameters(), options_.gradient_clip))) return give_up("gradient");
+  if (!is_clipped_) {
+    std::visit([](auto& subject) { subject.collect(); }, subject_);
+    if (!std::isfinite(clip_gradients(parameters(), options_.gradient_clip))) return give_up("gradient");
+    is_clipped_ = true;
+    return std::optional<TuningStep>();
+  }
   const double rate = learning_rate(options_.rate, step_);
   optimizer_->step(parameters(), float(rate));
   std::visit([](auto& subject) { subject.assign(); }, subject_);

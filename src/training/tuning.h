@@ -99,6 +99,7 @@ class Tuning {
   std::vector<Excerpt> batch_ = {};
   std::optional<Pass> pass_ = {};  // the next, or the one that is read
   bool is_reading_ = false;        // a pass, of validation too
+  bool is_clipped_ = false;        // no pass is left, and the gradients are ready for the optimizer
   uint64_t tokens_ = 0;            // that it learns
   double loss_ = 0;
   // Of the validation that is under way.
