@@ -49,9 +49,9 @@ void join_halves(std::byte* quads) {
 }
 
 // Row t of a tile of T rows.
-void fill_quantized(const float* x, int blocks, Operand operand, Form form, bool is_panel, int T, int t,
-                    std::byte* out) {
+void fill_quantized(const float* x, int blocks, Operand operand, Form form, int T, int t, std::byte* out) {
   const int size = quad_bytes(form);
+  const bool are_joined = operand.sums == 2 && form == Form::kFused;
   for (int b = 0; b < blocks; ++b, x += kBlock, out += T * (8 + kQuads * size)) {
     const QuantizedBlock block = quantize(x);
     std::memcpy(out + 4 * t, &block.scale, 4);
@@ -65,9 +65,9 @@ void fill_quantized(const float* x, int blocks, Operand operand, Form form, bool
     } else {
       block.q.first.store_unaligned(reinterpret_cast<int32_t*>(quads));
       block.q.second.store_unaligned(reinterpret_cast<int32_t*>(quads + 16));
-      if (is_panel) join_halves(quads);
+      if (are_joined) join_halves(quads);
       for (int j = 0; j < kQuads; ++j) {
-        const int place = is_panel ? (j / 2 * T + t) * 2 + j % 2 : j * T + t;
+        const int place = are_joined ? (j / 2 * T + t) * 2 + j % 2 : j * T + t;
         std::memcpy(out + 8 * T + 4 * place, quads + 4 * j, 4);
       }
     }
@@ -76,12 +76,12 @@ void fill_quantized(const float* x, int blocks, Operand operand, Form form, bool
 
 }  // namespace
 
-bool Activations::are_panels() const { return kernels_of(format).of(form()).panel; }
-
 Form Activations::form() const {
-  const int least = kernels_of(format).of(choice.rows).panel ? kTileRows : 2;
-  return count < least ? choice.row : choice.rows;
+  const bool has_rows = count > 1 && kernels_of(format).of(choice.rows).of(1, std::min(count, kTileRows));
+  return has_rows ? choice.rows : choice.row;
 }
+
+bool Activations::are_panels() const { return count > 1 && kernels_of(format).of(form()).has_panels; }
 
 size_t Activations::row_bytes() const {
   if (!kernels_of(format).x.is_integer()) return size_t(width) * sizeof(float);
@@ -90,7 +90,7 @@ size_t Activations::row_bytes() const {
 
 Activations make_activations(const Matrix& W, int count, Arena& arena, const Choice& choice) {
   Activations made{nullptr, W.format, choice, count, W.cols};
-  const size_t rows = made.are_panels() ? size_t(made.tiles()) * kTileRows : size_t(count);
+  const size_t rows = made.is_filled_up() ? size_t(made.tiles()) * kTileRows : size_t(count);
   made.data = reinterpret_cast<std::byte*>(arena.floats(rows * made.row_bytes() / sizeof(float)));
   return made;
 }
@@ -98,15 +98,13 @@ Activations make_activations(const Matrix& W, int count, Arena& arena, const Cho
 void fill_tiles(const Activations& activations, Rows x, int first, int last) {
   assert(x.count == activations.count && x.width == activations.width);
   const Operand operand = kernels_of(activations.format).x;
-  const bool are_panels = activations.are_panels();
   for (int tile = first; tile < last; ++tile) {
-    const int rows = activations.rows_of(tile), T = are_panels ? kTileRows : rows;
+    const int rows = activations.rows_of(tile), T = activations.width_of(tile);
     if (rows < T) std::memset(activations.tile(tile), 0, T * activations.row_bytes());
     for (int t = 0; t < rows; ++t) {
       const float* row = x.row(tile * kTileRows + t);
       if (operand.is_integer()) {
-        fill_quantized(row, x.width / kBlock, operand, activations.form(), are_panels, T, t,
-                       activations.tile(tile));
+        fill_quantized(row, x.width / kBlock, operand, activations.form(), T, t, activations.tile(tile));
       } else {
         auto* out = reinterpret_cast<float*>(activations.tile(tile)) + t;
         for (int k = 0; k < x.width; ++k) out[size_t(k) * T] = row[k] * operand.scale;

@@ -26,28 +26,35 @@ void matmul_groups(const Matrix& W, const Activations& x, Rows y, int first, int
   assert(0 <= first && last <= group_count(W));
   const Groups groups{W.data.as<std::byte>(), W.group_bytes(), W.rows, W.cols};
   const TileKernels& kernels = kernels_of(x.format).of(x.form());
-  const auto run = [&](int tile, int streams, int from, int count) {
-    const int rows = x.rows_of(tile);
+  const auto run = [&](int tile, int rows, int streams, int from, int count) {
+    const TileKernel kernel = kernels.of(x.are_panels() ? 1 : streams, x.width_of(tile));
     if (count > 0)
-      kernels.of(streams, rows)({groups, x.tile(tile), y.row(tile * kTileRows), y.width, from, count, rows});
+      kernel({groups, x.tile(tile), y.row(tile * kTileRows), y.width, from, count, rows, streams});
   };
-  const int streams = x.count == 1 ? x.choice.streams : 1, tiles = x.tiles();
-  const int fitting = int(std::max(kPanelBytes / (kTileRows * x.row_bytes()), size_t{1}));
-  const int panel = kernels.panel ? std::min(fitting, kPanelRows / kTileRows) : fitting;
-  const int chunk = tiles == 1 ? last - first : int(std::max(kChunkBytes / groups.bytes, size_t{1}));
-  for (int first_tile = 0; first_tile < tiles; first_tile += panel)
-    for (int group = first; group < last; group += chunk) {
-      const int count = std::min(chunk, last - group), odd = count % streams;
-      if (kernels.panel) {
-        kernels.panel({groups, x.tile(first_tile), y.row(first_tile * kTileRows), y.width, group, count,
-                       std::min(x.count - first_tile * kTileRows, panel * kTileRows)});
-        continue;
-      }
-      for (int tile = first_tile; tile < std::min(first_tile + panel, tiles); ++tile) {
-        run(tile, streams, group, count - odd);
-        run(tile, 1, group + count - odd, odd);
-      }
+  const int tiles = x.tiles(), fitting = int(std::max(kPanelBytes / (kTileRows * x.row_bytes()), size_t{1}));
+  if (x.are_panels()) {
+    const int panel = std::min(fitting, kPanelRows / kTileRows);
+    for (int tile = 0; tile < tiles; tile += panel) {
+      const int filled = std::min(tiles - tile, panel) * kTileRows;
+      // Few rows are little work for what is read: more streams of it come at once.
+      const int rows = std::min(x.count - tile * kTileRows, filled), count = last - first,
+                streams = std::clamp(count, 1, std::min(kPanelRows / filled, kPanelStreams)),
+                odd = count % streams;
+      run(tile, rows, streams, first, count - odd);
+      run(tile, rows, odd, last - odd, odd);
     }
+  } else {
+    const int streams = x.count == 1 ? x.choice.streams : 1;
+    const int chunk = tiles == 1 ? last - first : int(std::max(kChunkBytes / groups.bytes, size_t{1}));
+    for (int first_tile = 0; first_tile < tiles; first_tile += fitting)
+      for (int group = first; group < last; group += chunk) {
+        const int count = std::min(chunk, last - group), odd = count % streams;
+        for (int tile = first_tile; tile < std::min(first_tile + fitting, tiles); ++tile) {
+          run(tile, x.rows_of(tile), streams, group, count - odd);
+          run(tile, x.rows_of(tile), 1, group + count - odd, odd);
+        }
+      }
+  }
   if (W.is_spoilt && *W.is_spoilt)
     for (int r = 0; r < y.count; ++r) {
       RWKV_UNROLL(1)

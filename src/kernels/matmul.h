@@ -12,11 +12,11 @@ namespace rwkv {
 constexpr int kTileRows = 4;  // rows of x that meet a weight while it is in registers
 
 // Rows of x as a matrix's kernels want them, in tiles of kTileRows rows, the last tile of as many as are
-// left, or for panels (matmul_table.h) filled up with zeros. In a tile the rows T lie side by side, so that the kernels
-// read forwards from one pointer:
+// left, or of panels (matmul_table.h) with more than one filled up with zeros. In a tile the rows T lie side by
+// side, so that the kernels read forwards from one pointer:
 //   f32, f16  for each k: T floats; of f16 times kHalfInput (matmul_table.h)
 //   q8, q4    for each block of 32 columns: T float scales, then T words `start`, then for each quad of
-//             columns T times 4 int8 (kDot: T times 2 pairs of int16: bytes 0 and 2, bytes 1 and 3; panels
+//             columns T times 4 int8 (kDot: T times 2 pairs of int16: bytes 0 and 2, bytes 1 and 3; kFused
 //             of q4: for each two quads T times 8 int8, 4 of the first 16 columns, 4 of the others)
 // x = scale q, q in -127..127. Sums of products start at `start`, which takes back the offset of the weights'
 // levels: an int32, -64 times the sum of the block's q, for q8; two int16, -8 times the sums of the q of both
@@ -29,8 +29,10 @@ struct Activations {
 
   int tiles() const { return (count + kTileRows - 1) / kTileRows; }
   int rows_of(int tile) const { return std::min(count - tile * kTileRows, kTileRows); }
-  Form form() const;  // choice.row for one row, and for a few where the form of many has panels alone
+  int width_of(int tile) const { return is_filled_up() ? kTileRows : rows_of(tile); }  // T
+  Form form() const;  // choice.row for one row, and for a few that the form of many has no kernels for
   bool are_panels() const;
+  bool is_filled_up() const { return count > kTileRows && are_panels(); }
   size_t row_bytes() const;  // of one row in a tile
   std::byte* tile(int i) const { return data + size_t(i) * kTileRows * row_bytes(); }
 };

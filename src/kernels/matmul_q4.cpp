@@ -121,57 +121,56 @@ void q4_tile(const TileArguments& in) {
   });
 }
 
-// Many rows of x: a block's weights become bytes once for all tiles. Two quads are zipped word by word, so that
-// 32-bit lane 2 i + h is 4 columns of 16 h.. of row i.
-void q4_panel(const TileArguments& in) {
-  constexpr int T = kTileRows, kPairs = kQuads / 2, kInputBytes = T * (8 + kBlock);
-  const i32x4 bytes = splat_from_memory(0x00FF00FF), nibbles = splat_from_memory(0x0F0F0F0F);
-  const int blocks = in.W.cols / kBlock, tiles = (in.rows + T - 1) / T;
-  for (int g = in.first; g < in.first + in.count; ++g) {
-    const std::byte *group = in.W.data + size_t(g) * in.W.bytes, *block = group + q4::kUnitsBytes;
-    f32x4 ys[kPanelRows][2];  // rows 0-3, rows 4-7, as all below
-    for (int r = 0; r < tiles * T; ++r) ys[r][0] = ys[r][1] = splat(0);
-    for (int b = 0; b < blocks; ++b, block += q4::kBlockBytes) {
-      i32x4 weights[2][kPairs][2];
-      for (int pair = 0; pair < kPairs; ++pair) {
-        const std::byte* from = block + 32 + pair * 32;
-        const i16x8 first = pairs(load_int(from)), second = pairs(load_int(from + 16));
-        const i32x4 zipped[] = {lanes(xsimd::zip_lo(first, second)), lanes(xsimd::zip_hi(first, second))};
-        for (int i = 0; i < 2; ++i) {
-          weights[0][pair][i] = zipped[i] & nibbles;
-          weights[1][pair][i] =
-              xsimd::bitwise_cast<int32_t>(xsimd::bitwise_cast<uint16_t>(zipped[i]) >> 4) & nibbles;
-        }
-      }
-      const Scales scales(block, bytes);
-      const i16x8 scale_128[] = {scales.scale[0] << 7, scales.scale[1] << 7};
-      const std::byte* x = in.x + size_t(b) * kInputBytes;
-      for (int tile = 0; tile < tiles; ++tile, x += size_t(blocks) * kInputBytes) {
-        RWKV_UNROLL(1)
-        for (int half = 0; half < 2; ++half) {
-          i32x4 sums[T][2];  // rows 0 and 1 of the half, rows 2 and 3
-          for (int t = 0; t < T; ++t) sums[t][0] = sums[t][1] = i32x4(0);
-          RWKV_UNROLL(4)
-          for (int pair = 0; pair < kPairs; ++pair)
-            for (int t = 0; t < T; ++t) {
-              const i32x4 x_quads = splat_two_ints(x + 8 * T + 8 * (pair * T + t));
-              for (int i = 0; i < 2; ++i)
-                sums[t][i] = quad_dot(x_quads, weights[half][pair][i], sums[t][i]), keep_order(sums[t][i]);
-            }
-          for (int t = 0; t < T; ++t) {
-            const i16x8 start = pairs(splat_int(x + 4 * (T + t))), d = narrow(sums[t][0], sums[t][1]) + start;
-            f32x4& y = ys[tile * T + t][half];
-            y = madd(xsimd::to_float(dot(d, scale_128[half]) + dot(start, scales.shift[half])),
-                     splat_float(x + 4 * t), y);
-          }
-        }
+// Two quads are zipped word by word, so that 32-bit lane 2 i + h is 4 columns of 16 h.. of row i.
+struct Panel {
+  static constexpr int kPairs = kQuads / 2;
+  static constexpr size_t kFrontBytes = q4::kUnitsBytes, kBlockBytes = q4::kBlockBytes,
+                          kInputBytes = 8 + kBlock;
+  i32x4 bytes = splat_from_memory(0x00FF00FF), nibbles = splat_from_memory(0x0F0F0F0F);
+
+  struct Weights {
+    i32x4 half[2][kPairs][2];  // rows 0-3, rows 4-7
+    i16x8 scale_128[2], shift[2];
+  };
+  Weights weights(const std::byte* block) const {
+    Weights to;
+    for (int pair = 0; pair < kPairs; ++pair) {
+      const std::byte* from = block + 32 + pair * 32;
+      const i16x8 first = pairs(load_int(from)), second = pairs(load_int(from + 16));
+      const i32x4 zipped[] = {lanes(xsimd::zip_lo(first, second)), lanes(xsimd::zip_hi(first, second))};
+      for (int i = 0; i < 2; ++i) {
+        to.half[0][pair][i] = zipped[i] & nibbles;
+        to.half[1][pair][i] =
+            xsimd::bitwise_cast<int32_t>(xsimd::bitwise_cast<uint16_t>(zipped[i]) >> 4) & nibbles;
       }
     }
-    for (int r = 0; r < in.rows; ++r)
-      store_rows(in_units(group, {ys[r][0], ys[r][1]}), in.y + size_t(r) * in.y_width + g * kGroup,
-                 in.W.rows - g * kGroup);
+    const Scales scales(block, bytes);
+    for (int half = 0; half < 2; ++half)
+      to.scale_128[half] = scales.scale[half] << 7, to.shift[half] = scales.shift[half];
+    return to;
   }
-}
+
+  template <int T>
+  void add(const Weights& weights, const std::byte* x, F32x8 (&ys)[T]) const {
+    const auto add_half = [&](int half, f32x4 F32x8::*y) {
+      i32x4 sums[T][2];  // rows 0 and 1 of the half, rows 2 and 3
+      for (int t = 0; t < T; ++t) sums[t][0] = sums[t][1] = i32x4(0);
+      for (int pair = 0; pair < kPairs; ++pair)
+        for (int t = 0; t < T; ++t) {
+          const i32x4 x_quads = splat_two_ints(x + 8 * T + 8 * (pair * T + t));
+          for (int i = 0; i < 2; ++i)
+            sums[t][i] = quad_dot(x_quads, weights.half[half][pair][i], sums[t][i]), keep_order(sums[t][i]);
+        }
+      for (int t = 0; t < T; ++t) {
+        const i16x8 start = pairs(splat_int(x + 4 * (T + t))), d = narrow(sums[t][0], sums[t][1]) + start;
+        ys[t].*y = madd(xsimd::to_float(dot(d, weights.scale_128[half]) + dot(start, weights.shift[half])),
+                        splat_float(x + 4 * t), ys[t].*y);
+      }
+    };
+    add_half(0, &F32x8::low), add_half(1, &F32x8::high);
+  }
+  static F32x8 result(const std::byte* group, const F32x8& y) { return in_units(group, y); }
+};
 
 template <class Form, bool is_built>
 constexpr TileKernels shapes_of() {
@@ -179,14 +178,14 @@ constexpr TileKernels shapes_of() {
     return every_shape([]<int S, int T>() -> TileKernel { return q4_tile<Form, S, T>; });
   else return {};
 }
-constexpr TileKernels panel_alone() {
-  if constexpr (kHasByteDots) return {.panel = q4_panel};
+constexpr TileKernels panels_alone() {
+  if constexpr (kHasByteDots) return {{}, {nullptr, nullptr, panel_tiles<Panel, kTileRows>}, true};
   else return {};
 }
 
 }  // namespace
 
 constinit const FormKernels kQ4Kernels = {shapes_of<DotForm, kHasWordDots>(),
-                                          shapes_of<SplitForm, kHasByteDots>(), panel_alone()};
+                                          shapes_of<SplitForm, kHasByteDots>(), panels_alone()};
 
 }  // namespace rwkv

@@ -17,26 +17,28 @@ struct Groups {
 
 struct TileArguments {
   const Groups& W;
-  const std::byte* x;  // a tile of Activations
-  float* y;            // (T, M), its rows y_width apart
+  const std::byte* x;  // tiles of Activations, where there are no panels one
+  float* y;            // (rows, M), its rows y_width apart
   int y_width;
-  int first, count;  // groups; the count a multiple of the kernel's streams
-  int rows;          // T; of a panel at most kPanelRows
+  int first, count;  // groups; the count a multiple of the streams
+  int rows;  // T; of a panel any number, as long as it, filled up, times the streams is kPanelRows at most
+  int streams = 1;
 };
 using TileKernel = void (*)(const TileArguments&);
 
-constexpr int kPanelRows = 64;  // at most, in tiles of kTileRows
+constexpr int kPanelRows = 64;
+constexpr int kPanelStreams = 8;  // at most: what the machines that gain by more than one have use for
 
-// One form's kernels, one for each shape that is used: S streams of one row, or one stream of T rows. Null
-// where this build lacks the form.
+// One form's kernels, one for each shape that is used: S streams of one row, or one stream of T rows; panels are of
+// as many tiles of T rows, and streams, as the arguments say. Null where this build lacks the form.
 struct TileKernels {
   TileKernel one_row[3] = {};  // S = 1, 2, 4
   TileKernel rows[3] = {};     // T = 2, 3, 4
-  TileKernel panel = nullptr;  // in place of all others: a panel of tiles, the last one filled up with zeros
+  bool has_panels = false;     // whether those of rows are panels, with the last tile filled up with zeros
 
   TileKernel of(int streams, int T) const { return T == 1 ? one_row[streams / 2] : rows[T - 2]; }
   bool has_row(int streams) const { return of(streams, 1) != nullptr; }
-  bool has_rows() const { return has_row(1) || panel; }
+  bool has_rows() const { return of(1, kTileRows) != nullptr; }
 };
 using FormKernels = TileKernels[std::size(kForms)];  // in the order of Form
 
@@ -47,7 +49,6 @@ constexpr TileKernels every_shape(Get get) {
       {get.template operator()<1, 1>(), get.template operator()<2, 1>(), get.template operator()<4, 1>()},
       {get.template operator()<1, 2>(), get.template operator()<1, 3>(), get.template operator()<1, 4>()}};
 }
-
 extern const FormKernels kF32Kernels, kF16Kernels, kQ8Kernels, kQ4Kernels;
 
 // f16 weights are 2^-112 times what they stand for (simd.h). Activations are multiplied by one part of 2^112,

@@ -38,4 +38,37 @@ inline void walk(const TileArguments& in, Tile tile) {
   }
 }
 
+// All tiles of some rows of x, while W is read once: a block of each stream after the other meets them all, its weights
+// prepared once. What is read of one stream comes while others are multiplied.
+template <class Panel, int T>
+void panel_tiles(const TileArguments& in) {
+  const Panel panel;
+  const int blocks = in.W.cols / kBlock, tiles = (in.rows + T - 1) / T, part = in.count / in.streams;
+  const size_t apart = size_t(part) * in.W.bytes, input_bytes = T * Panel::kInputBytes;
+  for (int i = 0; i < part; ++i) {
+    const std::byte* const group =
+        in.W.data + size_t(in.first + i) * in.W.bytes;  // of the first stream, as `first`
+    const std::byte *first = group + Panel::kFrontBytes, *input = in.x;
+    F32x8 ys[kPanelRows / T][T];  // of each stream and tile
+    for (int n = 0; n < in.streams * tiles; ++n)
+      for (F32x8& y : ys[n]) y = {splat(0), splat(0)};
+    for (int b = 0; b < blocks; ++b, first += Panel::kBlockBytes, input += input_bytes) {
+      const std::byte* block = first;
+      auto* y = ys;
+      for (int s = 0; s < in.streams; ++s, block += apart) {
+        const auto& weights = panel.weights(block);
+        const std::byte* x = input;
+        for (int tile = 0; tile < tiles; ++tile, ++y, x += size_t(blocks) * input_bytes)
+          panel.add(weights, x, *y);
+      }
+    }
+    for (int s = 0; s < in.streams; ++s)
+      for (int r = 0; r < in.rows; ++r) {
+        const int m = (in.first + s * part + i) * kGroup;
+        store_rows(Panel::result(group + size_t(s) * apart, ys[s * tiles + r / T][r % T]),
+                   in.y + size_t(r) * in.y_width + m, in.W.rows - m);
+      }
+  }
+}
+
 }  // namespace rwkv

@@ -148,7 +148,7 @@ TEST_CASE("many rows, more than fit into a panel, have the bits of single ones i
   for (const Quantization format : kQuantizations) {
     const ChoiceScope scope(format);
     const Matrix W = pack(format, reference::random_floats(size_t(M) * K, -1, 1, 1), M, K);
-    for (const int R : {kPanelRows, kPanelRows + 5}) {
+    for (const int R : {kPanelRows, kPanelRows + 1, kPanelRows + 5}) {
       const auto x = reference::random_floats(size_t(R) * K, -2, 2, R);
       std::vector<float> single;
       for (int r = 0; r < R; ++r) {
