@@ -12,7 +12,9 @@ const options = { tokenizer: 'bytes', quantization: 'f32', threads: 1, build: 'b
 const tell = (what) => process.stdout.write(`${what}\n`);
 
 if (way === 'abort') {
-  const loading = RWKV.load(file, { ...options, signal: AbortSignal.timeout(1500) });
+  const aborting = new AbortController(); // when programs begin to be compiled
+  const onProgress = ({ loaded, total }) => loaded === total && aborting.abort();
+  const loading = RWKV.load(file, { ...options, signal: aborting.signal, onProgress });
   tell(
     await loading.then(
       () => 'loaded',

@@ -32,7 +32,7 @@ onDevice.each([
   { way: 'read', printed: ['gpu', '256'], code: 0 },
   { way: 'dispose', printed: ['gpu', 'disposed'], code: 0 },
   { way: 'exit', printed: ['gpu'], code: 3 },
-  { way: 'abort', printed: ['TimeoutError'], code: 0 },
+  { way: 'abort', printed: ['AbortError'], code: 0 },
 ])('a process with a device ends well: $way', async ({ way, ...expected }) => {
   expect(await ending(way)).toEqual({ ...expected, complaints: '' });
 });
