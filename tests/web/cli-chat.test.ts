@@ -270,6 +270,8 @@ test('bench tells how fast a model reads and generates, for people and for progr
     expect(tokensPerSecond).toBeCloseTo((tokens * 1000) / ms, 6);
   }
   const table = await run('bench', '--seconds', '0.02', '--model', oracle);
-  expect(table.stdout).toMatch(/^v7-bf16\.pth, RWKV-7 q8, 1 thread of the CPU, \w+ build\nprefill 128 +[\d.]+ tok\/s\n/);
+  expect(table.stdout).toMatch(
+    /^v7-bf16\.pth, RWKV-7 q8, 1 thread of the CPU, \w+ build\nprefill 128 +[\d.]+ tok\/s\n/,
+  );
   expect((await run('bench', '--seconds', '0')).code).toBe(2);
 });
