@@ -33,8 +33,9 @@ export type OnDevice = Computed | string;
 export async function loadOnDevice(wishes: Wishes, files: ModelFiles, host: DeviceHost): Promise<OnDevice> {
   let device: Device | undefined;
   try {
-    device = await openDevice(await host.gpu());
-    host.atEnd?.(device.destroy);
+    const opening = openDevice(await host.gpu());
+    host.atEnd?.(async () => (await opening).destroy());
+    device = await opening;
     if (wishes.device === 'auto' && device.isSoftware)
       throw new RwkvError('unsupported', 'the only adapter is a program of this processor');
     const module = await host.startModule();
